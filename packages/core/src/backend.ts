@@ -1,0 +1,140 @@
+import type { Clock } from "./clock.ts";
+import type { SeenHolder } from "./errors.ts";
+import type { Validity } from "./timing.ts";
+
+/** What is locked: the user's key within the namespace of one `createLocks`. */
+export interface LockName {
+  readonly prefix: string;
+  readonly key: string;
+}
+
+/** A name and the owner token that asks for it or holds it. */
+export interface Ownership extends LockName {
+  /** Random, new for each acquire. */
+  readonly token: string;
+}
+
+/** One acquire; the same object is passed again for every attempt of it. */
+export interface AcquireRequest extends Ownership {
+  /** Milliseconds. */
+  readonly ttl: number;
+  /** The name that others see as the holder. */
+  readonly holder: string;
+  readonly meta: Readonly<Record<string, string>> | undefined;
+  /** Whether to join the queue when the key is busy. */
+  readonly queue: boolean;
+}
+
+/** The key is held by the request's token. */
+export interface Granted extends Validity {
+  readonly status: "granted";
+  readonly fencingToken: number;
+}
+
+/** Somebody else holds the key, or waits for it in front of us. */
+export interface Busy {
+  readonly status: "busy";
+  readonly holder: SeenHolder | undefined;
+}
+
+export type AcquireOutcome = Granted | Busy;
+
+export interface Renewed extends Validity {
+  readonly status: "renewed";
+}
+
+/** The server no longer has the lease; `stolen` when somebody else's stands there. */
+export interface Lost {
+  readonly status: "lost";
+  readonly reason: "expired" | "stolen";
+}
+
+export type ExtendOutcome = Renewed | Lost;
+
+/** `notHeld`: the token did not hold the key (any more); nothing was changed. */
+export type ReleaseOutcome = "released" | "notHeld";
+
+/** One who holds a key. */
+export interface HolderState {
+  /** The first 8 characters of the owner token: enough to name it, not enough to act for it. */
+  readonly token: string;
+  /** `LocksOptions.holder` of the process; undefined when a program other than this library holds the key. */
+  readonly holder: string | undefined;
+  readonly fencingToken: number | undefined;
+  /** When it was granted, by the server's clock. */
+  readonly since: Date | undefined;
+  /** Milliseconds left unless it is extended; undefined when it has no end. */
+  readonly remaining: number | undefined;
+  readonly meta: Readonly<Record<string, string>>;
+}
+
+/** One who waits for a key. */
+export interface WaiterState {
+  /** The first 8 characters of the owner token. */
+  readonly token: string;
+  readonly holder: string | undefined;
+  readonly meta: Readonly<Record<string, string>>;
+}
+
+/** What is known of a key that is held. */
+export interface LockState {
+  readonly key: string;
+  readonly mode: "exclusive";
+  readonly holders: readonly HolderState[];
+  /** In the order in which they will be served; the first 100. */
+  readonly waiters: readonly WaiterState[];
+  /** How many wait in all. */
+  readonly waiting: number;
+}
+
+/**
+ * What grants leases. Outcomes are values; a fault is thrown, always as `LockBackendError`.
+ */
+export interface LockBackend {
+  /** A word for messages, such as "redis". */
+  readonly name: string;
+  /** The clock in which `since` of every outcome is told. */
+  readonly clock: Clock;
+  /** Milliseconds within which every method settles, but for `hint`. */
+  readonly requestTimeout: number;
+
+  /**
+   * One attempt. Idempotent: asking again with a token that holds the key gives the same grant and the same
+   * fencing token, with what is left of its ttl. With `queue`, a busy answer means that the request waits in
+   * the queue: `hint` must be awaited next, and `withdraw` called if the request is given up.
+   */
+  attempt(request: AcquireRequest): Promise<AcquireOutcome>;
+
+  /**
+   * Waits for news of a queued request: the lock itself when it was handed over, or null when it is worth
+   * asking again. Hints may be spurious; they may never be necessary for safety.
+   */
+  hint(request: AcquireRequest): Promise<Granted | null>;
+
+  /**
+   * Gives a request up: leaves the queue, and releases the key if the request holds it after all. With
+   * `unanswered` an attempt may still be on its way: it must not be granted when it arrives.
+   */
+  withdraw(request: AcquireRequest, unanswered: boolean): Promise<void>;
+
+  /** Prolongs a lease to at least `ttl` milliseconds from now. Never shortens and never revives one. */
+  extend(held: Ownership, ttl: number): Promise<ExtendOutcome>;
+
+  /** Frees the key if the token holds it, and hands it to the first waiter. */
+  release(held: Ownership): Promise<ReleaseOutcome>;
+
+  /**
+   * Takes the key from whoever holds it and hands it to the first waiter. With `token` (the whole token, or
+   * the first characters that `inspect` shows) only from that owner. Whether it did.
+   */
+  forceRelease(name: LockName, token: string | undefined): Promise<boolean>;
+
+  /** Who holds the key and who waits; null when it is free. */
+  inspect(name: LockName): Promise<LockState | null>;
+
+  /** The keys of this prefix that are held, in no order. A key may be told twice while the set changes. */
+  list(prefix: string): AsyncIterable<LockState>;
+
+  /** Closes what the backend opened itself. It may be used again, and then opens it again. */
+  close(): Promise<void>;
+}

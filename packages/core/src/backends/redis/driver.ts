@@ -1,0 +1,34 @@
+/**
+ * The port by which the Redis backend reaches a client. It is as small as it can be: run a script with declared
+ * keys, hear channels on a connection of its own, say what is at the other end. A driver adds no retries, no
+ * timeouts and no words of its own: errors of the client pass through as they are.
+ */
+export interface RedisDriver {
+  /** A word for messages, such as "ioredis". */
+  readonly name: string;
+  /** `cluster`: keys of different hash slots may not meet in one script, and PUBLISH cannot count receivers. */
+  readonly deployment: "single" | "cluster";
+  /** What the client itself puts in front of every key (not of channels or arguments); mostly "". */
+  readonly keyPrefix: string;
+  /** EVALSHA; rejects with the server's NOSCRIPT error where the server does not know the script. */
+  evalsha(sha: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
+  /** EVAL, on the node that the keys belong to. */
+  eval(source: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
+  /** Opens a connection to hear channels on; resolves when it is ready. */
+  openSubscriber(ears: SubscriberEars): Promise<Subscriber>;
+}
+
+/** What a subscriber tells. */
+export interface SubscriberEars {
+  /** A message came in on one of the channels. */
+  message(text: string): void;
+  /** The connection was lost and all channels are heard again: messages may have been missed. */
+  resumed(): void;
+}
+
+/** A connection that hears channels. It must reconnect and subscribe again by itself. */
+export interface Subscriber {
+  subscribe(channel: string): Promise<void>;
+  /** Closes the connection at once. */
+  close(): void;
+}

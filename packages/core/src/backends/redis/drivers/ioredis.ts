@@ -1,0 +1,44 @@
+import type { RedisDriver, Subscriber, SubscriberEars } from "../driver.ts";
+
+/** What is used of an ioredis client (5 or 6, `Redis` or `Cluster`); any object of this shape will do. */
+export interface IoredisClient {
+  readonly isCluster: boolean;
+  readonly options: { readonly keyPrefix?: string };
+  evalsha(sha: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;
+  eval(script: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;
+  duplicate(): IoredisSubscriber;
+}
+
+/** What is used of the connection that hears messages. */
+export interface IoredisSubscriber {
+  subscribe(...channels: string[]): Promise<unknown>;
+  on(event: string, listener: (...args: never[]) => void): unknown;
+  disconnect(): void;
+}
+
+/** The driver for ioredis. The client is the user's: it is never closed, configured or extended here. */
+export function ioredisDriver(client: IoredisClient): RedisDriver {
+  return {
+    name: "ioredis",
+    deployment: client.isCluster ? "cluster" : "single",
+    keyPrefix: client.options.keyPrefix ?? "",
+    evalsha: (sha, keys, args) => client.evalsha(sha, keys.length, ...keys, ...args),
+    eval: (source, keys, args) => client.eval(source, keys.length, ...keys, ...args),
+    openSubscriber: async (ears) => listen(client.duplicate(), ears),
+  };
+}
+
+function listen(connection: IoredisSubscriber, ears: SubscriberEars): Subscriber {
+  let ready = 0;
+  connection.on("message", (_channel: string, text: string) => ears.message(text));
+  // ioredis subscribes again by itself; without a listener it would print every lost connection.
+  connection.on("error", () => undefined);
+  connection.on("ready", () => {
+    ready += 1;
+    if (ready > 1) ears.resumed();
+  });
+  return {
+    subscribe: async (channel) => void (await connection.subscribe(channel)),
+    close: () => connection.disconnect(),
+  };
+}

@@ -1,0 +1,83 @@
+import { LockBackendError } from "../../errors.ts";
+
+/** Server errors after which the same command may succeed soon. None of them has executed it. */
+const PASSING = {
+  READONLY: "the server is a replica: a failover may be under way; is the client given a replica's address?",
+  LOADING: "the server is loading its data",
+  MASTERDOWN: "the replica has lost its master",
+  CLUSTERDOWN: "the cluster cannot serve this slot now",
+  TRYAGAIN: "the slot is being moved",
+  MOVED: "the slot has moved; is a plain client used with a cluster?",
+  ASK: "the slot is being moved",
+  NOREPLICAS: "too few replicas are connected (min-replicas-to-write)",
+  OOM: "the server is out of memory (maxmemory): give it more, or find what fills it",
+  MISCONF: "the server cannot save to disk and refuses writes: see its log",
+  BUSY: "a script occupies the server",
+} as const;
+
+/** Server errors that stay until somebody changes something. */
+const LASTING = {
+  NOAUTH: "the client has to authenticate: give it a username and password",
+  WRONGPASS: "wrong username or password",
+  NOPERM:
+    "the ACL user lacks rights: it needs ~<prefix>:* &<prefix>:* +eval +evalsha +get +set +del +exists +pexpire " +
+    "+pttl +time +publish +subscribe +unsubscribe +zadd +zrem +zrange +zcard +zscore +zpopmin +zremrangebyscore " +
+    "+ping, and +scan for list()",
+  WRONGTYPE: "a key of this lock holds a value of another type: does another program use the same prefix?",
+  CROSSSLOT: "the keys are in different hash slots; does the client's key prefix contain a brace?",
+  DENIED: "the server is in protected mode",
+} as const;
+
+const CODE = new RegExp(`\\b(${[...Object.keys(PASSING), ...Object.keys(LASTING)].join("|")})\\b`);
+/** Redis 7 says this in a script where a command's right is missing. */
+const SCRIPT_PERMISSION = /can't run this command|can't access (at least )?one of the keys/i;
+/** What clients say when they were closed for good, by their owner or by their own timeout. */
+const CLOSED = /client is closed|connection is closed|the client was destroyed/i;
+
+const CREDENTIALS = /(\w+:\/\/)[^\s/@]*@/g;
+
+/** An error of a client without what must not be logged: credentials in addresses, and command arguments. */
+function redacted(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error).replace(CREDENTIALS, "$1***@"));
+  const copy = new Error(error.message.replace(CREDENTIALS, "$1***@"));
+  copy.name = error.name;
+  if (error.stack !== undefined) copy.stack = error.stack.replace(CREDENTIALS, "$1***@");
+  return copy;
+}
+
+function codeOf(message: string): keyof typeof PASSING | keyof typeof LASTING | undefined {
+  if (SCRIPT_PERMISSION.test(message)) return "NOPERM";
+  return CODE.exec(message)?.[1] as keyof typeof PASSING | keyof typeof LASTING | undefined;
+}
+
+/**
+ * What a client or the server said, as a typed error with advice. What is not a known reply of the server is
+ * taken as a lost connection: whether the command was executed is then not known.
+ */
+export function backendError(error: unknown, key?: string): LockBackendError {
+  const cause = redacted(error);
+  const code = codeOf(cause.message);
+  if (code === undefined) {
+    const closed = CLOSED.test(cause.message);
+    const advice = closed ? "; connect the client before use, and close it only after the locks" : "";
+    const text = `redis could not be asked: ${cause.message}${advice}`;
+    return new LockBackendError(text, { key, cause, retryable: !closed, ambiguous: true });
+  }
+  const retryable = code in PASSING;
+  const text = `redis refused (${code}): ${{ ...PASSING, ...LASTING }[code]}`;
+  return new LockBackendError(text, { key, cause, retryable, ambiguous: false });
+}
+
+/** No answer within the time that a request may take. */
+export function noAnswer(ms: number, key?: string): LockBackendError {
+  return new LockBackendError(`redis did not answer within ${ms} ms`, { key, retryable: true, ambiguous: true });
+}
+
+/** An answer that no version of our scripts gives. */
+export function unreadable(answer: unknown): LockBackendError {
+  const seen = typeof answer === "string" ? `${JSON.stringify(answer.slice(0, 40))}` : typeof answer;
+  return new LockBackendError(`redis gave an answer that cannot be understood: ${seen}`, {
+    retryable: false,
+    ambiguous: true,
+  });
+}

@@ -1,0 +1,245 @@
+import { randomBytes } from "node:crypto";
+import type {
+  AcquireOutcome,
+  AcquireRequest,
+  ExtendOutcome,
+  Granted,
+  LockBackend,
+  LockName,
+  LockState,
+  Ownership,
+  ReleaseOutcome,
+} from "../../backend.ts";
+import { type Clock, type Instant, shift, systemClock } from "../../clock.ts";
+import { LockBackendError } from "../../errors.ts";
+import { checkDuration } from "../../options.ts";
+import type { RedisDriver } from "./driver.ts";
+import { backendError, unreadable } from "./faults.ts";
+import { keyOf, lockKey, lockKeys, scanPattern } from "./keys.ts";
+import { readHolderState, readNumber, readSeenHolder, readWaiterState, writeInfo } from "./replies.ts";
+import { type Answer, BatchedScript, runScript, withDeadline } from "./script-runner.ts";
+import * as scripts from "./scripts/index.ts";
+import { serverTimeAt, type TimeSample } from "./server-time.ts";
+import { Wake } from "./wake.ts";
+
+/** Options of the Redis backend. Durations are milliseconds. */
+export interface RedisBackendOptions {
+  /**
+   * How long a single request may take before it counts as unanswered; what the client does on its own
+   * (retries, offline queue) happens within it. Default 2000.
+   */
+  readonly requestTimeout?: number;
+  /**
+   * How long the fence counter of a key is kept after its last grant. Fencing tokens grow also over its loss
+   * as long as the server's clock does not step back further than this. Default 3,600,000 (1 h).
+   */
+  readonly fenceRetention?: number;
+  /** For tests. Default: the machine's clock. */
+  readonly clock?: Clock;
+}
+
+/** A process that waits is believed alive this long after its last request for the key: three missed ones. */
+const BELIEVED_ALIVE = 3_000;
+/** A queue that nobody asks about goes away by itself. */
+const KEEP_QUEUE = 10_000;
+/** The server's time is unknown before the first answer: that one only tells it. More would be a clock that runs. */
+const MOST_LATE_ANSWERS = 3;
+const WAITERS_SHOWN = 100;
+const SCAN_COUNT = "500";
+
+/**
+ * Grants leases on one Redis server (or a cluster of them) through a driver. What happens on the server is in
+ * `scripts/`; this class packs requests and reads answers.
+ */
+export class RedisBackend implements LockBackend {
+  readonly name = "redis";
+  readonly clock: Clock;
+  readonly requestTimeout: number;
+  readonly #driver: RedisDriver;
+  readonly #wake: Wake;
+  readonly #id = randomBytes(12).toString("base64url");
+  readonly #retention: string;
+  readonly #keep: string;
+  readonly #countsReceivers: string;
+  readonly #acquire: Map<string, BatchedScript> = new Map();
+  readonly #withdraw: Map<string, BatchedScript> = new Map();
+  readonly #release: BatchedScript;
+  readonly #extend: BatchedScript;
+  #time: TimeSample | undefined;
+
+  constructor(driver: RedisDriver, options: RedisBackendOptions = {}) {
+    const { requestTimeout = 2_000, fenceRetention = 3_600_000, clock = systemClock } = options;
+    checkDuration("requestTimeout", requestTimeout, 1, 60_000);
+    checkDuration("fenceRetention", fenceRetention, 1_000, 365 * 86_400_000);
+    this.clock = clock;
+    this.requestTimeout = requestTimeout;
+    this.#driver = driver;
+    this.#retention = String(fenceRetention);
+    this.#keep = String(Math.max(KEEP_QUEUE, 2 * requestTimeout));
+    this.#countsReceivers = driver.deployment === "single" ? "1" : "0";
+    this.#wake = new Wake(driver, clock, (work) => withDeadline(clock, requestTimeout, work));
+    this.#release = this.#batched(scripts.releaseScript, () => [this.#retention, this.#countsReceivers]);
+    this.#extend = this.#batched(scripts.extendScript, () => []);
+  }
+
+  async attempt(request: AcquireRequest): Promise<AcquireOutcome> {
+    const channel = this.#channel(request.prefix);
+    const queues = request.queue && this.#wake.hears(channel);
+    const outcome = await this.#ask(request, queues);
+    if (outcome.status === "granted" || !request.queue || queues) return outcome;
+    // The first contention of this process: a waiter that cannot be told would count as dead, so listen first.
+    await this.#wake.listen(channel);
+    return this.#ask(request, true);
+  }
+
+  hint(request: AcquireRequest): Promise<Granted | null> {
+    return this.#wake.next(request);
+  }
+
+  async withdraw(request: AcquireRequest, unanswered: boolean): Promise<void> {
+    this.#wake.forget(request);
+    const { prefix, token, ttl } = request;
+    const script = cached(this.#withdraw, prefix, () =>
+      this.#batched(scripts.withdrawScript, () => [
+        this.#channel(prefix),
+        this.#retention,
+        this.#countsReceivers,
+        this.#keep,
+      ]),
+    );
+    await script.call(lockKeys(request), [token, String(ttl), writeInfo(request), unanswered ? "1" : "0"]);
+  }
+
+  async extend(held: Ownership, ttl: number): Promise<ExtendOutcome> {
+    const { text, sentAt } = await this.#extend.call([lockKey(held)], [held.token, String(ttl)]);
+    const [status, left] = text.split(" ");
+    if (status === "renewed") return { status, since: sentAt, ttl: readNumber(left) };
+    if (status === "expired" || status === "stolen") return { status: "lost", reason: status };
+    throw unreadable(text);
+  }
+
+  async release(held: Ownership): Promise<ReleaseOutcome> {
+    const { text } = await this.#release.call(lockKeys(held), [held.token]);
+    if (text === "released" || text === "notHeld") return text;
+    throw unreadable(text);
+  }
+
+  async forceRelease(name: LockName, token = ""): Promise<boolean> {
+    const args = [this.#retention, this.#countsReceivers, token];
+    const [done] = await this.#run(scripts.forceReleaseScript, lockKeys(name), args);
+    return done === "1";
+  }
+
+  async inspect(name: LockName): Promise<LockState | null> {
+    const [lock, , queue] = lockKeys(name);
+    const state = await this.#run(scripts.inspectScript, [lock, queue], [String(WAITERS_SHOWN)]);
+    const [value, pttl, waiting, ...waiters] = state;
+    if (value === undefined) return null;
+    return {
+      key: name.key,
+      mode: "exclusive",
+      holders: [readHolderState(value, pttl)],
+      waiters: waiters.map(readWaiterState),
+      waiting: readNumber(waiting),
+    };
+  }
+
+  async *list(prefix: string): AsyncIterable<LockState> {
+    const pattern = scanPattern(this.#driver.keyPrefix, prefix);
+    let cursor = "0";
+    do {
+      const [next = "0", ...found] = await this.#run(scripts.scanScript, [], [cursor, pattern, SCAN_COUNT]);
+      cursor = next;
+      for (const redisKey of found) {
+        const key = keyOf(this.#driver.keyPrefix, prefix, redisKey);
+        const state = key === null ? null : await this.inspect({ prefix, key });
+        if (state !== null) yield state;
+      }
+    } while (cursor !== "0");
+  }
+
+  close(): Promise<void> {
+    return this.#wake.close();
+  }
+
+  #channel(prefix: string): string {
+    return `${prefix}:wake:${this.#id}`;
+  }
+
+  #batched(script: (typeof scripts)[keyof typeof scripts], header: (sentAt: Instant) => readonly string[]) {
+    return new BatchedScript(this.#driver, script, this.clock, this.requestTimeout, header);
+  }
+
+  /** A single run of a script that is not on a hot path. */
+  async #run(script: (typeof scripts)[keyof typeof scripts], keys: readonly string[], args: readonly string[]) {
+    try {
+      const work = runScript(this.#driver, script, keys, args);
+      return await withDeadline(this.clock, this.requestTimeout, work);
+    } catch (error) {
+      throw error instanceof LockBackendError ? error : backendError(error);
+    }
+  }
+
+  async #ask(request: AcquireRequest, queues: boolean): Promise<AcquireOutcome> {
+    const waiter = queues ? this.#wake.enlist(request) : undefined;
+    for (let asked = 1; ; asked++) {
+      const answer = await this.#send(request, waiter?.ticket ?? "");
+      const [status, now, ...rest] = answer.text.split(" ");
+      const sample = { server: readNumber(now), sentAt: answer.sentAt, receivedAt: this.clock.now() };
+      this.#time = sample;
+      if (status === "granted") {
+        this.#wake.forget(request);
+        const [fence, left] = rest;
+        return { status, fencingToken: readNumber(fence), since: answer.sentAt, ttl: readNumber(left) };
+      }
+      if (status === "busy") {
+        const [left, ticket = "0", rejoined, ...value] = rest;
+        const holder = readSeenHolder(value.join(" "), left);
+        if (waiter !== undefined) {
+          this.#wake.queued(waiter, sample, ticket, holder.remaining);
+          if (rejoined === "1") this.#wake.rejoin(waiter);
+        }
+        return { status, holder };
+      }
+      if (status !== "late" && status !== "withdrawn") throw unreadable(answer.text);
+      if (status === "withdrawn" || asked === MOST_LATE_ANSWERS) throw tooLate(status);
+    }
+  }
+
+  #send(request: AcquireRequest, ticket: string): Promise<Answer> {
+    const { prefix, token, ttl } = request;
+    const script = cached(this.#acquire, prefix, () =>
+      this.#batched(scripts.acquireScript, (sentAt) => [
+        this.#notAfter(sentAt),
+        this.#channel(prefix),
+        String(BELIEVED_ALIVE * 1_000),
+        this.#keep,
+        this.#retention,
+        this.#countsReceivers,
+      ]),
+    );
+    return script.call(lockKeys(request), [token, String(ttl), ticket, writeInfo(request)]);
+  }
+
+  /** Server time, in microseconds, after which a request that is sent now must not be executed any more. */
+  #notAfter(sentAt: Instant): string {
+    if (this.#time === undefined) return "0";
+    return String(serverTimeAt(this.#time, shift(sentAt, this.requestTimeout)));
+  }
+}
+
+function cached<V>(map: Map<string, V>, key: string, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}
+
+function tooLate(status: "late" | "withdrawn"): LockBackendError {
+  const why = status === "late" ? "after its time, by the server's clock" : "after it was given up";
+  return new LockBackendError(`redis refused a request that arrived ${why}`, {
+    retryable: status === "late",
+    ambiguous: false,
+  });
+}

@@ -1,0 +1,25 @@
+import { earlier, elapsed, type Instant, shift } from "../../clock.ts";
+
+/** A reply that told the server's time: it was that time somewhere between sending and receiving. */
+export interface TimeSample {
+  /** Microseconds of server time. */
+  readonly server: number;
+  readonly sentAt: Instant;
+  readonly receivedAt: Instant;
+}
+
+/**
+ * The latest server time, in microseconds, that surely is not past when the local clock shows `at`: assumes
+ * that the sample's reply took no time to come back. A command that carries it is refused when it is late.
+ */
+export function serverTimeAt(sample: TimeSample, at: Instant): number {
+  return sample.server + Math.floor(elapsed(sample.receivedAt, at) * 1_000);
+}
+
+/**
+ * The earliest local instant at which the server's clock can have shown `server`: assumes that the sample's
+ * request took no time to arrive. Never later than `now`, since what the server told has happened.
+ */
+export function localInstantOf(sample: TimeSample, server: number, now: Instant): Instant {
+  return earlier(shift(sample.sentAt, (server - sample.server) / 1_000), now);
+}

@@ -1,0 +1,193 @@
+import type { AcquireRequest, Granted } from "../../backend.ts";
+import type { Clock, Timer } from "../../clock.ts";
+import type { RedisDriver, Subscriber } from "./driver.ts";
+import { readHandOver } from "./replies.ts";
+import { localInstantOf, type TimeSample } from "./server-time.ts";
+
+/** Hand-overs may be lost and holders may die: the first waiter of each key asks again at least this often. */
+const LONGEST_SILENCE = 1_000;
+/** Keeps processes that wait for one key from asking in the same millisecond. */
+const JITTER = 50;
+/** After this long another attempt is made to open a subscriber that could not be opened. */
+const SUBSCRIBE_AGAIN = 1_000;
+
+/** A queued request of this process. */
+export interface Waiter {
+  readonly request: AcquireRequest;
+  readonly list: WaitList;
+  /** Its place in the server's queue; "0" before it has one. With it, it can rejoin where it was. */
+  ticket: string;
+  /** What came before somebody listened. */
+  news: Granted | null | undefined;
+  listener: ((news: Granted | null) => void) | undefined;
+}
+
+/** The waiters of this process for one key, in the order in which the server will serve them. */
+interface WaitList {
+  readonly id: string;
+  readonly waiters: Map<string, Waiter>;
+  sample: TimeSample | undefined;
+  timer: Timer | undefined;
+}
+
+function tell(waiter: Waiter, news: Granted | null): void {
+  const { listener } = waiter;
+  waiter.listener = undefined;
+  if (listener !== undefined) listener(news);
+  // A grant must not be overwritten by a mere hint.
+  else waiter.news = news ?? waiter.news ?? null;
+}
+
+/**
+ * Turns messages and time into hints for the waiters of this process: one subscriber connection for all, and
+ * one timer per key. Only the first waiter of a key asks again when the timer fires; its question also tells
+ * the server that this process lives, on behalf of all that wait behind it.
+ */
+export class Wake {
+  readonly #lists = new Map<string, WaitList>();
+  readonly #byToken = new Map<string, Waiter>();
+  readonly #channels = new Map<string, Promise<boolean>>();
+  readonly #heard = new Set<string>();
+  #subscriber: Promise<Subscriber> | undefined;
+
+  constructor(
+    private readonly driver: RedisDriver,
+    private readonly clock: Clock,
+    private readonly timeLimit: <T>(work: Promise<T>) => Promise<T>,
+  ) {}
+
+  /** Whether messages on the channel reach us. */
+  hears(channel: string): boolean {
+    return this.#heard.has(channel);
+  }
+
+  /** Subscribes, once per channel; resolves also when that fails, since waiters then ask on a timer instead. */
+  listen(channel: string): Promise<boolean> {
+    let listening = this.#channels.get(channel);
+    if (listening === undefined) {
+      listening = this.#subscribe(channel);
+      this.#channels.set(channel, listening);
+    }
+    return listening;
+  }
+
+  /** Enters a request before it is sent, since the hand-over may overtake the answer. */
+  enlist(request: AcquireRequest): Waiter {
+    const known = this.#byToken.get(request.token);
+    if (known !== undefined) return known;
+    const id = `${request.prefix} ${request.key}`;
+    const list: WaitList = this.#lists.get(id) ?? { id, waiters: new Map(), sample: undefined, timer: undefined };
+    const waiter: Waiter = { request, list, ticket: "0", news: undefined, listener: undefined };
+    this.#lists.set(id, list);
+    list.waiters.set(request.token, waiter);
+    this.#byToken.set(request.token, waiter);
+    return waiter;
+  }
+
+  /** Notes that the server queued the request, and plans when to ask again. */
+  queued(waiter: Waiter, sample: TimeSample, ticket: string, remaining: number | undefined): void {
+    waiter.ticket = ticket;
+    waiter.list.sample = sample;
+    if (this.#byToken.has(waiter.request.token)) this.#plan(waiter.list, remaining ?? LONGEST_SILENCE);
+  }
+
+  /** The server had lost our place in the queue (it took us for dead, or lost its data): all must rejoin. */
+  rejoin(waiter: Waiter): void {
+    for (const other of waiter.list.waiters.values()) {
+      if (other !== waiter) tell(other, null);
+    }
+  }
+
+  /** The next news of a queued request. */
+  next(request: AcquireRequest): Promise<Granted | null> {
+    const waiter = this.#byToken.get(request.token);
+    if (waiter === undefined) return Promise.resolve(null);
+    const { news } = waiter;
+    waiter.news = undefined;
+    if (news !== undefined) return Promise.resolve(news);
+    return new Promise((resolve) => {
+      waiter.listener = resolve;
+    });
+  }
+
+  /** Removes a request that was granted or given up. */
+  forget(request: AcquireRequest): void {
+    const waiter = this.#byToken.get(request.token);
+    if (waiter === undefined) return;
+    const { list } = waiter;
+    this.#byToken.delete(request.token);
+    list.waiters.delete(request.token);
+    waiter.listener?.(null);
+    if (list.waiters.size > 0) return;
+    list.timer?.cancel();
+    this.#lists.delete(list.id);
+  }
+
+  /** Closes the subscriber; waiters go on by asking on their timers. */
+  async close(): Promise<void> {
+    const subscriber = this.#subscriber;
+    this.#subscriber = undefined;
+    this.#channels.clear();
+    this.#heard.clear();
+    await subscriber?.then(
+      (open) => open.close(),
+      () => undefined,
+    );
+  }
+
+  async #subscribe(channel: string): Promise<boolean> {
+    const opening = this.#subscriber ?? this.driver.openSubscriber(this.#ears());
+    this.#subscriber = opening;
+    try {
+      const subscriber = await this.timeLimit(opening);
+      await this.timeLimit(subscriber.subscribe(channel));
+      this.#heard.add(channel);
+      return true;
+    } catch {
+      // Not an error of the caller's: without a subscriber its waiters are only slower.
+      if (this.#subscriber === opening) this.#subscriber = undefined;
+      opening.then((late) => late.close()).catch(() => undefined);
+      this.clock.setTimer(() => this.#channels.delete(channel), SUBSCRIBE_AGAIN);
+      return false;
+    }
+  }
+
+  #ears() {
+    return {
+      message: (text: string) => this.#handOver(text),
+      resumed: () => {
+        for (const { waiters } of this.#lists.values()) {
+          const [first] = waiters.values();
+          if (first !== undefined) tell(first, null);
+        }
+      },
+    };
+  }
+
+  #handOver(message: string): void {
+    const told = readHandOver(message);
+    const waiter = told === null ? undefined : this.#byToken.get(told.token);
+    if (told === null || waiter === undefined) return;
+    const { sample } = waiter.list;
+    if (sample === undefined) {
+      tell(waiter, null);
+      return;
+    }
+    const since = localInstantOf(sample, told.grantedAt, this.clock.now());
+    tell(waiter, { status: "granted", fencingToken: told.fencingToken, since, ttl: told.ttl });
+  }
+
+  #plan(list: WaitList, remaining: number): void {
+    list.timer?.cancel();
+    const delay = Math.min(remaining + 1, LONGEST_SILENCE) + Math.random() * JITTER;
+    list.timer = this.clock.setTimer(
+      () => {
+        this.#plan(list, LONGEST_SILENCE);
+        const [first] = list.waiters.values();
+        if (first?.listener !== undefined) tell(first, null);
+      },
+      delay,
+      true,
+    );
+  }
+}

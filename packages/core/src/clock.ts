@@ -1,0 +1,70 @@
+/**
+ * A moment read from two clocks at once. The monotonic one never steps back, but may stop while a machine or
+ * a virtual machine is suspended; the wall clock goes on then, but may be stepped. Taking the larger of both
+ * differences is safe against either.
+ */
+export interface Instant {
+  /** Milliseconds of a clock that never steps back. */
+  readonly mono: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly wall: number;
+}
+
+/** A timer that was set; `cancel` is idempotent. */
+export interface Timer {
+  cancel(): void;
+}
+
+/** Where time comes from: injected per backend, so that tests can hold it still. */
+export interface Clock {
+  now(): Instant;
+  /**
+   * Calls back after at least `ms` milliseconds (any length, also above the 2^31-1 of `setTimeout`).
+   * With `keepAlive` the process stays alive for it; without, the timer alone never keeps a process running.
+   */
+  setTimer(callback: () => void, ms: number, keepAlive?: boolean): Timer;
+}
+
+/** Milliseconds from `since` to `now`: the larger of what both clocks say, so a suspended machine counts. */
+export function elapsed(since: Instant, now: Instant): number {
+  return Math.max(now.mono - since.mono, now.wall - since.wall);
+}
+
+/** The instant `ms` milliseconds after (or, negative, before) another one. */
+export function shift(instant: Instant, ms: number): Instant {
+  return { mono: instant.mono + ms, wall: instant.wall + ms };
+}
+
+/** The earlier of two instants. */
+export function earlier(a: Instant, b: Instant): Instant {
+  return { mono: Math.min(a.mono, b.mono), wall: Math.min(a.wall, b.wall) };
+}
+
+/** `setTimeout` fires at once for anything longer. */
+const LONGEST_TIMEOUT = 2 ** 31 - 1;
+
+class SystemTimer implements Timer {
+  #handle: NodeJS.Timeout | undefined;
+
+  constructor(callback: () => void, ms: number, keepAlive: boolean) {
+    this.#arm(callback, ms, keepAlive);
+  }
+
+  #arm(callback: () => void, ms: number, keepAlive: boolean): void {
+    this.#handle =
+      ms > LONGEST_TIMEOUT
+        ? setTimeout(() => this.#arm(callback, ms - LONGEST_TIMEOUT, keepAlive), LONGEST_TIMEOUT)
+        : setTimeout(callback, Math.ceil(ms));
+    if (!keepAlive) this.#handle.unref();
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle);
+  }
+}
+
+/** The machine's own clocks and timers. */
+export const systemClock: Clock = {
+  now: () => ({ mono: performance.now(), wall: Date.now() }),
+  setTimer: (callback, ms, keepAlive = false) => new SystemTimer(callback, ms, keepAlive),
+};

@@ -1,0 +1,145 @@
+/** Marks our errors across duplicate copies of the package, where `instanceof` fails. */
+const BRAND = Symbol.for("@lock/core.LockError");
+
+/** The stable `code` of every error class. */
+export type LockErrorCode = "LOCK_TIMEOUT" | "LOCK_LOST" | "LOCK_BACKEND" | "LOCK_QUORUM" | "LOCK_USAGE";
+
+/** User text in a message: quoted, and with control characters escaped for the terminal. */
+const quote = (text: string): string => JSON.stringify(text);
+
+/** What every error of this library has. */
+export interface LockErrorOptions {
+  /** The key as the user wrote it; absent where no key is involved. */
+  readonly key?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** The base of every error that this library throws. */
+export abstract class LockError extends Error {
+  abstract readonly code: LockErrorCode;
+  /** The key as the user wrote it; undefined where no key is involved. */
+  readonly key: string | undefined;
+
+  constructor(message: string, options: LockErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.key = options.key;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+}
+
+/** Who was seen holding a key. */
+export interface SeenHolder {
+  /** The holder's name: `LocksOptions.holder` of the process that holds it, or undefined for a foreign value. */
+  readonly holder: string | undefined;
+  /** Milliseconds until it ends unless it is extended; undefined when it has no end. */
+  readonly remaining: number | undefined;
+}
+
+/** The key stayed busy for as long as the caller was ready to wait. */
+export class LockTimeoutError extends LockError {
+  override readonly name = "LockTimeoutError";
+  readonly code = "LOCK_TIMEOUT";
+  /** Milliseconds waited. */
+  readonly waited: number;
+  /** Who held the key when last asked, if that was seen. */
+  readonly holder: SeenHolder | undefined;
+
+  constructor(key: string, waited: number, holder: SeenHolder | undefined) {
+    const who = holder?.holder === undefined ? "a program that is not this library" : quote(holder.holder);
+    const seen = holder === undefined ? "" : `; held by ${who}`;
+    super(`${quote(key)} was still busy after ${Math.round(waited)} ms${seen}`, { key });
+    this.waited = waited;
+    this.holder = holder;
+  }
+}
+
+/**
+ * Why a lease was lost.
+ * - `expired`: it ended; it was not renewed, or the server no longer has it
+ * - `stolen`: the server says that somebody else holds the key
+ * - `unreachable`: it could not be extended in time, because the backend did not answer
+ * - `stalled`: this process did not run (blocked event loop, suspended) until after the end
+ */
+export type LostReason = "expired" | "stolen" | "unreachable" | "stalled";
+
+const LOST_BECAUSE: Record<LostReason, string> = {
+  expired: "it expired",
+  stolen: "somebody else holds the key now",
+  unreachable: "it could not be extended before it ended: the backend did not answer",
+  stalled: "this process was blocked or suspended until after its end",
+};
+
+/** The lease may no longer be believed: stop the work that it protected. */
+export class LockLostError extends LockError {
+  override readonly name = "LockLostError";
+  readonly code = "LOCK_LOST";
+  readonly reason: LostReason;
+
+  constructor(key: string, reason: LostReason, options: { readonly cause?: unknown; readonly because?: string } = {}) {
+    super(`the lease of ${quote(key)} is over: ${options.because ?? LOST_BECAUSE[reason]}`, { key, ...options });
+    this.reason = reason;
+  }
+}
+
+/** How a backend failed. */
+export interface LockBackendErrorOptions extends LockErrorOptions {
+  /** True where the same request may succeed later (a lost connection, a failover, a server that loads). */
+  readonly retryable: boolean;
+  /** True where it is not known whether the server executed the request. */
+  readonly ambiguous: boolean;
+}
+
+/** The backend could not do its work: an outage or a misconfiguration, never contention. */
+export class LockBackendError extends LockError {
+  override readonly name = "LockBackendError";
+  readonly code = "LOCK_BACKEND";
+  /** True where the same request may succeed later. */
+  readonly retryable: boolean;
+  /** True where it is not known whether the server executed the request. */
+  readonly ambiguous: boolean;
+
+  constructor(message: string, options: LockBackendErrorOptions) {
+    super(message, options);
+    this.retryable = options.retryable;
+    this.ambiguous = options.ambiguous;
+  }
+}
+
+/** A fault as `LockBackendError`: what a backend should have thrown, should it have thrown something else. */
+export function asBackendError(error: unknown, key: string): LockBackendError {
+  if (error instanceof LockBackendError) return error;
+  const said = error instanceof Error ? error.message : String(error);
+  return new LockBackendError(said, { key, cause: error, retryable: true, ambiguous: true });
+}
+
+/** What one node of a quorum answered. */
+export interface QuorumVote {
+  readonly node: string;
+  readonly vote: "granted" | "busy" | "timeout" | "error";
+  readonly holder?: string;
+  readonly error?: unknown;
+}
+
+/** Too few nodes of a quorum answered to decide anything. */
+export class QuorumError extends LockError {
+  override readonly name = "QuorumError";
+  readonly code = "LOCK_QUORUM";
+  readonly votes: readonly QuorumVote[];
+
+  constructor(key: string, votes: readonly QuorumVote[], cause?: unknown) {
+    const said = votes.map((vote) => `${vote.node}: ${vote.vote}`).join(", ");
+    super(`no majority for ${quote(key)} (${said})`, { key, cause });
+    this.votes = votes;
+  }
+}
+
+/** A wrong argument or a closed `locks`; nothing was sent. */
+export class LockUsageError extends LockError {
+  override readonly name = "LockUsageError";
+  readonly code = "LOCK_USAGE";
+}
+
+/** Whether a value is an error of this library, also one of another copy of the package. */
+export function isLockError(value: unknown): value is LockError {
+  return value instanceof Error && BRAND in value;
+}

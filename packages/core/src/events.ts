@@ -1,0 +1,52 @@
+import type { ReleaseOutcome } from "./backend.ts";
+import type { LockBackendError, LostReason, SeenHolder } from "./errors.ts";
+
+/** What `locks.on` tells, by event name. Durations are milliseconds. */
+export interface LockEvents {
+  /** A lease was granted, after `waited`. */
+  acquired: { readonly key: string; readonly fencingToken: number; readonly waited: number };
+  /** An acquire found the key busy for the first time. */
+  contended: { readonly key: string; readonly holder: SeenHolder | undefined };
+  /** A lease was extended and is valid for `validFor`. */
+  extended: { readonly key: string; readonly fencingToken: number; readonly validFor: number };
+  /** A lease could not be extended this time; it stands until its validity ends, and is tried again. */
+  extendFailed: { readonly key: string; readonly fencingToken: number; readonly error: LockBackendError };
+  /** A lease may no longer be believed. */
+  lost: { readonly key: string; readonly fencingToken: number; readonly reason: LostReason };
+  /** A lease was released by its holder, who had it for `held`. */
+  released: {
+    readonly key: string;
+    readonly fencingToken: number;
+    readonly outcome: ReleaseOutcome;
+    readonly held: number;
+  };
+  /** A fault that no caller can be told: an undo or a scoped release that failed. The ttl ends what is left. */
+  backendError: { readonly key: string; readonly operation: "withdraw" | "release"; readonly error: LockBackendError };
+}
+
+export type LockEventName = keyof LockEvents;
+export type LockListener<Name extends LockEventName> = (event: LockEvents[Name]) => void;
+
+/** A typed emitter: listeners never disturb the lock that they hear of. */
+export class Events {
+  readonly #listeners = new Map<LockEventName, Set<(event: never) => void>>();
+
+  on<Name extends LockEventName>(name: Name, listener: LockListener<Name>): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners.add(listener));
+    return () => void listeners.delete(listener);
+  }
+
+  emit<Name extends LockEventName>(name: Name, event: LockEvents[Name]): void {
+    const listeners = this.#listeners.get(name);
+    if (listeners === undefined) return;
+    for (const listener of listeners) {
+      try {
+        (listener as LockListener<Name>)(event);
+      } catch (error) {
+        // A listener's mistake must be seen, but it must not break the lease or crash the process.
+        process.emitWarning(error instanceof Error ? error : new Error(String(error)));
+      }
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import { LockUsageError } from "./errors.ts";
+import { show } from "./show.ts";
+
+export const MAX_KEY_BYTES = 512;
+
+/** No string of fewer UTF-16 units can have more UTF-8 bytes than allowed. */
+const SURELY_SHORT = Math.floor(MAX_KEY_BYTES / 3);
+const LONE_SURROGATE = /\p{Surrogate}/u;
+const PREFIX = /^[\w:.-]{1,64}$/;
+
+/**
+ * Refuses what cannot be a key: not a string, empty, over 512 bytes of UTF-8, or not valid Unicode (two
+ * strings that differ only in a lone surrogate become the same bytes).
+ * @throws LockUsageError
+ */
+export function checkKey(key: unknown): asserts key is string {
+  if (typeof key !== "string" || key.length === 0) {
+    throw new LockUsageError(`a key must be a non-empty string, got ${show(key)}`);
+  }
+  if (key.length > SURELY_SHORT && Buffer.byteLength(key) > MAX_KEY_BYTES) {
+    const bytes = Buffer.byteLength(key);
+    throw new LockUsageError(
+      `a key may have at most ${MAX_KEY_BYTES} bytes of UTF-8, got ${bytes}: ${show(key)}; hash long keys`,
+    );
+  }
+  if (LONE_SURROGATE.test(key)) {
+    throw new LockUsageError(`a key must be valid Unicode, got a lone surrogate in ${show(key)}`);
+  }
+}
+
+/**
+ * Refuses what cannot be a prefix. A prefix names keys, channels and ACL rules alike, so it is kept plain.
+ * @throws LockUsageError
+ */
+export function checkPrefix(prefix: unknown): asserts prefix is string {
+  if (typeof prefix !== "string" || !PREFIX.test(prefix)) {
+    throw new LockUsageError(
+      `prefix must be 1 to 64 characters of A-Z a-z 0-9 _ : . -, got ${show(prefix)}`,
+    );
+  }
+}

@@ -1,0 +1,20 @@
+import type { LockBackend } from "./backend.ts";
+import { type NodeRedisClient, nodeRedisDriver } from "./backends/redis/drivers/node-redis.ts";
+import { RedisBackend, type RedisBackendOptions } from "./backends/redis/redis-backend.ts";
+
+export type {
+  NodeRedisClient,
+  NodeRedisEvalOptions,
+  NodeRedisSubscriber,
+} from "./backends/redis/drivers/node-redis.ts";
+export type { RedisBackendOptions } from "./backends/redis/redis-backend.ts";
+
+/**
+ * Grants leases on the Redis that a node-redis client (`redis` 5 or 6) is connected to; connect it first. The
+ * client stays the user's; one more connection is opened at the first contention, to hear of hand-overs, and
+ * closed by `locks.close()`.
+ * @throws LockUsageError
+ */
+export function nodeRedisBackend(client: NodeRedisClient, options?: RedisBackendOptions): LockBackend {
+  return new RedisBackend(nodeRedisDriver(client), options);
+}

@@ -1,0 +1,77 @@
+import { LockUsageError } from "./errors.ts";
+import { show } from "./show.ts";
+
+/** How long to wait for a busy key. */
+export type Wait = number | "forever";
+
+/** Per acquire; each falls back to the option of the same name of `createLocks`, then to its default. */
+export interface AcquireOptions {
+  /** How long the server keeps the lease unless it is extended; milliseconds. Default 30,000. */
+  readonly ttl?: number;
+  /** How long to wait for a busy key; milliseconds, 0 = one attempt, or "forever". Default 10,000. */
+  readonly wait?: Wait;
+  /** Cancels the wait: `acquire` rejects with `signal.reason` and leaves nothing behind. */
+  readonly signal?: AbortSignal;
+  /** Whether to extend the lease at a third of its ttl until it is released or lost. Default true. */
+  readonly renew?: boolean;
+  /** Shown by `inspect`: small facts, such as a job id. At most 1 KB as JSON. */
+  readonly meta?: Readonly<Record<string, string>>;
+}
+
+/** The longest ttl unless `maxTtl` says otherwise. */
+export const DEFAULT_MAX_TTL = 86_400_000;
+const MAX_META_BYTES = 1_024;
+const MAX_HOLDER_LENGTH = 256;
+
+/**
+ * Refuses what is no whole number of milliseconds in the range.
+ * @throws LockUsageError
+ */
+export function checkDuration(name: string, value: unknown, least: number, most: number): asserts value is number {
+  if (!Number.isSafeInteger(value) || Number(value) < least || Number(value) > most) {
+    const allowed = `a whole number of milliseconds from ${least} to ${most}`;
+    throw new LockUsageError(`${name} must be ${allowed}, got ${show(value)}`);
+  }
+}
+
+/** @throws LockUsageError */
+export function checkWait(wait: unknown): asserts wait is Wait {
+  if (wait === "forever") return;
+  if (!Number.isSafeInteger(wait) || Number(wait) < 0) {
+    throw new LockUsageError(
+      `wait must be a whole number of milliseconds from 0 (one attempt), or "forever", got ${show(wait)}`,
+    );
+  }
+}
+
+/** @throws LockUsageError */
+export function checkHolder(holder: unknown): asserts holder is string {
+  if (typeof holder !== "string" || holder.length === 0 || holder.length > MAX_HOLDER_LENGTH) {
+    throw new LockUsageError(`holder must be a string of 1 to ${MAX_HOLDER_LENGTH} characters, got ${show(holder)}`);
+  }
+}
+
+/** @throws LockUsageError */
+export function checkAcquireOptions(options: AcquireOptions, maxTtl: number): void {
+  const { ttl, wait, signal, renew, meta } = options;
+  if (ttl !== undefined) checkDuration("ttl", ttl, 1, maxTtl);
+  if (wait !== undefined) checkWait(wait);
+  if (renew !== undefined && typeof renew !== "boolean") {
+    throw new LockUsageError(`renew must be true or false, got ${show(renew)}`);
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new LockUsageError(`signal must be an AbortSignal, got ${show(signal)}`);
+  }
+  if (meta !== undefined) checkMeta(meta);
+}
+
+function checkMeta(meta: unknown): void {
+  const isRecord = typeof meta === "object" && meta !== null && !Array.isArray(meta);
+  if (!isRecord || !Object.values(meta).every((value) => typeof value === "string")) {
+    throw new LockUsageError(`meta must be an object whose values are strings, got ${show(meta)}`);
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(meta));
+  if (bytes > MAX_META_BYTES) {
+    throw new LockUsageError(`meta may have at most ${MAX_META_BYTES} bytes as JSON, got ${bytes}`);
+  }
+}

@@ -1,0 +1,43 @@
+import { elapsed, type Instant } from "./clock.ts";
+
+/**
+ * What may be lost of a ttl because the server's clock and ours do not run at quite the same rate: 1 % of it,
+ * and 2 ms for the granularity of both clocks. The allowance is Redlock's
+ * (redis.io, "Distributed Locks with Redis"); real quartz differs by less than 0.1 %.
+ */
+export function drift(ttl: number): number {
+  return ttl * 0.01 + 2;
+}
+
+/** What a holder may believe: `ttl` milliseconds from `since`, less drift. The only validity arithmetic. */
+export interface Validity {
+  /** The earliest local instant at which the server can have started to count the ttl. */
+  readonly since: Instant;
+  readonly ttl: number;
+}
+
+/** Milliseconds that are left of a validity at `now`; zero or less when it has ended. */
+export function validityLeft(validity: Validity, now: Instant): number {
+  return validity.ttl - drift(validity.ttl) - elapsed(validity.since, now);
+}
+
+/** The validity that ends later; extending never shortens what was already confirmed. */
+export function longer(a: Validity, b: Validity, now: Instant): Validity {
+  return validityLeft(b, now) > validityLeft(a, now) ? b : a;
+}
+
+/** Renew when a third of the ttl is gone: two more tries fit before it ends. */
+export function renewalDelay(ttl: number): number {
+  return ttl / 3;
+}
+
+const FIRST_PAUSE = 25;
+const LONGEST_PAUSE = 1_000;
+
+/**
+ * How long to pause before trying again after fault number `attempt` (from 0): exponential with full jitter
+ * (AWS Architecture Blog, "Exponential Backoff and Jitter"), between 1 ms and 1 s.
+ */
+export function retryPause(attempt: number): number {
+  return 1 + Math.random() * Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** attempt);
+}

@@ -1,0 +1,13 @@
+import Redis from "ioredis"; import { createLocks } from "@lock/core"; import { ioredisBackend } from "@lock/core/ioredis"; import { startRedis } from "@lock/redis-harness";
+const r = await startRedis(); const c = new Redis(r.url); const c2 = new Redis(r.url);
+const A = createLocks({ backend: ioredisBackend(c), holder:"A" }); const B = createLocks({ backend: ioredisBackend(c2), holder:"B" });
+const l = await A.acquire("x"); console.log(l.fencingToken, l.validFor, await A.inspect("x"));
+console.log(await B.tryAcquire("x"));
+const order: string[]=[];
+const ps = [1,2,3,4,5].map(i => (i%2?A:B).using("x", {meta:{n:String(i)}}, async (l) => { order.push(`${i}:${l.fencingToken}:${Math.round(l.validFor)}`); }));
+await new Promise(r=>setTimeout(r,100));
+console.log(JSON.stringify(await A.inspect("x"),null,1));
+console.log(await l.release()); await Promise.all(ps); console.log(order);
+for await (const s of A.list()) console.log(s);
+console.log(await c.keys("*"));
+await A.close(); await B.close(); c.disconnect(); c2.disconnect(); await r.stop();

@@ -1,0 +1,14 @@
+import { defineConfig } from "tsup";
+import { luaForEsbuild } from "./lua.ts";
+
+export default defineConfig({
+  entry: ["src/index.ts", "src/in-process.ts", "src/ioredis.ts", "src/node-redis.ts", "src/testing.ts"],
+  format: ["esm", "cjs"],
+  target: "node20",
+  platform: "node",
+  dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
+  clean: true,
+  splitting: true,
+  sourcemap: false,
+  esbuildPlugins: [luaForEsbuild],
+});

@@ -1,0 +1,72 @@
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { installWithApt } from "./apt-install.ts";
+import { installCommand, isDebianLike } from "./host-system.ts";
+import { run } from "./run.ts";
+
+const NAMES = ["redis-server", "valkey-server"];
+
+/**
+ * The redis-server executable to use: `REDIS_SERVER`, else redis-server or valkey-server on PATH, else, as root
+ * on Debian or Ubuntu only, the distribution's package, installed on the spot.
+ */
+export async function findRedisServer(): Promise<string> {
+  const named = process.env.REDIS_SERVER;
+  if (named) return checkNamed(named);
+
+  const found = await lookOnPath(searchPath());
+  if (found !== undefined) return found;
+
+  if (process.geteuid?.() !== 0 || !(await isDebianLike()) || !(await isOnPath("apt-get"))) {
+    throw new Error(
+      `redis-server not found on PATH. Install it with:\n\n  ${await installCommand()}\n\nor name an executable in REDIS_SERVER.`,
+    );
+  }
+  const report = await installWithApt();
+
+  // The package puts it in /usr/bin, which a stripped-down PATH may lack.
+  const installed = await lookOnPath([...searchPath(), "/usr/bin"]);
+  if (installed !== undefined) return installed;
+  throw new Error(
+    `apt-get installed redis-server, yet no redis-server that runs is on PATH or in /usr/bin; name one in REDIS_SERVER.\n${report}`,
+  );
+}
+
+async function checkNamed(path: string): Promise<string> {
+  const problem = await whyNotRedis(path);
+  if (problem === undefined) return path;
+  throw new Error(`REDIS_SERVER is set to "${path}", which cannot be run as a redis-server: ${problem}`);
+}
+
+async function lookOnPath(directories: readonly string[]): Promise<string | undefined> {
+  for (const name of NAMES) {
+    for (const directory of directories) {
+      const path = join(directory, name);
+      if ((await isExecutable(path)) && (await whyNotRedis(path)) === undefined) return path;
+    }
+  }
+  return undefined;
+}
+
+async function whyNotRedis(path: string): Promise<string | undefined> {
+  const { ok, output } = await run(path, ["--version"], { timeoutMs: 10_000 });
+  if (!ok) return output;
+  return /server v=/i.test(output) ? undefined : `its --version says "${output.slice(0, 200)}"`;
+}
+
+async function isOnPath(name: string): Promise<boolean> {
+  const hits = await Promise.all(searchPath().map((directory) => isExecutable(join(directory, name))));
+  return hits.includes(true);
+}
+
+function isExecutable(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+function searchPath(): string[] {
+  return (process.env.PATH ?? "").split(delimiter).filter((directory) => directory !== "");
+}

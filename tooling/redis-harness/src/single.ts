@@ -1,0 +1,144 @@
+import { findRedisServer } from "./find-server.ts";
+import { findFreePort } from "./free-port.ts";
+import { createHome, dataOf, type Home, removeHome, wipeData } from "./home.ts";
+import { type Launch, launchRedis, PortTakenError, type RedisProcess } from "./redis-process.ts";
+
+export interface RedisOptions {
+  /** A free one when left out. */
+  readonly port?: number;
+  readonly password?: string;
+  /** More redis-server arguments, such as `["--maxmemory", "10mb"]`: any directive of redis.conf. */
+  readonly args?: readonly string[];
+  /** Whether acknowledged writes survive `kill` and `restart` (append-only file, fsync always). Default false. */
+  readonly persist?: boolean;
+}
+
+export interface RestartOptions {
+  /** Come back without any data, as a replaced machine would. Default false. */
+  readonly empty?: boolean;
+}
+
+export interface RedisServer extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  readonly url: string;
+  readonly password: string | undefined;
+  /** The pid of the current run, or of the last one after `kill`. */
+  readonly pid: number;
+  /** Ends the server for good and removes its temp directory. May be called more than once. */
+  stop(): Promise<void>;
+  /** SIGKILL, as in a crash: port and data directory stay for `restart`. */
+  kill(): Promise<void>;
+  /** Ends the server if it runs and starts it again on the same port. */
+  restart(options?: RestartOptions): Promise<void>;
+  /** Freezes the process (SIGSTOP): its sockets stay open, and nothing is answered. */
+  pause(): void;
+  /** Ends `pause`. */
+  resume(): void;
+}
+
+const PORT_ATTEMPTS = 10;
+
+/** Starts a redis-server of its own on 127.0.0.1 and resolves once it answers. */
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+  const binary = await findRedisServer();
+  const home = await createHome();
+  try {
+    for (let attempt = 1; ; attempt++) {
+      const port = options.port ?? (await findFreePort());
+      try {
+        const launch = describeLaunch(binary, home, port, options);
+        return new SingleServer(launch, await launchRedis(launch));
+      } catch (error) {
+        const mayRetry = options.port === undefined && attempt < PORT_ATTEMPTS;
+        if (!(mayRetry && error instanceof PortTakenError)) throw error;
+      }
+    }
+  } catch (error) {
+    await removeHome(home);
+    throw error;
+  }
+}
+
+function describeLaunch(binary: string, home: Home, port: number, options: RedisOptions): Launch {
+  const password = options.password || undefined;
+  const args = ["--save", "", "--appendonly", options.persist ? "yes" : "no", "--appendfsync", "always"];
+  if (password !== undefined) args.push("--requirepass", password);
+  args.push(...(options.args ?? []));
+  // The last setting of a directive wins, and the harness relies on these.
+  args.push("--bind", "127.0.0.1", "--port", String(port), "--dir", dataOf(home));
+  args.push("--daemonize", "no", "--logfile", "");
+  return { binary, home, port, password, args };
+}
+
+class SingleServer implements RedisServer {
+  readonly host = "127.0.0.1";
+  readonly #launch: Launch;
+  #process: RedisProcess;
+  #restarting: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
+
+  constructor(launch: Launch, process: RedisProcess) {
+    this.#launch = launch;
+    this.#process = process;
+  }
+
+  get port(): number {
+    return this.#launch.port;
+  }
+
+  get password(): string | undefined {
+    return this.#launch.password;
+  }
+
+  get url(): string {
+    const credentials = this.password === undefined ? "" : `:${encodeURIComponent(this.password)}@`;
+    return `redis://${credentials}${this.host}:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  kill(): Promise<void> {
+    return this.#process.kill();
+  }
+
+  restart({ empty = false }: RestartOptions = {}): Promise<void> {
+    if (this.#stopping !== undefined) {
+      return Promise.reject(new Error("the server was stopped for good: start a new one"));
+    }
+    this.#restarting = this.#restart(empty);
+    return this.#restarting;
+  }
+
+  pause(): void {
+    this.#process.signal("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#process.signal("SIGCONT");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #restart(empty: boolean): Promise<void> {
+    await this.#process.stop();
+    if (empty) await wipeData(this.#launch.home);
+    this.#process = await launchRedis(this.#launch);
+  }
+
+  async #stop(): Promise<void> {
+    // A process that is just being started must not outlive the stop.
+    await this.#restarting.catch(() => undefined);
+    await this.#process.stop();
+    await removeHome(this.#launch.home);
+  }
+}
