@@ -1,1 +1,10 @@
-export {};
+export type { AcquireOutcome, AcquireRequest, Busy, ExtendOutcome, Granted, Lost, Ownership, ReleaseOutcome, Renewed } from "./backend.ts";
+export type { RedisDriver, Subscriber, SubscriberEars } from "./backends/redis/driver.ts";
+export { RedisBackend } from "./backends/redis/redis-backend.ts";
+export type { Clock, Instant, Timer } from "./clock.ts";
+export { type BackendSuiteOptions, backendSuite, type OpenBackends } from "./testing/backend-suite.ts";
+export { type DriverSuiteOptions, driverSuite, type OpenDriver } from "./testing/driver-suite.ts";
+export { FakeClock } from "./testing/fake-clock.ts";
+export { type BackendMethod, FaultyBackend } from "./testing/faulty-backend.ts";
+export { type LocksSuiteOptions, locksSuite, type OpenLocks } from "./testing/locks-suite.ts";
+export type { TestApi } from "./testing/test-api.ts";

@@ -98,7 +98,7 @@ export class InProcessBackend implements LockBackend {
       grant.ttl = ttl;
       this.#arm(entry);
     }
-    return { status: "renewed", since: this.clock.now(), ttl: this.#left(grant) };
+    return { status: "renewed", since: grant.since, ttl: grant.ttl };
   }
 
   async release(held: Ownership): Promise<ReleaseOutcome> {
@@ -182,7 +182,8 @@ export class InProcessBackend implements LockBackend {
     const [first] = entry.waiters.values();
     if (first === undefined) return;
     entry.waiters.delete(first.request.token);
-    first.resolve?.(this.#grant(entry, first.request));
+    const handed = this.#grant(entry, first.request);
+    first.resolve?.(handed);
   }
 
   #arm(entry: Entry): void {

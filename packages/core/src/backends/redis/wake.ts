@@ -30,14 +30,6 @@ interface WaitList {
   timer: Timer | undefined;
 }
 
-function tell(waiter: Waiter, news: Granted | null): void {
-  const { listener } = waiter;
-  waiter.listener = undefined;
-  if (listener !== undefined) listener(news);
-  // A grant must not be overwritten by a mere hint.
-  else waiter.news = news ?? waiter.news ?? null;
-}
-
 /**
  * Turns messages and time into hints for the waiters of this process: one subscriber connection for all, and
  * one timer per key. Only the first waiter of a key asks again when the timer fires; its question also tells
@@ -94,7 +86,7 @@ export class Wake {
   /** The server had lost our place in the queue (it took us for dead, or lost its data): all must rejoin. */
   rejoin(waiter: Waiter): void {
     for (const other of waiter.list.waiters.values()) {
-      if (other !== waiter) tell(other, null);
+      if (other !== waiter) this.#tell(other, null);
     }
   }
 
@@ -102,25 +94,18 @@ export class Wake {
   next(request: AcquireRequest): Promise<Granted | null> {
     const waiter = this.#byToken.get(request.token);
     if (waiter === undefined) return Promise.resolve(null);
-    const { news } = waiter;
-    waiter.news = undefined;
-    if (news !== undefined) return Promise.resolve(news);
     return new Promise((resolve) => {
       waiter.listener = resolve;
+      const { news } = waiter;
+      waiter.news = undefined;
+      if (news !== undefined) this.#tell(waiter, news);
     });
   }
 
   /** Removes a request that was granted or given up. */
   forget(request: AcquireRequest): void {
     const waiter = this.#byToken.get(request.token);
-    if (waiter === undefined) return;
-    const { list } = waiter;
-    this.#byToken.delete(request.token);
-    list.waiters.delete(request.token);
-    waiter.listener?.(null);
-    if (list.waiters.size > 0) return;
-    list.timer?.cancel();
-    this.#lists.delete(list.id);
+    if (waiter !== undefined) this.#remove(waiter);
   }
 
   /** Closes the subscriber; waiters go on by asking on their timers. */
@@ -133,6 +118,29 @@ export class Wake {
       (open) => open.close(),
       () => undefined,
     );
+  }
+
+  #remove(waiter: Waiter): void {
+    const { list, request, listener } = waiter;
+    this.#byToken.delete(request.token);
+    list.waiters.delete(request.token);
+    waiter.listener = undefined;
+    listener?.(null);
+    if (list.waiters.size > 0) return;
+    list.timer?.cancel();
+    this.#lists.delete(list.id);
+  }
+
+  #tell(waiter: Waiter, news: Granted | null): void {
+    const { listener } = waiter;
+    if (listener === undefined) {
+      // A grant must not be overwritten by a mere hint.
+      waiter.news = news ?? waiter.news ?? null;
+      return;
+    }
+    waiter.listener = undefined;
+    if (news !== null) this.#remove(waiter);
+    listener(news);
   }
 
   async #subscribe(channel: string): Promise<boolean> {
@@ -158,7 +166,7 @@ export class Wake {
       resumed: () => {
         for (const { waiters } of this.#lists.values()) {
           const [first] = waiters.values();
-          if (first !== undefined) tell(first, null);
+          if (first !== undefined) this.#tell(first, null);
         }
       },
     };
@@ -170,11 +178,11 @@ export class Wake {
     if (told === null || waiter === undefined) return;
     const { sample } = waiter.list;
     if (sample === undefined) {
-      tell(waiter, null);
+      this.#tell(waiter, null);
       return;
     }
     const since = localInstantOf(sample, told.grantedAt, this.clock.now());
-    tell(waiter, { status: "granted", fencingToken: told.fencingToken, since, ttl: told.ttl });
+    this.#tell(waiter, { status: "granted", fencingToken: told.fencingToken, since, ttl: told.ttl });
   }
 
   #plan(list: WaitList, remaining: number): void {
@@ -184,7 +192,7 @@ export class Wake {
       () => {
         this.#plan(list, LONGEST_SILENCE);
         const [first] = list.waiters.values();
-        if (first?.listener !== undefined) tell(first, null);
+        if (first?.listener !== undefined) this.#tell(first, null);
       },
       delay,
       true,

@@ -3,7 +3,7 @@ import type { RedisDriver, Subscriber, SubscriberEars } from "../driver.ts";
 /** What is used of an ioredis client (5 or 6, `Redis` or `Cluster`); any object of this shape will do. */
 export interface IoredisClient {
   readonly isCluster: boolean;
-  readonly options: { readonly keyPrefix?: string };
+  readonly options: { readonly keyPrefix?: string | undefined };
   evalsha(sha: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;
   eval(script: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;
   duplicate(): IoredisSubscriber;
@@ -12,7 +12,7 @@ export interface IoredisClient {
 /** What is used of the connection that hears messages. */
 export interface IoredisSubscriber {
   subscribe(...channels: string[]): Promise<unknown>;
-  on(event: string, listener: (...args: never[]) => void): unknown;
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
   disconnect(): void;
 }
 
@@ -30,7 +30,7 @@ export function ioredisDriver(client: IoredisClient): RedisDriver {
 
 function listen(connection: IoredisSubscriber, ears: SubscriberEars): Subscriber {
   let ready = 0;
-  connection.on("message", (_channel: string, text: string) => ears.message(text));
+  connection.on("message", (_channel, text) => ears.message(String(text)));
   // ioredis subscribes again by itself; without a listener it would print every lost connection.
   connection.on("error", () => undefined);
   connection.on("ready", () => {

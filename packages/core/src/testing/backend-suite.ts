@@ -1,0 +1,269 @@
+import assert from "node:assert/strict";
+import type { AcquireRequest, Granted, LockBackend } from "../backend.ts";
+import { newOwnerToken } from "../owner-token.ts";
+import { eventually, type TestApi } from "./test-api.ts";
+
+/** Two backends on the same store, as two processes would have them, and how to close them. */
+export interface OpenBackends {
+  readonly one: LockBackend;
+  readonly two: LockBackend;
+  close(): Promise<void>;
+}
+
+/** What an author of a backend gives. */
+export interface BackendSuiteOptions {
+  readonly api: TestApi;
+  readonly name: string;
+  open(): Promise<OpenBackends>;
+}
+
+let made = 0;
+
+/** A request for a key that no other test uses. */
+function ask(options: Partial<AcquireRequest> = {}): AcquireRequest {
+  made += 1;
+  return {
+    prefix: "suite",
+    key: `key ${made}`,
+    token: newOwnerToken(),
+    ttl: 10_000,
+    holder: "the suite",
+    meta: undefined,
+    queue: false,
+    ...options,
+  };
+}
+
+/** Another request for the same key. */
+const rival = (request: AcquireRequest, options: Partial<AcquireRequest> = {}): AcquireRequest => ({
+  ...request,
+  token: newOwnerToken(),
+  ...options,
+});
+
+async function granted(backend: LockBackend, request: AcquireRequest): Promise<Granted> {
+  const outcome = await backend.attempt(request);
+  assert.equal(outcome.status, "granted");
+  return outcome as Granted;
+}
+
+async function busy(backend: LockBackend, request: AcquireRequest): Promise<void> {
+  assert.equal((await backend.attempt(request)).status, "busy");
+}
+
+/** What the acquire loop does after a busy answer, until the lock is there. */
+async function waitFor(backend: LockBackend, request: AcquireRequest): Promise<Granted> {
+  for (;;) {
+    const news = await backend.hint(request);
+    if (news !== null) return news;
+    const outcome = await backend.attempt(request);
+    if (outcome.status === "granted") return outcome;
+  }
+}
+
+/** The contract of `LockBackend`, as tests: run it from a test file of your backend. */
+export function backendSuite({ api, name, open }: BackendSuiteOptions): void {
+  const test = (title: string, body: (backends: OpenBackends) => Promise<void>) =>
+    api.it(title, async () => {
+      const backends = await open();
+      try {
+        await body(backends);
+      } finally {
+        await backends.close();
+      }
+    });
+
+  api.describe(`backend: ${name}`, () => {
+    grants(test);
+    ownership(test);
+    queueing(test);
+    administration(test);
+  });
+}
+
+type Test = (title: string, body: (backends: OpenBackends) => Promise<void>) => void;
+
+function grants(test: Test): void {
+  test("grants a free key, for the ttl, from a moment that has passed", async ({ one }) => {
+    const before = one.clock.now();
+    const grant = await granted(one, ask({ ttl: 5_000 }));
+    assert.equal(grant.ttl, 5_000);
+    assert.ok(grant.since.mono >= before.mono && grant.since.mono <= one.clock.now().mono);
+    assert.ok(Number.isSafeInteger(grant.fencingToken) && grant.fencingToken > 0);
+  });
+
+  test("refuses a key that is held, and says by whom", async ({ one, two }) => {
+    const first = ask({ holder: "first" });
+    await granted(one, first);
+    const outcome = await two.attempt(rival(first));
+    assert.ok(outcome.status === "busy");
+    assert.equal(outcome.holder?.holder, "first");
+    assert.ok((outcome.holder?.remaining ?? 0) > 0);
+  });
+
+  test("gives the same grant again to the same token, and no more time", async ({ one }) => {
+    const request = ask({ ttl: 5_000 });
+    const first = await granted(one, request);
+    const again = await granted(one, request);
+    assert.equal(again.fencingToken, first.fencingToken);
+    const end = (grant: Granted) => grant.since.mono + grant.ttl;
+    assert.ok(end(again) <= end(first) + 50);
+  });
+
+  test("mints a larger fencing token with every grant", async ({ one, two }) => {
+    const first = ask();
+    let last = 0;
+    for (const backend of [one, two, one, two]) {
+      const request = rival(first);
+      const { fencingToken } = await granted(backend, request);
+      assert.ok(fencingToken > last);
+      last = fencingToken;
+      await backend.release(request);
+    }
+  });
+
+  test("keeps keys apart that look alike", async ({ one }) => {
+    const { key } = ask();
+    const keys = [key, `${key}:fence`, `${key}:queue`, `{${key}}`, `${key}}`, `%7B${key}`, `${key}%`, `${key}*`, `${key}\n`];
+    for (const each of keys) await granted(one, ask({ key: each }));
+    await granted(one, ask({ key, prefix: "other" }));
+    for (const each of keys) await busy(one, ask({ key: each }));
+  });
+
+  test("ends a grant with its ttl", async ({ one, two }) => {
+    const first = ask({ ttl: 60 });
+    await granted(one, first);
+    const second = rival(first, { queue: true });
+    const outcome = await two.attempt(second);
+    const next = outcome.status === "granted" ? outcome : await waitFor(two, second);
+    assert.ok(next.fencingToken > 0);
+    assert.deepEqual(await one.extend(first, 60), { status: "lost", reason: "stolen" });
+  });
+}
+
+function ownership(test: Test): void {
+  test("releases for the owner only", async ({ one, two }) => {
+    const request = ask();
+    await granted(one, request);
+    assert.equal(await two.release(rival(request)), "notHeld");
+    await busy(two, rival(request));
+    assert.equal(await one.release(request), "released");
+    assert.equal(await one.release(request), "notHeld");
+    await granted(two, rival(request));
+  });
+
+  test("extends for the owner only, and never shortens", async ({ one, two }) => {
+    const request = ask({ ttl: 5_000 });
+    await granted(one, request);
+    assert.deepEqual(await two.extend(rival(request), 9_000), { status: "lost", reason: "stolen" });
+    const longer = await one.extend(request, 60_000);
+    assert.ok(longer.status === "renewed" && longer.ttl === 60_000);
+    const shorter = await one.extend(request, 1_000);
+    assert.ok(shorter.status === "renewed" && shorter.ttl > 50_000);
+  });
+
+  test("revives nothing", async ({ one }) => {
+    const request = ask();
+    assert.deepEqual(await one.extend(request, 5_000), { status: "lost", reason: "expired" });
+    await granted(one, rival(request));
+  });
+}
+
+function queueing(test: Test): void {
+  test("serves waiters of two processes in the order in which they came", async ({ one, two }) => {
+    const holder = ask();
+    await granted(one, holder);
+    const backends = [two, one, one, two, one, two];
+    const waiters = backends.map(() => rival(holder, { queue: true }));
+    const served: number[] = [];
+    const waits: Promise<void>[] = [];
+    for (const [index, request] of waiters.entries()) {
+      const backend = backends[index] ?? one;
+      await busy(backend, request);
+      waits.push(
+        waitFor(backend, request).then(async () => {
+          served.push(index);
+          await backend.release(request);
+        }),
+      );
+    }
+    await one.release(holder);
+    await Promise.all(waits);
+    assert.deepEqual(served, [0, 1, 2, 3, 4, 5]);
+  });
+
+  test("lets nobody overtake those who wait", async ({ one, two }) => {
+    const holder = ask();
+    await granted(one, holder);
+    const waiter = rival(holder, { queue: true });
+    await busy(two, waiter);
+    await one.release(holder);
+    await busy(one, rival(holder));
+    const grant = await waitFor(two, waiter);
+    assert.equal((await two.attempt(waiter)).status, "granted");
+    assert.equal((await granted(two, waiter)).fencingToken, grant.fencingToken);
+  });
+
+  test("forgets who gives up", async ({ one, two }) => {
+    const holder = ask();
+    await granted(one, holder);
+    const [leaver, stayer] = [rival(holder, { queue: true }), rival(holder, { queue: true })];
+    await busy(two, leaver);
+    await busy(two, stayer);
+    await two.withdraw(leaver, false);
+    assert.equal((await one.inspect(holder))?.waiting, 1);
+    await one.release(holder);
+    await waitFor(two, stayer);
+  });
+
+  test("gives back what was granted to one who gives up", async ({ one, two }) => {
+    const holder = ask();
+    await granted(one, holder);
+    const waiter = rival(holder, { queue: true });
+    await busy(two, waiter);
+    await one.release(holder);
+    await two.withdraw(waiter, false);
+    await granted(one, rival(holder));
+  });
+}
+
+function administration(test: Test): void {
+  test("takes a key by force and hands it on", async ({ one, two }) => {
+    const holder = ask();
+    assert.equal(await one.forceRelease(holder, undefined), false);
+    const { fencingToken } = await granted(one, holder);
+    const waiter = rival(holder, { queue: true });
+    await busy(two, waiter);
+    assert.equal(await two.forceRelease(holder, "not-the-token"), false);
+    assert.equal(await two.forceRelease(holder, holder.token.slice(0, 8)), true);
+    assert.ok((await waitFor(two, waiter)).fencingToken > fencingToken);
+    assert.deepEqual(await one.extend(holder, 1_000), { status: "lost", reason: "stolen" });
+  });
+
+  test("shows who holds and who waits", async ({ one, two }) => {
+    const holder = ask({ holder: "the holder", meta: { job: "7" } });
+    assert.equal(await one.inspect(holder), null);
+    const { fencingToken } = await granted(one, holder);
+    await busy(two, rival(holder, { queue: true, holder: "the waiter", meta: { job: "8" } }));
+    const state = await eventually("a state", async () => (await one.inspect(holder)) ?? undefined);
+    assert.equal(state.key, holder.key);
+    assert.equal(state.waiting, 1);
+    assert.deepEqual(state.waiters.map(({ holder: who, meta }) => ({ who, meta })), [{ who: "the waiter", meta: { job: "8" } }]);
+    const [seen] = state.holders;
+    assert.equal(seen?.holder, "the holder");
+    assert.equal(seen?.fencingToken, fencingToken);
+    assert.deepEqual(seen?.meta, { job: "7" });
+    assert.ok((seen?.remaining ?? 0) > 0 && (seen?.remaining ?? 0) <= holder.ttl);
+    assert.ok(!holder.token.slice(1).includes(seen?.token ?? "") && holder.token.startsWith(seen?.token ?? "?"));
+  });
+
+  test("lists the keys of a prefix that are held", async ({ one, two }) => {
+    const requests = [ask({ prefix: "listed" }), ask({ prefix: "listed", key: "odd {%} key" })];
+    for (const request of requests) await granted(one, request);
+    await granted(one, ask({ prefix: "listed2" }));
+    const keys = new Set<string>();
+    for await (const state of two.list("listed")) keys.add(state.key);
+    assert.deepEqual(keys, new Set(requests.map(({ key }) => key)));
+    for (const request of requests) await one.release(request);
+  });
+}

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import type { RedisDriver, Subscriber } from "../backends/redis/driver.ts";
+import { defineScript } from "../backends/redis/script.ts";
+import { eventually, type TestApi } from "./test-api.ts";
+
+/** A driver on a real server, how to cut its subscribers' connections there, and how to close it. */
+export interface OpenDriver {
+  readonly driver: RedisDriver;
+  /** CLIENT KILL TYPE pubsub, by whatever connection. */
+  killSubscribers(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What an author of a driver gives. */
+export interface DriverSuiteOptions {
+  readonly api: TestApi;
+  readonly name: string;
+  open(): Promise<OpenDriver>;
+}
+
+const ECHO = defineScript("echo", "return { KEYS[1], KEYS[2], ARGV[1] }");
+const PUBLISH = defineScript("publish", "return { tostring(redis.call('PUBLISH', ARGV[1], ARGV[2])) }");
+
+/** The contract of `RedisDriver`, as tests: run it from a test file of your driver. */
+export function driverSuite({ api, name, open }: DriverSuiteOptions): void {
+  const test = (title: string, body: (opened: OpenDriver) => Promise<void>) =>
+    api.it(title, async () => {
+      const opened = await open();
+      try {
+        await body(opened);
+      } finally {
+        await opened.close();
+      }
+    });
+
+  api.describe(`driver: ${name}`, () => {
+    scripts(test);
+    messages(test);
+  });
+}
+
+type Test = (title: string, body: (opened: OpenDriver) => Promise<void>) => void;
+
+function scripts(test: Test): void {
+  test("runs a script with its keys and arguments", async ({ driver }) => {
+    const [one, two] = [`${driver.keyPrefix}{a}1`, `${driver.keyPrefix}{a}2`];
+    assert.deepEqual(await driver.eval(ECHO.source, ["{a}1", "{a}2"], ["3"]), [one, two, "3"]);
+    assert.deepEqual(await driver.evalsha(ECHO.sha, ["{a}1", "{a}2"], ["3"]), [one, two, "3"]);
+  });
+
+  test("passes any text, and no text, unchanged", async ({ driver }) => {
+    const odd = "line\r\nbreak \u0000 zero, $5 ünïcödé 🔒";
+    assert.deepEqual(await driver.eval("return { ARGV[1], ARGV[2] }", ["{a}"], [odd, ""]), [odd, ""]);
+  });
+
+  test("rejects with NOSCRIPT where the server does not know the script", async ({ driver }) => {
+    const never = defineScript("never", `return '${Math.random()}'`);
+    await assert.rejects(driver.evalsha(never.sha, ["{a}"], []), /^\w*:? ?NOSCRIPT/);
+  });
+
+  test("rejects with the server's own error", async ({ driver }) => {
+    await assert.rejects(driver.eval("return redis.error_reply('OOM of the test')", ["{a}"], []), /OOM of the test/);
+  });
+}
+
+function messages(test: Test): void {
+  test("hears its channels, and again after the connection was lost", async ({ driver, killSubscribers }) => {
+    const heard: string[] = [];
+    let resumed = 0;
+    const subscriber: Subscriber = await driver.openSubscriber({
+      message: (text) => heard.push(text),
+      resumed: () => {
+        resumed += 1;
+      },
+    });
+    const say = async (channel: string, text: string) => {
+      const [receivers] = (await driver.eval(PUBLISH.source, ["{a}"], [channel, text])) as string[];
+      return receivers === "1" ? true : undefined;
+    };
+    try {
+      await subscriber.subscribe("suite:one");
+      await subscriber.subscribe("suite:two");
+      assert.ok(await say("suite:one", "1"));
+      assert.ok(await say("suite:two", "2"));
+      await eventually("both messages", () => (heard.length === 2 ? true : undefined));
+      assert.deepEqual(heard.toSorted(), ["1", "2"]);
+
+      await killSubscribers();
+      await eventually("the news of a gap", () => (resumed > 0 ? true : undefined));
+      await eventually("a receiver", () => say("suite:two", "3"));
+      await eventually("the third message", () => (heard.includes("3") ? true : undefined));
+    } finally {
+      subscriber.close();
+    }
+    await eventually("no receiver after close", async () => ((await say("suite:one", "4")) ? undefined : true));
+  });
+}

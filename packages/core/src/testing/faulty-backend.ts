@@ -1,0 +1,117 @@
+import type {
+  AcquireOutcome,
+  AcquireRequest,
+  ExtendOutcome,
+  Granted,
+  LockBackend,
+  LockName,
+  LockState,
+  Ownership,
+  ReleaseOutcome,
+} from "../backend.ts";
+import { LockBackendError } from "../errors.ts";
+
+/** The methods that can be made to fail. */
+export type BackendMethod = "attempt" | "withdraw" | "extend" | "release";
+
+type Fault =
+  | { readonly kind: "fail"; readonly error: Error; times: number }
+  | { readonly kind: "lose answer"; times: number }
+  | { readonly kind: "hang"; readonly until: Promise<void>; times: number };
+
+/** A real backend between which and its user faults can be planted. */
+export class FaultyBackend implements LockBackend {
+  readonly name: string;
+  readonly #faults = new Map<BackendMethod, Fault>();
+  /** How often each method was called. */
+  readonly calls: Record<BackendMethod, number> = { attempt: 0, withdraw: 0, extend: 0, release: 0 };
+
+  constructor(private readonly inner: LockBackend) {
+    this.name = `faulty ${inner.name}`;
+  }
+
+  get clock() {
+    return this.inner.clock;
+  }
+
+  get requestTimeout() {
+    return this.inner.requestTimeout;
+  }
+
+  /** The next calls are not executed and reject. */
+  fail(method: BackendMethod, error: Error = outage(false), times = 1): void {
+    this.#faults.set(method, { kind: "fail", error, times });
+  }
+
+  /** The next calls are executed, but their callers hear of a lost connection. */
+  loseAnswer(method: BackendMethod, times = 1): void {
+    this.#faults.set(method, { kind: "lose answer", times });
+  }
+
+  /** Calls are executed at once, but answered only after the returned function was called. */
+  hang(method: BackendMethod): () => void {
+    let release = () => {};
+    const until = new Promise<void>((resume) => {
+      release = resume;
+    });
+    this.#faults.set(method, { kind: "hang", until, times: Number.POSITIVE_INFINITY });
+    return release;
+  }
+
+  /** No more faults. */
+  heal(): void {
+    this.#faults.clear();
+  }
+
+  attempt(request: AcquireRequest): Promise<AcquireOutcome> {
+    return this.#call("attempt", () => this.inner.attempt(request));
+  }
+
+  withdraw(request: AcquireRequest, unanswered: boolean): Promise<void> {
+    return this.#call("withdraw", () => this.inner.withdraw(request, unanswered));
+  }
+
+  extend(held: Ownership, ttl: number): Promise<ExtendOutcome> {
+    return this.#call("extend", () => this.inner.extend(held, ttl));
+  }
+
+  release(held: Ownership): Promise<ReleaseOutcome> {
+    return this.#call("release", () => this.inner.release(held));
+  }
+
+  hint(request: AcquireRequest): Promise<Granted | null> {
+    return this.inner.hint(request);
+  }
+
+  forceRelease(name: LockName, token: string | undefined): Promise<boolean> {
+    return this.inner.forceRelease(name, token);
+  }
+
+  inspect(name: LockName): Promise<LockState | null> {
+    return this.inner.inspect(name);
+  }
+
+  list(prefix: string): AsyncIterable<LockState> {
+    return this.inner.list(prefix);
+  }
+
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+
+  async #call<T>(method: BackendMethod, work: () => Promise<T>): Promise<T> {
+    this.calls[method] += 1;
+    const fault = this.#faults.get(method);
+    if (fault === undefined || fault.times === 0) return work();
+    fault.times -= 1;
+    if (fault.kind === "fail") throw fault.error;
+    const result = await work();
+    if (fault.kind === "lose answer") throw outage(true);
+    await fault.until;
+    return result;
+  }
+}
+
+function outage(ambiguous: boolean): LockBackendError {
+  return new LockBackendError("planted fault: connection lost", { retryable: true, ambiguous });
+}

@@ -1,0 +1,19 @@
+/** What a suite needs from a test runner: vitest, node:test and jest all have it. */
+export interface TestApi {
+  describe(name: string, body: () => void): unknown;
+  it(name: string, body: () => Promise<void>): unknown;
+}
+
+/**
+ * Asks again until the answer is not undefined.
+ * @throws Error when it still is after `ms`
+ */
+export async function eventually<T>(what: string, ask: () => Promise<T | undefined> | T | undefined, ms = 10_000): Promise<T> {
+  const end = performance.now() + ms;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
+    await new Promise((resume) => setTimeout(resume, 5));
+  }
+}

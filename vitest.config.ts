@@ -1,0 +1,16 @@
+import { defineConfig } from "vitest/config";
+import { luaForVite } from "./packages/core/lua.ts";
+
+export default defineConfig({
+  plugins: [luaForVite],
+  test: {
+    include: ["packages/*/test/**/*.test.ts", "tooling/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    globalSetup: ["./tooling/redis-harness/vitest-setup.ts"],
+    pool: "forks",
+    maxWorkers: 3,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    reporters: process.env.CI ? ["default", "json"] : ["default"],
+    outputFile: { json: "reports/vitest.json" },
+  },
+});
