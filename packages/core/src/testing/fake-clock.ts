@@ -18,7 +18,8 @@ export class FakeClock implements Clock {
   }
 
   setTimer(callback: () => void, ms: number): Timer {
-    const alarm: Alarm = { at: this.#mono + Math.max(0, ms), order: this.#order++, callback };
+    // Whole milliseconds, as real timers have: a rest of 1e-13 ms must not fire for ever without time going on.
+    const alarm: Alarm = { at: this.#mono + Math.ceil(Math.max(0, ms)), order: this.#order++, callback };
     this.#alarms.add(alarm);
     return { cancel: () => void this.#alarms.delete(alarm) };
   }

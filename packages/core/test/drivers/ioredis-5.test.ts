@@ -1,6 +1,4 @@
-import { libraries } from "../support/clients.ts";
+import { ioredis5 } from "../support/clients.ts";
 import { runRedisSuites } from "../support/suites.ts";
 
-for (const library of libraries) {
-  if (library.name === "ioredis 5") runRedisSuites(library);
-}
+runRedisSuites(ioredis5);

@@ -1,6 +1,5 @@
-import { libraries } from "../support/clients.ts";
+import { ioredis6 } from "../support/clients.ts";
 import { runRedisSuites } from "../support/suites.ts";
 
-for (const library of libraries) {
-  if (library.name === "ioredis 6") runRedisSuites(library);
-}
+runRedisSuites(ioredis6);
+runRedisSuites(ioredis6, { protocol: 2 });

@@ -1,6 +1,5 @@
-import { libraries } from "../support/clients.ts";
+import { nodeRedis5 } from "../support/clients.ts";
 import { runRedisSuites } from "../support/suites.ts";
 
-for (const library of libraries) {
-  if (library.name === "node-redis 5") runRedisSuites(library);
-}
+runRedisSuites(nodeRedis5);
+runRedisSuites(nodeRedis5, { protocol: 3 });

@@ -1,6 +1,5 @@
-import { libraries } from "../support/clients.ts";
+import { nodeRedis6 } from "../support/clients.ts";
 import { runRedisSuites } from "../support/suites.ts";
 
-for (const library of libraries) {
-  if (library.name === "node-redis 6") runRedisSuites(library);
-}
+runRedisSuites(nodeRedis6);
+runRedisSuites(nodeRedis6, { protocol: 2 });

@@ -1,3 +1,5 @@
+import { LockUsageError } from "../../../errors.ts";
+import { show } from "../../../show.ts";
 import type { RedisDriver, Subscriber, SubscriberEars } from "../driver.ts";
 
 /** What is used of an ioredis client (5 or 6, `Redis` or `Cluster`); any object of this shape will do. */
@@ -16,8 +18,14 @@ export interface IoredisSubscriber {
   disconnect(): void;
 }
 
-/** The driver for ioredis. The client is the user's: it is never closed, configured or extended here. */
+/**
+ * The driver for ioredis. The client is the user's: it is never closed, configured or extended here.
+ * @throws LockUsageError
+ */
 export function ioredisDriver(client: IoredisClient): RedisDriver {
+  if (typeof client?.evalsha !== "function" || typeof client.duplicate !== "function") {
+    throw new LockUsageError(`ioredisBackend needs an ioredis client (new Redis(url)), got ${show(client)}`);
+  }
   return {
     name: "ioredis",
     deployment: client.isCluster ? "cluster" : "single",

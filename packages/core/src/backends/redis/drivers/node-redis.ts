@@ -1,3 +1,5 @@
+import { LockUsageError } from "../../../errors.ts";
+import { show } from "../../../show.ts";
 import type { RedisDriver, Subscriber, SubscriberEars } from "../driver.ts";
 
 /** What is used of a node-redis client (`redis` 5 or 6); any object of this shape will do. */
@@ -21,8 +23,14 @@ export interface NodeRedisSubscriber {
   destroy(): void;
 }
 
-/** The driver for node-redis. The client is the user's: it is never closed, configured or extended here. */
+/**
+ * The driver for node-redis. The client is the user's: it is never closed, configured or extended here.
+ * @throws LockUsageError
+ */
 export function nodeRedisDriver(client: NodeRedisClient): RedisDriver {
+  if (typeof client?.evalSha !== "function" || typeof client.duplicate !== "function") {
+    throw new LockUsageError(`nodeRedisBackend needs a node-redis client (createClient()), got ${show(client)}`);
+  }
   return {
     name: "node-redis",
     deployment: "single",

@@ -1,0 +1,218 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { createLocks, LockBackendError, LockLostError, type Locks } from "../src/index.ts";
+import { inProcessBackend } from "../src/in-process.ts";
+import { FakeClock, FaultyBackend } from "../src/testing.ts";
+
+let clock: FakeClock;
+let backend: FaultyBackend;
+let locks: Locks;
+let rivals: Locks;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  const real = inProcessBackend({ clock });
+  backend = new FaultyBackend(real);
+  locks = createLocks({ backend });
+  rivals = createLocks({ backend: real });
+});
+
+function reasonOf(signal: AbortSignal): unknown {
+  return signal.reason instanceof LockLostError ? signal.reason.reason : signal.reason;
+}
+
+describe("a lease", () => {
+  it("is renewed at a third of its ttl, and again after each renewal", async () => {
+    const lease = await locks.acquire("key", { ttl: 3_000 });
+    await clock.advance(999);
+    expect(backend.calls.extend).toBe(0);
+    await clock.advance(1);
+    expect(backend.calls.extend).toBe(1);
+    await clock.advance(30_000);
+    expect(backend.calls.extend).toBe(31);
+    lease.assertHeld();
+    expect(await rivals.tryAcquire("key")).toBeNull();
+  });
+
+  it("may be believed for its ttl less drift, counted from the request", async () => {
+    const lease = await locks.acquire("key", { ttl: 10_000, renew: false });
+    expect(lease.validFor).toBe(10_000 - 102);
+    await clock.advance(9_897);
+    expect(lease.validFor).toBe(1);
+    lease.assertHeld();
+    await clock.advance(1);
+    expect(lease.validFor).toBe(0);
+    expect(reasonOf(lease.signal)).toBe("expired");
+  });
+
+  it("keeps its old end until an extend is acknowledged, and ends then", async () => {
+    const lease = await locks.acquire("key", { ttl: 3_000 });
+    const { signal } = lease;
+    backend.hang("extend");
+    await clock.advance(2_900);
+    expect(signal.aborted).toBe(false);
+    await clock.advance(100);
+    expect(reasonOf(signal)).toBe("unreachable");
+  });
+
+  it("is not revived by an answer that comes after its end", async () => {
+    const lease = await locks.acquire("key", { ttl: 3_000 });
+    const answer = backend.hang("extend");
+    await clock.advance(1_000);
+    clock.block(3_000);
+    answer();
+    await clock.advance(0);
+    expect(reasonOf(lease.signal)).toBe("unreachable");
+    expect(lease.validFor).toBe(0);
+  });
+
+  it("survives faults of the backend that pass before its end", async () => {
+    const lease = await locks.acquire("key", { ttl: 3_000 });
+    const failed: unknown[] = [];
+    locks.on("extendFailed", ({ error }) => failed.push(error));
+    backend.fail("extend", undefined, 3);
+    await clock.advance(2_900);
+    expect(failed).toHaveLength(3);
+    await clock.advance(10_000);
+    lease.assertHeld();
+  });
+
+  it("does not believe in a lease after its event loop was blocked, before any timer could run", async () => {
+    const lease = await locks.acquire("key", { ttl: 3_000 });
+    clock.block(3_000);
+    expect(lease.validFor).toBe(0);
+    expect(() => lease.assertHeld()).toThrow(LockLostError);
+    expect(reasonOf(lease.signal)).toBe("stalled");
+  });
+
+  it("counts the time in which the machine was suspended, and none that a clock was set back", async () => {
+    const suspended = await locks.acquire("one", { ttl: 3_000 });
+    clock.stepWall(3_000);
+    expect(suspended.validFor).toBe(0);
+    const later = await locks.acquire("two", { ttl: 3_000 });
+    clock.stepWall(-3_600_000);
+    expect(later.validFor).toBe(2_968);
+    clock.block(3_000);
+    expect(later.validFor).toBe(0);
+  });
+
+  it("never shortens by an extend, acknowledged or not", async () => {
+    const lease = await locks.acquire("key", { ttl: 30_000, renew: false });
+    await lease.extend(1_000);
+    expect(lease.validFor).toBe(30_000 - 302);
+    backend.loseAnswer("extend");
+    await expect(lease.extend(500)).rejects.toBeInstanceOf(LockBackendError);
+    await clock.advance(29_000);
+    lease.assertHeld();
+    expect(await rivals.tryAcquire("key")).toBeNull();
+  });
+
+  it("gives the key back at once when it is lost locally before the server ends it", async () => {
+    const lease = await locks.acquire("key", { ttl: 10_000 });
+    backend.fail("extend", undefined, Number.POSITIVE_INFINITY);
+    await clock.advance(9_899);
+    expect(reasonOf(lease.signal)).toBe("unreachable");
+    expect(await rivals.tryAcquire("key")).not.toBeNull();
+  });
+
+  it("release: a fault is retried, and a lost answer still means released", async () => {
+    const lease = await locks.acquire("key");
+    backend.loseAnswer("release");
+    const releasing = lease.release();
+    await clock.advance(1_000);
+    expect(await releasing).toBe("released");
+    expect(await rivals.tryAcquire("key")).not.toBeNull();
+  });
+
+  it("release: an outage is told once patience ends; a scoped release tells it by event only", async () => {
+    const lease = await locks.acquire("one");
+    const told: string[] = [];
+    locks.on("backendError", ({ operation }) => told.push(operation));
+    backend.fail("release", undefined, Number.POSITIVE_INFINITY);
+    const releasing = expect(lease.release()).rejects.toBeInstanceOf(LockBackendError);
+    await clock.advance(5_000);
+    await releasing;
+    const using = locks.using("two", () => "result");
+    await clock.advance(5_000);
+    expect(await using).toBe("result");
+    expect(told).toEqual(["release"]);
+  });
+
+  it("leaves no timer behind when released or lost", async () => {
+    const released = await locks.acquire("one");
+    const lost = await locks.acquire("two", { ttl: 100 });
+    backend.fail("extend", undefined, Number.POSITIVE_INFINITY);
+    await released.release();
+    await clock.advance(200);
+    expect(lost.validFor).toBe(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("a throwing listener disturbs nothing, and is seen as a warning", async () => {
+    const warnings: Error[] = [];
+    const hear = (warning: Error) => warnings.push(warning);
+    process.on("warning", hear);
+    locks.on("acquired", () => {
+      throw new Error("mistake of a listener");
+    });
+    const lease = await locks.acquire("key");
+    lease.assertHeld();
+    await new Promise((resume) => setImmediate(resume));
+    process.off("warning", hear);
+    expect(warnings.map(({ message }) => message)).toEqual(["mistake of a listener"]);
+  });
+});
+
+describe("an acquire", () => {
+  it("asks again with the same token after a lost answer, and gets the same grant", async () => {
+    backend.loseAnswer("attempt");
+    const acquiring = locks.acquire("key");
+    await clock.advance(1_000);
+    const lease = await acquiring;
+    expect(backend.calls.attempt).toBe(2);
+    expect((await locks.inspect("key"))?.holders[0]?.fencingToken).toBe(lease.fencingToken);
+  });
+
+  it("undoes a grant whose answer was lost when it may not ask again", async () => {
+    backend.loseAnswer("attempt");
+    await expect(locks.acquire("key", { wait: 0 })).rejects.toBeInstanceOf(LockBackendError);
+    expect(await rivals.tryAcquire("key")).not.toBeNull();
+  });
+
+  it("is no lease when the answer is heard after its validity, and is given back", async () => {
+    const answer = backend.hang("attempt");
+    const acquiring = locks.acquire("key", { ttl: 1_000, wait: 0 });
+    clock.block(995);
+    answer();
+    await expect(acquiring).rejects.toThrow(/longer than a ttl/);
+    expect(await rivals.tryAcquire("key")).not.toBeNull();
+  });
+
+  it("waits while an outage lasts, as long as the caller waits; then tells the outage, not contention", async () => {
+    backend.fail("attempt", undefined, Number.POSITIVE_INFINITY);
+    const failing = expect(locks.acquire("key", { wait: 5_000 })).rejects.toBeInstanceOf(LockBackendError);
+    const patient = locks.acquire("key", { wait: "forever" });
+    await clock.advance(5_000);
+    await failing;
+    backend.heal();
+    await clock.advance(5_000);
+    (await patient).assertHeld();
+  });
+
+  it("does not retry what will not pass", async () => {
+    backend.fail("attempt", new LockBackendError("no rights", { retryable: false, ambiguous: false }));
+    await expect(locks.acquire("key")).rejects.toThrow("no rights");
+    expect(backend.calls.attempt).toBe(1);
+  });
+
+  it("aborted while the answer is on its way, leaves nothing", async () => {
+    const answer = backend.hang("attempt");
+    const abort = new AbortController();
+    const acquiring = expect(locks.acquire("key", { signal: abort.signal })).rejects.toThrow("enough");
+    await clock.advance(0);
+    abort.abort(new Error("enough"));
+    await acquiring;
+    answer();
+    await clock.advance(0);
+    expect(await rivals.tryAcquire("key")).not.toBeNull();
+  });
+});

@@ -1,0 +1,177 @@
+import { type FaultyProxy, startFaultyProxy } from "@lock/redis-harness";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createLocks, LockBackendError, LockLostError } from "../../src/index.ts";
+import { eventually } from "../../src/testing/test-api.ts";
+import { libraries, type TestClient } from "../support/clients.ts";
+import { useRedis } from "../support/server.ts";
+
+/** Generous for a loaded machine of two cores; speed is measured in bench/. */
+const SLACK = 1_500;
+
+const redis = useRedis();
+
+async function elapsedOf(work: Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work.catch(() => undefined);
+  return performance.now() - start;
+}
+
+describe.each(libraries)("$name, when the connection fails", ({ name, connect }) => {
+  let proxy: FaultyProxy;
+  let admin: TestClient;
+  const opened: TestClient[] = [];
+
+  beforeEach(async () => {
+    proxy = await startFaultyProxy(redis.server);
+    admin = await connect(redis.url);
+  });
+
+  afterEach(async () => {
+    for (const client of [...opened.splice(0), admin]) client.close();
+    await proxy.stop();
+  });
+
+  async function through(options: Record<string, unknown> = {}): Promise<TestClient> {
+    const client = await connect(proxy.url, { client: options });
+    opened.push(client);
+    return client;
+  }
+
+  const key = (title: string) => `${name} ${title}`;
+  const exists = async (title: string) => Number(await admin.command("EXISTS", `lock:{${key(title)}}`));
+
+  it("holds the lock although the answer was lost, or leaves no key behind", async () => {
+    const client = await through();
+    const locks = createLocks({ backend: client.backend({ requestTimeout: 500 }) });
+    await (await locks.acquire(key("warm-up"))).release();
+
+    const dropped = proxy.dropReply({ after: key("lost answer") });
+    const lease = await locks.acquire(key("lost answer"), { wait: 5_000 });
+    await dropped;
+    lease.assertHeld();
+    expect(await exists("lost answer")).toBe(1);
+    await lease.release();
+
+    const again = proxy.dropReply({ after: key("undone") });
+    await locks.tryAcquire(key("undone")).then(
+      (got) => got?.release(),
+      (error) => expect(error).toBeInstanceOf(LockBackendError),
+    );
+    await again;
+    await eventually("no key", async () => ((await exists("undone")) === 0 ? true : undefined), 3_000);
+    await locks.close();
+  });
+
+  it("settles in time in a black hole, aborts the lease's signal, and leaves nothing unhandled", async () => {
+    const client = await through();
+    const locks = createLocks({ backend: client.backend({ requestTimeout: 400 }) });
+    const lease = await locks.acquire(key("held"), { ttl: 1_500 });
+    const start = performance.now();
+    const lost = new Promise((resolve) => lease.signal.addEventListener("abort", resolve));
+    proxy.blackhole();
+
+    expect(await elapsedOf(locks.acquire(key("other"), { wait: 0 }))).toBeLessThan(400 + SLACK);
+    await expect(locks.acquire(key("other"), { wait: 200 })).rejects.toBeInstanceOf(LockBackendError);
+    await lost;
+    expect(performance.now() - start).toBeLessThan(1_500 + SLACK);
+    expect(lease.signal.reason).toBeInstanceOf(LockLostError);
+    expect(lease.signal.reason.reason).toBe("unreachable");
+    expect(lease.validFor).toBe(0);
+    expect(await lease.release()).toBe("expired");
+    expect(await elapsedOf(locks.close())).toBeLessThan(500 + SLACK);
+  });
+
+  it("leaves no orphan when a request is executed late", async () => {
+    const client = await through();
+    const locks = createLocks({ backend: client.backend({ requestTimeout: 300 }) });
+    await (await locks.acquire(key("warm-up"))).release();
+
+    // The request waits in the client (its offline queue, or a socket that is not answered) past its time.
+    proxy.refuse();
+    await expect(locks.acquire(key("late"), { wait: 200 })).rejects.toBeInstanceOf(LockBackendError);
+    proxy.heal();
+    await eventually("a lock on the healed connection", async () => {
+      const lease = await locks.tryAcquire(key("after")).catch(() => undefined);
+      return lease === undefined ? undefined : ((await lease?.release()) ?? true);
+    });
+    expect(await exists("late")).toBe(0);
+    await locks.close();
+  });
+
+  it("renews over a connection that is cut", async () => {
+    const client = await through();
+    const locks = createLocks({ backend: client.backend({ requestTimeout: 500 }) });
+    const lease = await locks.acquire(key("cut"), { ttl: 3_000 });
+    proxy.cut();
+    let extended = 0;
+    locks.on("extended", () => {
+      extended += 1;
+    });
+    await eventually("two renewals", () => (extended >= 2 ? true : undefined));
+    lease.assertHeld();
+    expect(await lease.release()).toBe("released");
+    await locks.close();
+  });
+
+  it("goes on when the server ends its connections", async () => {
+    const client = await through();
+    const locks = createLocks({ backend: client.backend({ requestTimeout: 500 }) });
+    const rivals = createLocks({ backend: admin.backend() });
+    const lease = await rivals.acquire(key("killed"), { ttl: 5_000 });
+    const waiting = locks.acquire(key("killed"), { wait: 20_000 });
+    await eventually("a waiter", async () => ((await rivals.inspect(key("killed")))?.waiting === 1 ? true : undefined));
+    await admin.command("CLIENT", "KILL", "TYPE", "pubsub");
+    await admin.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+    await lease.release();
+    const next = await waiting;
+    expect(next.fencingToken).toBeGreaterThan(lease.fencingToken);
+    await next.release();
+    await locks.close();
+    await rivals.close();
+  });
+
+  it("hears nothing, and is served all the same", async () => {
+    const client = await through();
+    const locks = createLocks({ backend: client.backend() });
+    const rivals = createLocks({ backend: admin.backend() });
+    proxy.dropMessages(true);
+    const lease = await rivals.acquire(key("deaf"));
+    const served: number[] = [];
+    const waits = [1, 2, 3].map((turn) => locks.using(key("deaf"), { wait: 30_000 }, () => served.push(turn)));
+    await eventually("waiters", async () => ((await rivals.inspect(key("deaf")))?.waiting === 3 ? true : undefined));
+    await lease.release();
+    await Promise.all(waits);
+    expect(served).toEqual([1, 2, 3]);
+    await locks.close();
+    await rivals.close();
+  });
+});
+
+describe("ioredis settings that lose promises", () => {
+  const settings = [
+    { title: "autoResendUnfulfilledCommands: false", options: { autoResendUnfulfilledCommands: false } },
+    { title: "maxRetriesPerRequest: 0", options: { maxRetriesPerRequest: 0 } },
+    { title: "commandTimeout", options: { commandTimeout: 200 } },
+  ];
+
+  it.each(settings)("$title: an acquire settles, and leaves the key held by its caller or free", async ({ options }) => {
+    const [, library] = libraries;
+    if (library === undefined) throw new Error("ioredis 6 is missing");
+    const proxy = await startFaultyProxy(redis.server);
+    const client = await library.connect(proxy.url, { client: options });
+    const locks = createLocks({ backend: client.backend({ requestTimeout: 400 }) });
+    const [key] = Object.keys(options);
+    if (key === undefined) throw new Error("no option");
+    await (await locks.acquire("settings warm-up")).release();
+    const dropped = proxy.dropReply({ after: key });
+    const lease = await locks.acquire(key, { wait: 5_000 });
+    await dropped;
+    lease.assertHeld();
+    expect((await locks.inspect(key))?.holders[0]?.fencingToken).toBe(lease.fencingToken);
+    await lease.release();
+    expect(await locks.inspect(key)).toBeNull();
+    await locks.close();
+    client.close();
+    await proxy.stop();
+  });
+});

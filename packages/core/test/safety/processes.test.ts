@@ -1,0 +1,113 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { createLocks, type Locks } from "../../src/index.ts";
+import { eventually } from "../../src/testing/test-api.ts";
+import { Child } from "../support/child.ts";
+import { ioredis6, type TestClient } from "../support/clients.ts";
+import { useRedis } from "../support/server.ts";
+
+const redis = useRedis();
+
+describe.each(["ioredis", "node-redis"] as const)("processes with %s", (library) => {
+  const children: Child[] = [];
+  let client: TestClient | undefined;
+
+  async function start(): Promise<Child> {
+    const child = await Child.start(redis.url, library);
+    children.push(child);
+    return child;
+  }
+
+  async function observer(): Promise<Locks> {
+    client = await ioredis6.connect(redis.url);
+    return createLocks({ backend: client.backend() });
+  }
+
+  afterEach(async () => {
+    await Promise.all(children.splice(0).map((child) => child.ended(true)));
+    client?.close();
+  });
+
+  const key = (title: string) => `${library} ${title}`;
+
+  it.each([0.5, 1, 3])("a holder stopped for %d x its ttl never believes beyond its validity", async (share) => {
+    const ttl = 500;
+    const [holder, locks] = await Promise.all([start(), observer()]);
+    const name = key(`stopped ${share}`);
+    const { fencingToken } = (await holder.ask("acquire", { key: name, ttl })) as { fencingToken: number };
+    holder.signal("SIGSTOP");
+    await new Promise((resume) => setTimeout(resume, ttl * share));
+    const next = share < 1 ? undefined : await locks.acquire(name);
+    holder.signal("SIGCONT");
+    const validFor = await holder.ask("validFor", { key: name });
+    if (next === undefined) {
+      expect(validFor).toBeLessThanOrEqual(ttl);
+    } else {
+      expect(validFor).toBe(0);
+      expect(next.fencingToken).toBeGreaterThan(fencingToken);
+      expect(await holder.ask("release", { key: name })).toBe("expired");
+      next.assertHeld();
+    }
+    await locks.close();
+  });
+
+  it("a holder whose event loop was blocked knows it at once, and says so", async () => {
+    const [holder, locks] = await Promise.all([start(), observer()]);
+    await holder.ask("acquire", { key: key("blocked"), ttl: 400 });
+    const blocked = holder.ask("block", { ms: 800 });
+    const next = await locks.acquire(key("blocked"));
+    await blocked;
+    expect(await holder.ask("validFor", { key: key("blocked") })).toBe(0);
+    const lost = await eventually("the loss", () => holder.events.find(({ event }) => event === "lost"));
+    expect(["stalled", "stolen", "unreachable"]).toContain(lost.reason);
+    next.assertHeld();
+    await locks.close();
+  });
+
+  it("a killed holder delays the next by its lease, not more", async () => {
+    const ttl = 700;
+    const [holder, locks] = await Promise.all([start(), observer()]);
+    await holder.ask("acquire", { key: key("killed"), ttl });
+    const start_ = performance.now();
+    const waiting = locks.acquire(key("killed"), { wait: 20_000 });
+    await holder.ended(true);
+    await waiting;
+    // ttl x 1.01 + 2 round trips + 250 ms is the goal; a loaded machine gets more.
+    expect(performance.now() - start_).toBeLessThan(ttl * 1.01 + 250 + 1_500);
+    await locks.close();
+  });
+
+  it("50 of 100 waiters killed: the others are served in order, without waiting for the dead", async () => {
+    const [doomed, living, locks] = await Promise.all([start(), start(), observer()]);
+    const name = key("killed waiters");
+    const lease = await locks.acquire(name);
+    await doomed.ask("queue", { key: name, count: 50 });
+    await eventually("50 waiters", async () => ((await locks.inspect(name))?.waiting === 50 ? true : undefined));
+    await living.ask("queue", { key: name, count: 50 });
+    await eventually("100 waiters", async () => ((await locks.inspect(name))?.waiting === 100 ? true : undefined));
+    await doomed.ended(true);
+    const start_ = performance.now();
+    await lease.release();
+    const served = () => living.events.filter(({ event }) => event === "served");
+    await eventually("50 served", () => (served().length === 50 ? true : undefined), 20_000);
+    expect(performance.now() - start_).toBeLessThan(5_000);
+    expect(served().map(({ index }) => index)).toEqual(Array.from({ length: 50 }, (_, index) => index));
+    await locks.close();
+  });
+
+  it("close lets the process end by itself, with nothing left and nothing unhandled", async () => {
+    const [child, locks] = await Promise.all([start(), observer()]);
+    const lease = await locks.acquire(key("busy"));
+    await child.ask("acquire", { key: key("held") });
+    await child.ask("queue", { key: key("busy"), count: 3 });
+    await eventually("waiters", async () => ((await locks.inspect(key("busy")))?.waiting === 3 ? true : undefined));
+    const start_ = performance.now();
+    void child.ask("close");
+    expect(await child.ended()).toEqual({ code: 0 });
+    expect(performance.now() - start_).toBeLessThan(500 + 2_000);
+    expect(child.events.filter(({ event }) => event === "unhandled")).toEqual([]);
+    expect(await locks.inspect(key("held"))).toBeNull();
+    expect((await locks.inspect(key("busy")))?.waiting).toBe(0);
+    await lease.release();
+    await locks.close();
+  });
+});

@@ -1,0 +1,210 @@
+import { startRedis } from "@lock/redis-harness";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createLocks, LockBackendError, LockLostError, type Locks } from "../../src/index.ts";
+import { eventually } from "../../src/testing/test-api.ts";
+import { libraries, type TestClient } from "../support/clients.ts";
+import { useRedis } from "../support/server.ts";
+
+const redis = useRedis();
+
+/** Resolves with the error that it must reject with. */
+async function rejection(work: Promise<unknown>): Promise<LockBackendError> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof LockBackendError)) throw new Error(`no LockBackendError: ${error}`);
+  return error;
+}
+
+describe.each(libraries)("$name, when the server misbehaves", ({ name, connect }) => {
+  let client: TestClient;
+  let locks: Locks;
+  const key = (title: string) => `${name} ${title}`;
+
+  beforeAll(async () => {
+    client = await connect(redis.url);
+    locks = createLocks({ backend: client.backend() });
+  });
+
+  afterAll(async () => {
+    await locks.close();
+    client.close();
+  });
+
+  it("leaves no orphan when the server was killed and restarted around a request", async () => {
+    await using server = await startRedis();
+    const own = await connect(server.url);
+    const ownLocks = createLocks({ backend: own.backend({ requestTimeout: 300 }) });
+    await (await ownLocks.acquire("before")).release();
+    await server.kill();
+    await rejection(ownLocks.acquire("orphan", { wait: 0 }));
+    await server.restart();
+    await eventually("a lock on the restarted server", () => ownLocks.tryAcquire("after").then((got) => got ?? undefined, () => undefined));
+    expect(await own.command("EXISTS", "lock:{orphan}")).toBe(0);
+    await ownLocks.close();
+    own.close();
+  });
+
+  it("finds its scripts again after SCRIPT FLUSH", async () => {
+    const fences: number[] = [];
+    for (let turn = 0; turn < 30; turn++) {
+      await client.command("SCRIPT", "FLUSH");
+      await locks.using(key("flushed scripts"), (lease) => fences.push(lease.fencingToken));
+    }
+    expect(fences).toEqual(fences.toSorted((a, b) => a - b));
+    expect(new Set(fences).size).toBe(30);
+  });
+
+  it.each([
+    { title: "FLUSHALL", words: () => ["FLUSHALL"], reason: "expired" },
+    { title: "DEL", words: (lock: string) => ["DEL", lock], reason: "expired" },
+    { title: "another program's value", words: (lock: string) => ["SET", lock, "theirs", "PX", "300"], reason: "stolen" },
+  ])("tells the holder that $title took the lock", async ({ title, words, reason }) => {
+    const lease = await locks.acquire(key(title), { ttl: 600 });
+    const lost = new Promise((resolve) => lease.signal.addEventListener("abort", resolve));
+    await client.command(...words(`lock:{${key(title)}}`));
+    await lost;
+    expect(lease.signal.reason).toBeInstanceOf(LockLostError);
+    expect(lease.signal.reason.reason).toBe(reason);
+    expect(await lease.release()).toBe("expired");
+    const next = await locks.acquire(key(title));
+    expect(next.fencingToken).toBeGreaterThan(lease.fencingToken);
+    await next.release();
+  });
+
+  it("serves waiters although FLUSHALL took their queue, in their old order", async () => {
+    const holder = await locks.acquire(key("lost queue"));
+    const served: number[] = [];
+    const waits: Promise<unknown>[] = [];
+    for (const turn of [1, 2, 3]) {
+      waits.push(locks.using(key("lost queue"), { wait: "forever" }, () => served.push(turn)));
+      await eventually("a place", async () => ((await locks.inspect(key("lost queue")))?.waiting === turn ? true : undefined));
+    }
+    await client.command("FLUSHALL");
+    await Promise.all(waits);
+    expect(served).toEqual([1, 2, 3]);
+    expect(await holder.release()).toBe("expired");
+  });
+
+  it("names a key of another type, and leaves it alone", async () => {
+    await client.command("RPUSH", `lock:{${key("a list")}}`, "value");
+    const [error, fine] = await Promise.all([
+      rejection(locks.acquire(key("a list"))),
+      locks.acquire(key("in the same batch")),
+    ]);
+    expect(error.message).toMatch(/WRONGTYPE.*another type/);
+    expect(error.retryable).toBe(false);
+    expect(await client.command("LLEN", `lock:{${key("a list")}}`)).toBe(1);
+    await fine.release();
+  });
+
+  it("excludes and is excluded by a plain SET NX PX of another program", async () => {
+    const lock = `lock:{${key("shared with others")}}`;
+    await client.command("SET", lock, "theirs", "NX", "PX", "250");
+    expect(await locks.tryAcquire(key("shared with others"))).toBeNull();
+    const seen = await locks.inspect(key("shared with others"));
+    expect(seen?.holders[0]).toMatchObject({ token: "theirs", holder: undefined, fencingToken: undefined });
+    const lease = await locks.acquire(key("shared with others"));
+    expect(await client.command("SET", lock, "theirs", "NX", "PX", "250")).toBeNull();
+    await lease.release();
+  });
+
+  it("waits out a full memory, still releases, and hands over when there is room", async () => {
+    await using server = await startRedis();
+    const own = await connect(server.url);
+    const ownLocks = createLocks({ backend: own.backend() });
+    const lease = await ownLocks.acquire("held");
+    const waiting = ownLocks.acquire("held", { wait: 20_000 });
+    await eventually("a waiter", async () => ((await ownLocks.inspect("held"))?.waiting === 1 ? true : undefined));
+    await own.command("CONFIG", "SET", "maxmemory", "1");
+    expect((await rejection(ownLocks.acquire("other", { wait: 100 }))).message).toMatch(/OOM.*memory/);
+    await lease.extend();
+    expect(await lease.release()).toBe("released");
+    await own.command("CONFIG", "SET", "maxmemory", "0");
+    await (await waiting).release();
+    await ownLocks.close();
+    own.close();
+  });
+
+  it("waits while the server is a replica, and works once it is promoted", async () => {
+    await using server = await startRedis();
+    const own = await connect(server.url);
+    const ownLocks = createLocks({ backend: own.backend() });
+    await own.command("REPLICAOF", "127.0.0.1", "1");
+    const error = await rejection(ownLocks.acquire("replica", { wait: 100 }));
+    expect(error.message).toMatch(/READONLY.*replica/);
+    const waiting = ownLocks.acquire("replica", { wait: 20_000 });
+    await own.command("REPLICAOF", "NO", "ONE");
+    await (await waiting).release();
+    await ownLocks.close();
+    own.close();
+  });
+
+  it("survives a stopped server: valid never beyond its ttl, and usable afterwards", async () => {
+    await using server = await startRedis();
+    const own = await connect(server.url);
+    const ownLocks = createLocks({ backend: own.backend({ requestTimeout: 300 }) });
+    for (const [turn, share] of [0.5, 1, 3].entries()) {
+      const ttl = 600;
+      const lease = await eventually("a lease", () => ownLocks.acquire(`stopped ${turn}`, { ttl }).catch(() => undefined));
+      const start = performance.now();
+      const over = new Promise<number>((resolve) => {
+        lease.signal.addEventListener("abort", () => resolve(performance.now() - start));
+      });
+      server.pause();
+      await new Promise((resume) => setTimeout(resume, ttl * share));
+      server.resume();
+      if (share < 1) expect(await lease.release()).toBe("released");
+      else expect(await over).toBeLessThan(ttl + 1_500);
+    }
+    await ownLocks.close();
+    own.close();
+  });
+
+  it("works under the least rights that it documents, and names what is missing otherwise", async () => {
+    await using server = await startRedis();
+    const root = await connect(server.url);
+    const rights =
+      "+eval +evalsha +get +set +del +exists +pexpire +pttl +time +publish +subscribe +unsubscribe +zadd +zrem " +
+      "+zrange +zcard +zscore +zpopmin +zremrangebyscore +ping +hello +client|setname +info";
+    const user = ["ACL", "SETUSER", "locker", "on", ">secret", "resetkeys", "resetchannels", "nocommands", "~lock:*", "&lock:*"];
+    await root.command(...user, ...rights.split(" "));
+    const own = await connect(server.url.replace("redis://", "redis://locker:secret@"));
+    const [a, b] = [createLocks({ backend: own.backend() }), createLocks({ backend: own.backend() })];
+    const lease = await a.acquire("allowed");
+    const waiting = b.acquire("allowed");
+    await eventually("a waiter", async () => ((await a.inspect("allowed"))?.waiting === 1 ? true : undefined));
+    await lease.release();
+    await (await waiting).release();
+
+    const outside = createLocks({ backend: own.backend(), prefix: "elsewhere" });
+    const error = await rejection(outside.acquire("forbidden"));
+    expect(error.message).toMatch(/NOPERM.*~<prefix>:\* &<prefix>:\*/);
+    expect(JSON.stringify([error.message, String(error.cause)])).not.toContain("secret");
+    for (const each of [a, b, outside]) await each.close();
+    own.close();
+    root.close();
+  });
+});
+
+describe("a key prefix of the ioredis client", () => {
+  it.each(libraries.slice(0, 2))("$name: wake-up, inspect and list work with it", async ({ connect }) => {
+    const client = await connect(redis.url, { client: { keyPrefix: "app[1]:" } });
+    const [a, b] = [createLocks({ backend: client.backend() }), createLocks({ backend: client.backend() })];
+    const lease = await a.acquire("prefixed");
+    const start = performance.now();
+    const waiting = b.acquire("prefixed");
+    await eventually("a waiter", async () => ((await a.inspect("prefixed"))?.waiting === 1 ? true : undefined));
+    const keys: string[] = [];
+    for await (const state of a.list()) keys.push(state.key);
+    expect(keys).toEqual(["prefixed"]);
+    await lease.release();
+    await (await waiting).release();
+    // By message: the fallback would ask only after a second.
+    expect(performance.now() - start).toBeLessThan(900);
+    await a.close();
+    await b.close();
+    client.close();
+  });
+});

@@ -1,0 +1,64 @@
+// A process of its own that locks: driven by messages, so that tests can stop, block and kill it.
+// Plain JavaScript on the built package, as a user's service would be.
+import { createLocks } from "@lock/core";
+import { ioredisBackend } from "@lock/core/ioredis";
+import { nodeRedisBackend } from "@lock/core/node-redis";
+import { Redis } from "ioredis";
+import { createClient } from "redis";
+
+const [url, library] = process.argv.slice(2);
+const client = library === "ioredis" ? new Redis(url) : await createClient({ url }).connect();
+const backend = library === "ioredis" ? ioredisBackend(client) : nodeRedisBackend(client);
+const locks = createLocks({ backend, holder: `child ${process.pid}` });
+const leases = new Map();
+const exit = () => process.exit();
+
+const commands = {
+  acquire: async ({ key, ...options }) => {
+    const lease = await locks.acquire(key, options);
+    leases.set(key, lease);
+    lease.signal.addEventListener("abort", () => {
+      process.send?.({ event: "lost", key, reason: lease.signal.reason.reason, at: performance.timeOrigin + performance.now() });
+    });
+    return { fencingToken: lease.fencingToken, validFor: lease.validFor };
+  },
+  release: ({ key }) => leases.get(key).release(),
+  validFor: ({ key }) => leases.get(key).validFor,
+  // Queues many waiters; each tells when it is served, and releases.
+  queue: async ({ key, count, ...options }) => {
+    for (let index = 0; index < count; index++) {
+      locks
+        .using(key, { wait: "forever", ...options }, (lease) => {
+          process.send?.({ event: "served", key, index, fencingToken: lease.fencingToken });
+        })
+        .catch((error) => {
+          if (error.code !== "LOCK_USAGE") throw error;
+        });
+    }
+  },
+  block: ({ ms }) => {
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+  },
+  close: async () => {
+    await locks.close();
+    if (library === "ioredis") client.disconnect();
+    else client.destroy();
+    // From here on the process must end because nothing is left to do.
+    process.off("disconnect", exit);
+    process.disconnect();
+  },
+};
+
+process.on("message", async ({ id, command, ...options }) => {
+  try {
+    process.send?.({ id, result: await commands[command](options) });
+  } catch (error) {
+    process.send?.({ id, error: { code: error.code, message: error.message } });
+  }
+});
+process.on("disconnect", exit);
+process.on("unhandledRejection", (error) => {
+  process.send?.({ event: "unhandled", message: String(error) });
+});
+process.send?.({ event: "ready" });
