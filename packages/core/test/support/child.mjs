@@ -52,7 +52,8 @@ const commands = {
 
 process.on("message", async ({ id, command, ...options }) => {
   try {
-    process.send?.({ id, result: await commands[command](options) });
+    const result = await commands[command](options);
+    if (process.connected) process.send({ id, result });
   } catch (error) {
     process.send?.({ id, error: { code: error.code, message: error.message } });
   }

@@ -188,8 +188,9 @@ export class RedisBackend implements LockBackend {
       const sample = { server: readNumber(now), sentAt: answer.sentAt, receivedAt: this.clock.now() };
       this.#time = sample;
       if (status === "granted") {
+        const [fence, left, rejoined] = rest;
+        if (waiter !== undefined && rejoined === "1") this.#wake.rejoin(waiter);
         this.#wake.forget(request);
-        const [fence, left] = rest;
         return { status, fencingToken: readNumber(fence), since: answer.sentAt, ttl: readNumber(left) };
       }
       if (status === "busy") {

@@ -2,8 +2,8 @@
 -- ARGV: not_after (us of server time), channel, alive (us), keep (ms), retention (ms), counts_receivers,
 --       then four per request: token, ttl (ms), ticket, info
 --       ticket: '' does not queue; '0' queues at the end; else the place in the queue it had before
--- Answers 'granted <now> <fence> <ms left>', 'busy <now> <ms left or -1> <ticket> <rejoined> <holder>',
---         'late <now>' or 'withdrawn <now>'
+-- Answers 'granted <now> <fence> <ms left> <rejoined>', 'busy <now> <ms left or -1> <ticket> <rejoined> <holder>',
+--         'late <now>' or 'withdrawn <now>'; rejoined is 1 when the place in the queue had been lost
 local not_after, channel, alive, keep, retention, counts_receivers =
   tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 
@@ -21,8 +21,8 @@ local function join(queue, presence, ticket, member)
   return ticket, (added == 1 and not first) and '1' or '0'
 end
 
-local function granted(fence, left)
-  return 'granted ' .. now_text .. ' ' .. fence .. ' ' .. left
+local function granted(fence, left, rejoined)
+  return 'granted ' .. now_text .. ' ' .. fence .. ' ' .. left .. ' ' .. rejoined
 end
 
 local function busy(lock, ticket, rejoined)
@@ -35,12 +35,14 @@ local function acquire(lock, fence_key, queue, presence, token, ttl, ticket, inf
   if now > not_after then return 'late ' .. now_text end
   local value = redis.call('GET', lock)
   if owns(value, token) then
-    return granted(string.match(value, '^%S+ (%S+)'), redis.call('PTTL', lock))
+    return granted(string.match(value, '^%S+ (%S+)'), redis.call('PTTL', lock), '0')
   end
   local quiet = redis.call('EXISTS', queue, presence) == 0
   if not quiet and redis.call('ZSCORE', presence, token) then return 'withdrawn ' .. now_text end
   if not value and (quiet or redis.call('EXISTS', queue) == 0) then
-    return granted(grant(lock, fence_key, token, ttl, info, retention), ttl)
+    -- One that had a place in a queue that is gone: the server lost its data, and others lost their places too.
+    local rejoined = (ticket == '' or ticket == '0') and '0' or '1'
+    return granted(grant(lock, fence_key, token, ttl, info, retention), ttl, rejoined)
   end
   local rejoined = '0'
   if ticket ~= '' then
@@ -52,7 +54,7 @@ local function acquire(lock, fence_key, queue, presence, token, ttl, ticket, inf
     if not winner and redis.call('EXISTS', queue) == 0 then
       winner, fence = token, grant(lock, fence_key, token, ttl, info, retention)
     end
-    if winner == token then return granted(fence, ttl) end
+    if winner == token then return granted(fence, ttl, rejoined) end
   end
   return busy(lock, ticket == '' and '-' or ticket, rejoined)
 end
