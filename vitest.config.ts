@@ -4,7 +4,12 @@ import { luaForVite } from "./packages/core/lua.ts";
 export default defineConfig({
   plugins: [luaForVite],
   test: {
-    include: ["packages/*/test/**/*.test.ts", "tooling/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    include: [
+      "packages/*/test/**/*.test.ts",
+      "tooling/*/test/**/*.test.ts",
+      "apps/*/test/**/*.test.ts",
+      "test/**/*.test.ts",
+    ],
     globalSetup: ["./tooling/redis-harness/vitest-setup.ts"],
     pool: "forks",
     maxWorkers: 3,

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 /** A Lua source as it is shipped and run: without comments and indentation, which every server would hash. */
-export function shipped(lua: string): string {
+function shipped(lua: string): string {
   const lines = lua.split("\n").map((line) => line.replace(/^\s*--.*$/, "").trim());
   return lines.filter((line) => line !== "").join("\n");
 }
@@ -10,7 +10,10 @@ export function shipped(lua: string): string {
 export const luaForEsbuild = {
   name: "lua",
   setup(build: {
-    onLoad(options: { filter: RegExp }, load: (file: { path: string }) => { contents: string; loader: "text" }): void;
+    onLoad(
+      options: { filter: RegExp },
+      load: (file: { path: string }) => { contents: string; loader: "text" },
+    ): void;
   }): void {
     build.onLoad({ filter: /\.lua$/ }, ({ path }) => ({
       contents: shipped(readFileSync(path, "utf8")),

@@ -10,5 +10,6 @@ export default defineConfig({
   clean: true,
   splitting: true,
   sourcemap: false,
+  removeNodeProtocol: false,
   esbuildPlugins: [luaForEsbuild],
 });

@@ -75,8 +75,15 @@ export class LockLostError extends LockError {
   readonly code = "LOCK_LOST";
   readonly reason: LostReason;
 
-  constructor(key: string, reason: LostReason, options: { readonly cause?: unknown; readonly because?: string } = {}) {
-    super(`the lease of ${quote(key)} is over: ${options.because ?? LOST_BECAUSE[reason]}`, { key, ...options });
+  constructor(
+    key: string,
+    reason: LostReason,
+    options: { readonly cause?: unknown; readonly because?: string } = {},
+  ) {
+    super(`the lease of ${quote(key)} is over: ${options.because ?? LOST_BECAUSE[reason]}`, {
+      key,
+      ...options,
+    });
     this.reason = reason;
   }
 }

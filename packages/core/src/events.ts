@@ -21,7 +21,11 @@ export interface LockEvents {
     readonly held: number;
   };
   /** A fault that no caller can be told: an undo or a scoped release that failed. The ttl ends what is left. */
-  backendError: { readonly key: string; readonly operation: "withdraw" | "release"; readonly error: LockBackendError };
+  backendError: {
+    readonly key: string;
+    readonly operation: "withdraw" | "release";
+    readonly error: LockBackendError;
+  };
 }
 
 export type LockEventName = keyof LockEvents;

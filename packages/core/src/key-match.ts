@@ -8,13 +8,16 @@ import { show } from "./show.ts";
  */
 export function matcher(match: unknown): (key: string) => boolean {
   if (typeof match !== "string" || match.length === 0) {
-    throw new LockUsageError(`match must be a non-empty string in which * stands for any characters, got ${show(match)}`);
+    throw new LockUsageError(
+      `match must be a non-empty string in which * stands for any characters, got ${show(match)}`,
+    );
   }
   const [first = "", ...others] = match.split("*");
   const last = others.pop();
   if (last === undefined) return (key) => key === match;
   return (key) => {
-    if (key.length < first.length + last.length || !key.startsWith(first) || !key.endsWith(last)) return false;
+    if (key.length < first.length + last.length || !key.startsWith(first) || !key.endsWith(last))
+      return false;
     let from = first.length;
     const to = key.length - last.length;
     for (const part of others) {

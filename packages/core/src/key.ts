@@ -1,7 +1,7 @@
 import { LockUsageError } from "./errors.ts";
 import { show } from "./show.ts";
 
-export const MAX_KEY_BYTES = 512;
+const MAX_KEY_BYTES = 512;
 
 /** No string of fewer UTF-16 units can have more UTF-8 bytes than allowed. */
 const SURELY_SHORT = Math.floor(MAX_KEY_BYTES / 3);
@@ -34,8 +34,6 @@ export function checkKey(key: unknown): asserts key is string {
  */
 export function checkPrefix(prefix: unknown): asserts prefix is string {
   if (typeof prefix !== "string" || !PREFIX.test(prefix)) {
-    throw new LockUsageError(
-      `prefix must be 1 to 64 characters of A-Z a-z 0-9 _ : . -, got ${show(prefix)}`,
-    );
+    throw new LockUsageError(`prefix must be 1 to 64 characters of A-Z a-z 0-9 _ : . -, got ${show(prefix)}`);
   }
 }

@@ -137,7 +137,11 @@ export class HeldLease implements Lease {
     } catch (error) {
       // Throwing here would mask what the block returned or threw; the ttl ends the lease.
       const { key } = this.held;
-      this.context.events.emit("backendError", { key, operation: "release", error: asBackendError(error, key) });
+      this.context.events.emit("backendError", {
+        key,
+        operation: "release",
+        error: asBackendError(error, key),
+      });
     }
   }
 
@@ -167,8 +171,12 @@ export class HeldLease implements Lease {
     const now = this.context.backend.clock.now();
     const left = validityLeft(this.#validity, now);
     const { from, after } = this.#nextRenewal;
-    const renewal = this.context.renew && !this.#renewing ? after - elapsed(from, now) : Number.POSITIVE_INFINITY;
-    this.#timer = this.context.backend.clock.setTimer(() => this.#tick(), Math.max(0, Math.min(left, renewal)));
+    const renewal =
+      this.context.renew && !this.#renewing ? after - elapsed(from, now) : Number.POSITIVE_INFINITY;
+    this.#timer = this.context.backend.clock.setTimer(
+      () => this.#tick(),
+      Math.max(0, Math.min(left, renewal)),
+    );
   }
 
   #tick(): void {

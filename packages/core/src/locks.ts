@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { type AcquireContext, acquireLock } from "./acquire.ts";
 import type { AcquireRequest, LockBackend, LockState } from "./backend.ts";
 import { asBackendError, LockTimeoutError, LockUsageError } from "./errors.ts";
-import { type LockEventName, Events, type LockListener } from "./events.ts";
+import { Events, type LockEventName, type LockListener } from "./events.ts";
 import { checkKey, checkPrefix } from "./key.ts";
 import { matcher } from "./key-match.ts";
 import { HeldLease, type Lease, type LeaseContext } from "./lease.ts";
@@ -111,7 +111,9 @@ class BackendLocks implements Locks {
     const { backend, prefix = "lock", holder = `${hostname()}:${process.pid}` } = options;
     const { maxTtl = DEFAULT_MAX_TTL, wait = DEFAULT_WAIT } = options;
     if (typeof backend?.attempt !== "function") {
-      throw new LockUsageError(`backend must be a LockBackend such as ioredisBackend(client), got ${show(backend)}`);
+      throw new LockUsageError(
+        `backend must be a LockBackend such as ioredisBackend(client), got ${show(backend)}`,
+      );
     }
     checkPrefix(prefix);
     checkHolder(holder);

@@ -27,7 +27,12 @@ const MAX_HOLDER_LENGTH = 256;
  * Refuses what is no whole number of milliseconds in the range.
  * @throws LockUsageError
  */
-export function checkDuration(name: string, value: unknown, least: number, most: number): asserts value is number {
+export function checkDuration(
+  name: string,
+  value: unknown,
+  least: number,
+  most: number,
+): asserts value is number {
   if (!Number.isSafeInteger(value) || Number(value) < least || Number(value) > most) {
     const allowed = `a whole number of milliseconds from ${least} to ${most}`;
     throw new LockUsageError(`${name} must be ${allowed}, got ${show(value)}`);
@@ -47,7 +52,9 @@ export function checkWait(wait: unknown): asserts wait is Wait {
 /** @throws LockUsageError */
 export function checkHolder(holder: unknown): asserts holder is string {
   if (typeof holder !== "string" || holder.length === 0 || holder.length > MAX_HOLDER_LENGTH) {
-    throw new LockUsageError(`holder must be a string of 1 to ${MAX_HOLDER_LENGTH} characters, got ${show(holder)}`);
+    throw new LockUsageError(
+      `holder must be a string of 1 to ${MAX_HOLDER_LENGTH} characters, got ${show(holder)}`,
+    );
   }
 }
 

@@ -1,4 +1,14 @@
-export type { AcquireOutcome, AcquireRequest, Busy, ExtendOutcome, Granted, Lost, Ownership, ReleaseOutcome, Renewed } from "./backend.ts";
+export type {
+  AcquireOutcome,
+  AcquireRequest,
+  Busy,
+  ExtendOutcome,
+  Granted,
+  Lost,
+  Ownership,
+  ReleaseOutcome,
+  Renewed,
+} from "./backend.ts";
 export type { RedisDriver, Subscriber, SubscriberEars } from "./backends/redis/driver.ts";
 export { RedisBackend } from "./backends/redis/redis-backend.ts";
 export type { Clock, Instant, Timer } from "./clock.ts";

@@ -5,7 +5,7 @@ import { elapsed, type Instant } from "./clock.ts";
  * and 2 ms for the granularity of both clocks. The allowance is Redlock's
  * (redis.io, "Distributed Locks with Redis"); real quartz differs by less than 0.1 %.
  */
-export function drift(ttl: number): number {
+function drift(ttl: number): number {
   return ttl * 0.01 + 2;
 }
 

@@ -1,8 +1,14 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { decodeKey, encodeKey, keyOf, lockKeys } from "../src/backends/redis/keys.ts";
-import { type AcquireOptions, createLocks, type Locks, type LocksOptions, LockUsageError } from "../src/index.ts";
 import { inProcessBackend } from "../src/in-process.ts";
+import {
+  type AcquireOptions,
+  createLocks,
+  type Locks,
+  type LocksOptions,
+  LockUsageError,
+} from "../src/index.ts";
 import { ioredisBackend } from "../src/ioredis.ts";
 import { matcher } from "../src/key-match.ts";
 import { FaultyBackend } from "../src/testing.ts";
@@ -46,14 +52,24 @@ describe("what is wrong is refused before anything is sent", () => {
     ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 86_400_001, 2 ** 63, "30s", null].map(
       (ttl): [string, AcquireOptions, RegExp] => [`ttl ${ttl}`, { ttl: any(ttl) }, range],
     ),
-    ...[-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "5s", null].map((wait): [string, AcquireOptions, RegExp] => [
-      `wait ${wait}`,
-      { wait: any(wait) },
-      /wait must be a whole number of milliseconds from 0 \(one attempt\), or "forever", got/,
-    ]),
+    ...[-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "5s", null].map(
+      (wait): [string, AcquireOptions, RegExp] => [
+        `wait ${wait}`,
+        { wait: any(wait) },
+        /wait must be a whole number of milliseconds from 0 \(one attempt\), or "forever", got/,
+      ],
+    ),
     ["renew", { renew: any("yes") }, /renew must be true or false, got 'yes'/],
-    ["signal", { signal: any({ aborted: false }) }, /signal must be an AbortSignal, got \{ aborted: false \}/],
-    ["meta value", { meta: any({ a: 1 }) }, /meta must be an object whose values are strings, got \{ a: 1 \}/],
+    [
+      "signal",
+      { signal: any({ aborted: false }) },
+      /signal must be an AbortSignal, got \{ aborted: false \}/,
+    ],
+    [
+      "meta value",
+      { meta: any({ a: 1 }) },
+      /meta must be an object whose values are strings, got \{ a: 1 \}/,
+    ],
     ["meta list", { meta: any(["a"]) }, /meta must be an object/],
     ["meta size", { meta: { a: "x".repeat(1_100) } }, /meta may have at most 1024 bytes as JSON, got 1108/],
   ];
@@ -64,7 +80,11 @@ describe("what is wrong is refused before anything is sent", () => {
   });
 
   const setups: readonly [string, Partial<LocksOptions>, RegExp][] = [
-    ["no backend", { backend: any(undefined) }, /backend must be a LockBackend such as ioredisBackend\(client\), got undefined/],
+    [
+      "no backend",
+      { backend: any(undefined) },
+      /backend must be a LockBackend such as ioredisBackend\(client\), got undefined/,
+    ],
     ["prefix", { prefix: "a{b}" }, /prefix must be 1 to 64 characters of A-Z a-z 0-9 _ : \. -, got 'a\{b\}'/],
     ["prefix with a space", { prefix: "a b" }, /prefix must be/],
     ["holder", { holder: "" }, /holder must be a string of 1 to 256 characters, got ''/],
@@ -80,12 +100,18 @@ describe("what is wrong is refused before anything is sent", () => {
     const client = any({ options: {}, evalsha() {}, duplicate() {} });
     expect(() => ioredisBackend(client, { requestTimeout: 0 })).toThrow(/requestTimeout must be/);
     expect(() => ioredisBackend(client, { fenceRetention: 1 })).toThrow(/fenceRetention must be/);
-    expect(() => ioredisBackend(any("redis://host"))).toThrow(/needs an ioredis client.*got 'redis:\/\/host'/);
+    expect(() => ioredisBackend(any("redis://host"))).toThrow(
+      /needs an ioredis client.*got 'redis:\/\/host'/,
+    );
   });
 
   it("other arguments", async () => {
-    await expect(locks.forceRelease("key", { token: "short" })).rejects.toThrow(/at least 8 characters, got 5/);
-    await expect(locks.using("key", any(undefined))).rejects.toThrow(/using needs a function to run, got undefined/);
+    await expect(locks.forceRelease("key", { token: "short" })).rejects.toThrow(
+      /at least 8 characters, got 5/,
+    );
+    await expect(locks.using("key", any(undefined))).rejects.toThrow(
+      /using needs a function to run, got undefined/,
+    );
     await expect(locks.list({ match: "" })[Symbol.asyncIterator]().next()).rejects.toThrow(/match must be/);
     const lease = await locks.acquire("key");
     await expect(lease.extend(0)).rejects.toThrow(/ttl must be/);
@@ -95,7 +121,10 @@ describe("what is wrong is refused before anything is sent", () => {
 
 describe("keys", () => {
   const key = fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 });
-  const nasty = fc.string({ unit: fc.constantFrom("{", "}", "%", ":", "7", "B", "D", "2", "5", "f", "*"), maxLength: 12 });
+  const nasty = fc.string({
+    unit: fc.constantFrom("{", "}", "%", ":", "7", "B", "D", "2", "5", "f", "*"),
+    maxLength: 12,
+  });
 
   it("are encoded so that they can be decoded, and hold no brace", () => {
     fc.assert(
@@ -121,11 +150,14 @@ describe("keys", () => {
 
   it("are all in one hash slot: one tag, and nothing before it", () => {
     fc.assert(
-      fc.property(fc.oneof(key, nasty).filter((text) => text !== ""), (user) => {
-        const tags = lockKeys({ prefix: "lock", key: user }).map((each) => /\{(.*?)\}/s.exec(each)?.[1]);
-        expect(new Set(tags).size).toBe(1);
-        expect(tags[0]).not.toBe("");
-      }),
+      fc.property(
+        fc.oneof(key, nasty).filter((text) => text !== ""),
+        (user) => {
+          const tags = lockKeys({ prefix: "lock", key: user }).map((each) => /\{(.*?)\}/s.exec(each)?.[1]);
+          expect(new Set(tags).size).toBe(1);
+          expect(tags[0]).not.toBe("");
+        },
+      ),
       { numRuns: 5_000 },
     );
   });
@@ -151,12 +183,22 @@ describe("keys", () => {
     expect(matcher("o?d[e]r")("order")).toBe(false);
     expect(matcher("o?d[e]r")("o?d[e]r")).toBe(true);
     const regex = (match: string) =>
-      new RegExp(`^${match.split("*").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join(".*")}$`, "s");
+      new RegExp(
+        `^${match
+          .split("*")
+          .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+          .join(".*")}$`,
+        "s",
+      );
     const unit = fc.constantFrom("a", "b", "*", "?");
     fc.assert(
-      fc.property(fc.string({ unit, minLength: 1, maxLength: 8 }), fc.string({ unit, maxLength: 12 }), (match, text) => {
-        expect(matcher(match)(text)).toBe(regex(match).test(text));
-      }),
+      fc.property(
+        fc.string({ unit, minLength: 1, maxLength: 8 }),
+        fc.string({ unit, maxLength: 12 }),
+        (match, text) => {
+          expect(matcher(match)(text)).toBe(regex(match).test(text));
+        },
+      ),
       { numRuns: 20_000 },
     );
   });
@@ -167,10 +209,15 @@ describe("durations", () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.integer(), fc.double(), fc.bigInt(), fc.string()), async (ttl) => {
         const fine = typeof ttl === "number" && Number.isSafeInteger(ttl) && ttl >= 1 && ttl <= 86_400_000;
-        const outcome = await locks.acquire(`key ${String(ttl).slice(0, 20)}!`.replace(/\p{Surrogate}/gu, ""), { ttl: any(ttl), wait: 0 }).then(
-          (lease) => lease.release(),
-          (error: unknown) => error,
-        );
+        const outcome = await locks
+          .acquire(`key ${String(ttl).slice(0, 20)}!`.replace(/\p{Surrogate}/gu, ""), {
+            ttl: any(ttl),
+            wait: 0,
+          })
+          .then(
+            (lease) => lease.release(),
+            (error: unknown) => error,
+          );
         if (!fine) expect(outcome).toBeInstanceOf(LockUsageError);
         else expect(outcome === "released" || ttl < 10).toBe(true);
       }),

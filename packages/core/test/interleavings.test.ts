@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { createLocks, isLockError, type Lease, type Locks } from "../src/index.ts";
 import { inProcessBackend } from "../src/in-process.ts";
+import { createLocks, isLockError, type Lease, type Locks } from "../src/index.ts";
 import { FakeClock, FaultyBackend } from "../src/testing.ts";
 
 /** What can happen at one moment, to one of three callers of one key. */
@@ -11,13 +11,31 @@ type Step =
   | { readonly do: "force" }
   | { readonly do: "advance"; readonly ms: number }
   | { readonly do: "block"; readonly ms: number }
-  | { readonly do: "fault"; readonly method: "attempt" | "extend" | "release" | "withdraw"; readonly kind: "fail" | "lose" };
+  | {
+      readonly do: "fault";
+      readonly method: "attempt" | "extend" | "release" | "withdraw";
+      readonly kind: "fail" | "lose";
+    };
 
 const caller = fc.nat(2);
 const ms = fc.constantFrom(0, 1, 20, 33, 50, 97, 100, 400);
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("acquire" as const), caller, wait: fc.constantFrom(0, 50, 1_000), ttl: fc.constantFrom(10, 100, 300) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("abort" as const, "release" as const, "extend" as const), caller }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("acquire" as const),
+      caller,
+      wait: fc.constantFrom(0, 50, 1_000),
+      ttl: fc.constantFrom(10, 100, 300),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom("abort" as const, "release" as const, "extend" as const),
+      caller,
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("advance" as const, "block" as const), ms }) },
   { weight: 1, arbitrary: fc.constant({ do: "force" as const }) },
   {

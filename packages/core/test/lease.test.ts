@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { createLocks, LockBackendError, LockLostError, type Locks } from "../src/index.ts";
 import { inProcessBackend } from "../src/in-process.ts";
+import { createLocks, LockBackendError, LockLostError, type Locks } from "../src/index.ts";
 import { FakeClock, FaultyBackend } from "../src/testing.ts";
 
 let clock: FakeClock;

@@ -19,7 +19,11 @@ it("maps a grant never later than it happened, and a limit never past the caller
   fc.assert(
     fc.property(world, ({ offset, there, back, later, delivery }) => {
       const server = (time: number) => (time + offset) * 1_000;
-      const sample = { sentAt: local(START), server: server(START + there), receivedAt: local(START + there + back) };
+      const sample = {
+        sentAt: local(START),
+        server: server(START + there),
+        receivedAt: local(START + there + back),
+      };
       const grantedAt = START + there + later;
       const heardAt = local(Math.max(grantedAt + delivery, START + there + back));
       const mapped = localInstantOf(sample, server(grantedAt), heardAt);

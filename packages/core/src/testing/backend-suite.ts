@@ -124,7 +124,17 @@ function grants(test: Test): void {
 
   test("keeps keys apart that look alike", async ({ one }) => {
     const { key } = ask();
-    const keys = [key, `${key}:fence`, `${key}:queue`, `{${key}}`, `${key}}`, `%7B${key}`, `${key}%`, `${key}*`, `${key}\n`];
+    const keys = [
+      key,
+      `${key}:fence`,
+      `${key}:queue`,
+      `{${key}}`,
+      `${key}}`,
+      `%7B${key}`,
+      `${key}%`,
+      `${key}*`,
+      `${key}\n`,
+    ];
     for (const each of keys) await granted(one, ask({ key: each }));
     await granted(one, ask({ key, prefix: "other" }));
     for (const each of keys) await busy(one, ask({ key: each }));
@@ -248,13 +258,18 @@ function administration(test: Test): void {
     const state = await eventually("a state", async () => (await one.inspect(holder)) ?? undefined);
     assert.equal(state.key, holder.key);
     assert.equal(state.waiting, 1);
-    assert.deepEqual(state.waiters.map(({ holder: who, meta }) => ({ who, meta })), [{ who: "the waiter", meta: { job: "8" } }]);
+    assert.deepEqual(
+      state.waiters.map(({ holder: who, meta }) => ({ who, meta })),
+      [{ who: "the waiter", meta: { job: "8" } }],
+    );
     const [seen] = state.holders;
     assert.equal(seen?.holder, "the holder");
     assert.equal(seen?.fencingToken, fencingToken);
     assert.deepEqual(seen?.meta, { job: "7" });
     assert.ok((seen?.remaining ?? 0) > 0 && (seen?.remaining ?? 0) <= holder.ttl);
-    assert.ok(!holder.token.slice(1).includes(seen?.token ?? "") && holder.token.startsWith(seen?.token ?? "?"));
+    assert.ok(
+      !holder.token.slice(1).includes(seen?.token ?? "") && holder.token.startsWith(seen?.token ?? "?"),
+    );
   });
 
   test("lists the keys of a prefix that are held", async ({ one, two }) => {

@@ -59,7 +59,10 @@ function scripts(test: Test): void {
   });
 
   test("rejects with the server's own error", async ({ driver }) => {
-    await assert.rejects(driver.eval("return redis.error_reply('OOM of the test')", ["{a}"], []), /OOM of the test/);
+    await assert.rejects(
+      driver.eval("return redis.error_reply('OOM of the test')", ["{a}"], []),
+      /OOM of the test/,
+    );
   });
 }
 
@@ -92,6 +95,8 @@ function messages(test: Test): void {
     } finally {
       subscriber.close();
     }
-    await eventually("no receiver after close", async () => ((await say("suite:one", "4")) ? undefined : true));
+    await eventually("no receiver after close", async () =>
+      (await say("suite:one", "4")) ? undefined : true,
+    );
   });
 }

@@ -102,7 +102,9 @@ function giving_up(test: Test): void {
       assert.equal(outcome.reason.key, key);
       assert.ok(outcome.reason.holder?.holder?.includes(":"));
     }
-    await eventually("nobody waits", async () => ((await one.inspect(key))?.waiting === 0 ? true : undefined));
+    await eventually("nobody waits", async () =>
+      (await one.inspect(key))?.waiting === 0 ? true : undefined,
+    );
     await lease.release();
     assert.equal(await one.inspect(key), null);
   });
@@ -117,7 +119,9 @@ function giving_up(test: Test): void {
     aborted.abort(reason);
     await assert.rejects(waiting, (error) => error === reason);
     await assert.rejects(two.acquire(key, { signal: aborted.signal }), (error) => error === reason);
-    await eventually("nobody waits", async () => ((await one.inspect(key))?.waiting === 0 ? true : undefined));
+    await eventually("nobody waits", async () =>
+      (await one.inspect(key))?.waiting === 0 ? true : undefined,
+    );
     await lease.release();
     assert.equal(await one.inspect(key), null);
   });
@@ -207,12 +211,17 @@ function leases(test: Test): void {
 }
 
 function closing(test: Test): void {
-  test("close releases what is held, ends the waiting, and refuses what comes later", async ({ one, two }) => {
+  test("close releases what is held, ends the waiting, and refuses what comes later", async ({
+    one,
+    two,
+  }) => {
     const [held, waitedFor] = [newKey(), newKey()];
     await one.acquire(held);
     const lease = await two.acquire(waitedFor);
     const waiting = one.acquire(waitedFor, { wait: "forever" });
-    await eventually("a waiter", async () => ((await two.inspect(waitedFor))?.waiting === 1 ? true : undefined));
+    await eventually("a waiter", async () =>
+      (await two.inspect(waitedFor))?.waiting === 1 ? true : undefined,
+    );
     const refused = assert.rejects(waiting, { code: "LOCK_USAGE" });
     await one.close();
     await refused;

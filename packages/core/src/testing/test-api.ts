@@ -8,7 +8,11 @@ export interface TestApi {
  * Asks again until the answer is not undefined.
  * @throws Error when it still is after `ms`
  */
-export async function eventually<T>(what: string, ask: () => Promise<T | undefined> | T | undefined, ms = 10_000): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | undefined> | T | undefined,
+  ms = 10_000,
+): Promise<T> {
   const end = performance.now() + ms;
   for (;;) {
     const answer = await ask();

@@ -1,6 +1,6 @@
 import { describe, it } from "vitest";
-import { createLocks } from "../../src/index.ts";
 import { inProcessBackend } from "../../src/in-process.ts";
+import { createLocks } from "../../src/index.ts";
 import { backendSuite, locksSuite } from "../../src/testing.ts";
 
 const api = { describe, it };

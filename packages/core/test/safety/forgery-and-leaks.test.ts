@@ -26,7 +26,14 @@ describe.each(libraries)("$name", ({ name, connect }) => {
     await eventually("a waiter", async () => ((await rivals.inspect(key))?.waiting === 1 ? true : undefined));
     const channels = (await admin.command("PUBSUB", "CHANNELS", "lock:wake:*")) as string[];
     const [token] = ((await admin.command("GET", `lock:{${key}}`)) as string).split(" ");
-    const forged = ["", "x", "a b c d", `${token} 1 1 30000`, "AAAAAAAAAAAAAAAAAAAAAA 99 1700000000000000 30000", "é".repeat(9_999)];
+    const forged = [
+      "",
+      "x",
+      "a b c d",
+      `${token} 1 1 30000`,
+      "AAAAAAAAAAAAAAAAAAAAAA 99 1700000000000000 30000",
+      "é".repeat(9_999),
+    ];
     for (let turn = 0; turn < 200; turn++) {
       const text = forged[turn % forged.length] ?? "";
       await Promise.all(channels.map((channel) => admin.command("PUBLISH", channel, text)));
@@ -61,16 +68,23 @@ describe.each(libraries)("$name", ({ name, connect }) => {
 
   it("leaves no key without expiry, no subscription, no connection and no timer behind", async () => {
     await admin.command("FLUSHALL");
-    const clientsOf = async () => String(await admin.command("CLIENT", "LIST")).trim().split("\n").length;
+    const clientsOf = async () =>
+      String(await admin.command("CLIENT", "LIST"))
+        .trim()
+        .split("\n").length;
     const baseline = await clientsOf();
     const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
     const timersBefore = timers();
     const client = await connect(redis.url);
     const locks = createLocks({ backend: client.backend() });
     await Promise.all(
-      Array.from({ length: 50 }, (_, index) => locks.using(`key ${index % 5}`, { wait: "forever" }, () => undefined)),
+      Array.from({ length: 50 }, (_, index) =>
+        locks.using(`key ${index % 5}`, { wait: "forever" }, () => undefined),
+      ),
     );
-    const refused = await locks.acquire("key 0").then((lease) => locks.acquire("key 0", { wait: 5 }).catch(() => lease));
+    const refused = await locks
+      .acquire("key 0")
+      .then((lease) => locks.acquire("key 0", { wait: 5 }).catch(() => lease));
     await refused.release();
     await locks.close();
     client.close();
@@ -81,7 +95,9 @@ describe.each(libraries)("$name", ({ name, connect }) => {
       expect(Number(await admin.command("PTTL", key))).toBeGreaterThan(0);
     }
     expect(await admin.command("PUBSUB", "CHANNELS", "lock:*")).toEqual([]);
-    await eventually("the connections of the test are closed", async () => ((await clientsOf()) === baseline ? true : undefined));
+    await eventually("the connections of the test are closed", async () =>
+      (await clientsOf()) === baseline ? true : undefined,
+    );
     await eventually("no timer is left", () => (timers() <= timersBefore ? true : undefined));
   });
 
@@ -93,7 +109,8 @@ describe.each(libraries)("$name", ({ name, connect }) => {
       return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
     };
     const worker = async (locks: (typeof all)[number]) => {
-      for (let turn = 0; turn < 20; turn++) await locks.using(`${name} busy`, { wait: "forever" }, () => undefined);
+      for (let turn = 0; turn < 20; turn++)
+        await locks.using(`${name} busy`, { wait: "forever" }, () => undefined);
     };
     await Promise.all(all.map((locks) => locks.using(`${name} busy`, () => undefined)));
     const before = await calls();

@@ -119,7 +119,9 @@ describe.each(libraries)("$name, when the connection fails", ({ name, connect })
     const rivals = createLocks({ backend: admin.backend() });
     const lease = await rivals.acquire(key("killed"), { ttl: 5_000 });
     const waiting = locks.acquire(key("killed"), { wait: 20_000 });
-    await eventually("a waiter", async () => ((await rivals.inspect(key("killed")))?.waiting === 1 ? true : undefined));
+    await eventually("a waiter", async () =>
+      (await rivals.inspect(key("killed")))?.waiting === 1 ? true : undefined,
+    );
     await admin.command("CLIENT", "KILL", "TYPE", "pubsub");
     await admin.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
     await lease.release();
@@ -137,8 +139,12 @@ describe.each(libraries)("$name, when the connection fails", ({ name, connect })
     proxy.dropMessages(true);
     const lease = await rivals.acquire(key("deaf"));
     const served: number[] = [];
-    const waits = [1, 2, 3].map((turn) => locks.using(key("deaf"), { wait: 30_000 }, () => served.push(turn)));
-    await eventually("waiters", async () => ((await rivals.inspect(key("deaf")))?.waiting === 3 ? true : undefined));
+    const waits = [1, 2, 3].map((turn) =>
+      locks.using(key("deaf"), { wait: 30_000 }, () => served.push(turn)),
+    );
+    await eventually("waiters", async () =>
+      (await rivals.inspect(key("deaf")))?.waiting === 3 ? true : undefined,
+    );
     await lease.release();
     await Promise.all(waits);
     expect(served).toEqual([1, 2, 3]);
@@ -154,24 +160,27 @@ describe("ioredis settings that lose promises", () => {
     { title: "commandTimeout", options: { commandTimeout: 200 } },
   ];
 
-  it.each(settings)("$title: an acquire settles, and leaves the key held by its caller or free", async ({ options }) => {
-    const [, library] = libraries;
-    if (library === undefined) throw new Error("ioredis 6 is missing");
-    const proxy = await startFaultyProxy(redis.server);
-    const client = await library.connect(proxy.url, { client: options });
-    const locks = createLocks({ backend: client.backend({ requestTimeout: 400 }) });
-    const [key] = Object.keys(options);
-    if (key === undefined) throw new Error("no option");
-    await (await locks.acquire("settings warm-up")).release();
-    const dropped = proxy.dropReply({ after: key });
-    const lease = await locks.acquire(key, { wait: 5_000 });
-    await dropped;
-    lease.assertHeld();
-    expect((await locks.inspect(key))?.holders[0]?.fencingToken).toBe(lease.fencingToken);
-    await lease.release();
-    expect(await locks.inspect(key)).toBeNull();
-    await locks.close();
-    client.close();
-    await proxy.stop();
-  });
+  it.each(settings)(
+    "$title: an acquire settles, and leaves the key held by its caller or free",
+    async ({ options }) => {
+      const [, library] = libraries;
+      if (library === undefined) throw new Error("ioredis 6 is missing");
+      const proxy = await startFaultyProxy(redis.server);
+      const client = await library.connect(proxy.url, { client: options });
+      const locks = createLocks({ backend: client.backend({ requestTimeout: 400 }) });
+      const [key] = Object.keys(options);
+      if (key === undefined) throw new Error("no option");
+      await (await locks.acquire("settings warm-up")).release();
+      const dropped = proxy.dropReply({ after: key });
+      const lease = await locks.acquire(key, { wait: 5_000 });
+      await dropped;
+      lease.assertHeld();
+      expect((await locks.inspect(key))?.holders[0]?.fencingToken).toBe(lease.fencingToken);
+      await lease.release();
+      expect(await locks.inspect(key)).toBeNull();
+      await locks.close();
+      client.close();
+      await proxy.stop();
+    },
+  );
 });

@@ -29,26 +29,29 @@ describe.each(["ioredis", "node-redis"] as const)("processes with %s", (library)
 
   const key = (title: string) => `${library} ${title}`;
 
-  it.each([0.5, 1, 3])("a holder stopped for %d x its ttl never believes beyond its validity", async (share) => {
-    const ttl = 500;
-    const [holder, locks] = await Promise.all([start(), observer()]);
-    const name = key(`stopped ${share}`);
-    const { fencingToken } = (await holder.ask("acquire", { key: name, ttl })) as { fencingToken: number };
-    holder.signal("SIGSTOP");
-    await new Promise((resume) => setTimeout(resume, ttl * share));
-    const next = share < 1 ? undefined : await locks.acquire(name);
-    holder.signal("SIGCONT");
-    const validFor = await holder.ask("validFor", { key: name });
-    if (next === undefined) {
-      expect(validFor).toBeLessThanOrEqual(ttl);
-    } else {
-      expect(validFor).toBe(0);
-      expect(next.fencingToken).toBeGreaterThan(fencingToken);
-      expect(await holder.ask("release", { key: name })).toBe("expired");
-      next.assertHeld();
-    }
-    await locks.close();
-  });
+  it.each([0.5, 1, 3])(
+    "a holder stopped for %d x its ttl never believes beyond its validity",
+    async (share) => {
+      const ttl = 500;
+      const [holder, locks] = await Promise.all([start(), observer()]);
+      const name = key(`stopped ${share}`);
+      const { fencingToken } = (await holder.ask("acquire", { key: name, ttl })) as { fencingToken: number };
+      holder.signal("SIGSTOP");
+      await new Promise((resume) => setTimeout(resume, ttl * share));
+      const next = share < 1 ? undefined : await locks.acquire(name);
+      holder.signal("SIGCONT");
+      const validFor = await holder.ask("validFor", { key: name });
+      if (next === undefined) {
+        expect(validFor).toBeLessThanOrEqual(ttl);
+      } else {
+        expect(validFor).toBe(0);
+        expect(next.fencingToken).toBeGreaterThan(fencingToken);
+        expect(await holder.ask("release", { key: name })).toBe("expired");
+        next.assertHeld();
+      }
+      await locks.close();
+    },
+  );
 
   it("a holder whose event loop was blocked knows it at once, and says so", async () => {
     const [holder, locks] = await Promise.all([start(), observer()]);
@@ -81,9 +84,13 @@ describe.each(["ioredis", "node-redis"] as const)("processes with %s", (library)
     const name = key("killed waiters");
     const lease = await locks.acquire(name);
     await doomed.ask("queue", { key: name, count: 50 });
-    await eventually("50 waiters", async () => ((await locks.inspect(name))?.waiting === 50 ? true : undefined));
+    await eventually("50 waiters", async () =>
+      (await locks.inspect(name))?.waiting === 50 ? true : undefined,
+    );
     await living.ask("queue", { key: name, count: 50 });
-    await eventually("100 waiters", async () => ((await locks.inspect(name))?.waiting === 100 ? true : undefined));
+    await eventually("100 waiters", async () =>
+      (await locks.inspect(name))?.waiting === 100 ? true : undefined,
+    );
     await doomed.ended(true);
     const start_ = performance.now();
     await lease.release();
@@ -99,7 +106,9 @@ describe.each(["ioredis", "node-redis"] as const)("processes with %s", (library)
     const lease = await locks.acquire(key("busy"));
     await child.ask("acquire", { key: key("held") });
     await child.ask("queue", { key: key("busy"), count: 3 });
-    await eventually("waiters", async () => ((await locks.inspect(key("busy")))?.waiting === 3 ? true : undefined));
+    await eventually("waiters", async () =>
+      (await locks.inspect(key("busy")))?.waiting === 3 ? true : undefined,
+    );
     const start_ = performance.now();
     void child.ask("close");
     expect(await child.ended()).toEqual({ code: 0 });

@@ -40,7 +40,12 @@ describe.each(libraries)("$name, when the server misbehaves", ({ name, connect }
     await server.kill();
     await rejection(ownLocks.acquire("orphan", { wait: 0 }));
     await server.restart();
-    await eventually("a lock on the restarted server", () => ownLocks.tryAcquire("after").then((got) => got ?? undefined, () => undefined));
+    await eventually("a lock on the restarted server", () =>
+      ownLocks.tryAcquire("after").then(
+        (got) => got ?? undefined,
+        () => undefined,
+      ),
+    );
     expect(await own.command("EXISTS", "lock:{orphan}")).toBe(0);
     await ownLocks.close();
     own.close();
@@ -59,7 +64,11 @@ describe.each(libraries)("$name, when the server misbehaves", ({ name, connect }
   it.each([
     { title: "FLUSHALL", words: () => ["FLUSHALL"], reason: "expired" },
     { title: "DEL", words: (lock: string) => ["DEL", lock], reason: "expired" },
-    { title: "another program's value", words: (lock: string) => ["SET", lock, "theirs", "PX", "300"], reason: "stolen" },
+    {
+      title: "another program's value",
+      words: (lock: string) => ["SET", lock, "theirs", "PX", "300"],
+      reason: "stolen",
+    },
   ])("tells the holder that $title took the lock", async ({ title, words, reason }) => {
     const lease = await locks.acquire(key(title), { ttl: 600 });
     const lost = new Promise((resolve) => lease.signal.addEventListener("abort", resolve));
@@ -79,7 +88,9 @@ describe.each(libraries)("$name, when the server misbehaves", ({ name, connect }
     const waits: Promise<unknown>[] = [];
     for (const turn of [1, 2, 3]) {
       waits.push(locks.using(key("lost queue"), { wait: "forever" }, () => served.push(turn)));
-      await eventually("a place", async () => ((await locks.inspect(key("lost queue")))?.waiting === turn ? true : undefined));
+      await eventually("a place", async () =>
+        (await locks.inspect(key("lost queue")))?.waiting === turn ? true : undefined,
+      );
     }
     await client.command("FLUSHALL");
     await Promise.all(waits);
@@ -116,7 +127,9 @@ describe.each(libraries)("$name, when the server misbehaves", ({ name, connect }
     const ownLocks = createLocks({ backend: own.backend() });
     const lease = await ownLocks.acquire("held");
     const waiting = ownLocks.acquire("held", { wait: 20_000 });
-    await eventually("a waiter", async () => ((await ownLocks.inspect("held"))?.waiting === 1 ? true : undefined));
+    await eventually("a waiter", async () =>
+      (await ownLocks.inspect("held"))?.waiting === 1 ? true : undefined,
+    );
     await own.command("CONFIG", "SET", "maxmemory", "1");
     expect((await rejection(ownLocks.acquire("other", { wait: 100 }))).message).toMatch(/OOM.*memory/);
     await lease.extend();
@@ -147,7 +160,9 @@ describe.each(libraries)("$name, when the server misbehaves", ({ name, connect }
     const ownLocks = createLocks({ backend: own.backend({ requestTimeout: 300 }) });
     for (const [turn, share] of [0.5, 1, 3].entries()) {
       const ttl = 600;
-      const lease = await eventually("a lease", () => ownLocks.acquire(`stopped ${turn}`, { ttl }).catch(() => undefined));
+      const lease = await eventually("a lease", () =>
+        ownLocks.acquire(`stopped ${turn}`, { ttl }).catch(() => undefined),
+      );
       const start = performance.now();
       const over = new Promise<number>((resolve) => {
         lease.signal.addEventListener("abort", () => resolve(performance.now() - start));
@@ -168,13 +183,26 @@ describe.each(libraries)("$name, when the server misbehaves", ({ name, connect }
     const rights =
       "+eval +evalsha +get +set +del +exists +pexpire +pttl +time +publish +subscribe +unsubscribe +zadd +zrem " +
       "+zrange +zcard +zscore +zpopmin +zremrangebyscore +ping +hello +client|setname +info";
-    const user = ["ACL", "SETUSER", "locker", "on", ">secret", "resetkeys", "resetchannels", "nocommands", "~lock:*", "&lock:*"];
+    const user = [
+      "ACL",
+      "SETUSER",
+      "locker",
+      "on",
+      ">secret",
+      "resetkeys",
+      "resetchannels",
+      "nocommands",
+      "~lock:*",
+      "&lock:*",
+    ];
     await root.command(...user, ...rights.split(" "));
     const own = await connect(server.url.replace("redis://", "redis://locker:secret@"));
     const [a, b] = [createLocks({ backend: own.backend() }), createLocks({ backend: own.backend() })];
     const lease = await a.acquire("allowed");
     const waiting = b.acquire("allowed");
-    await eventually("a waiter", async () => ((await a.inspect("allowed"))?.waiting === 1 ? true : undefined));
+    await eventually("a waiter", async () =>
+      (await a.inspect("allowed"))?.waiting === 1 ? true : undefined,
+    );
     await lease.release();
     await (await waiting).release();
 
@@ -195,7 +223,9 @@ describe("a key prefix of the ioredis client", () => {
     const lease = await a.acquire("prefixed");
     const start = performance.now();
     const waiting = b.acquire("prefixed");
-    await eventually("a waiter", async () => ((await a.inspect("prefixed"))?.waiting === 1 ? true : undefined));
+    await eventually("a waiter", async () =>
+      (await a.inspect("prefixed"))?.waiting === 1 ? true : undefined,
+    );
     const keys: string[] = [];
     for await (const state of a.list()) keys.push(state.key);
     expect(keys).toEqual(["prefixed"]);

@@ -18,7 +18,12 @@ const commands = {
     const lease = await locks.acquire(key, options);
     leases.set(key, lease);
     lease.signal.addEventListener("abort", () => {
-      process.send?.({ event: "lost", key, reason: lease.signal.reason.reason, at: performance.timeOrigin + performance.now() });
+      process.send?.({
+        event: "lost",
+        key,
+        reason: lease.signal.reason.reason,
+        at: performance.timeOrigin + performance.now(),
+      });
     });
     return { fencingToken: lease.fencingToken, validFor: lease.validFor };
   },

@@ -14,7 +14,9 @@ export interface ChildEvent {
   readonly message: string;
 }
 
-type Message = ChildEvent | { readonly id: number; readonly result?: unknown; readonly error?: { code: string; message: string } };
+type Message =
+  | ChildEvent
+  | { readonly id: number; readonly result?: unknown; readonly error?: { code: string; message: string } };
 
 /** A process of its own that locks. */
 export class Child {
@@ -54,7 +56,8 @@ export class Child {
   /** Resolves when the child has ended, killing it only if asked to. */
   async ended(kill = false): Promise<{ readonly code: number | null }> {
     if (kill) this.signal("SIGKILL");
-    if (this.#process.exitCode === null && this.#process.signalCode === null) await once(this.#process, "exit");
+    if (this.#process.exitCode === null && this.#process.signalCode === null)
+      await once(this.#process, "exit");
     return { code: this.#process.exitCode };
   }
 }

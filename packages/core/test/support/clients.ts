@@ -5,7 +5,11 @@ import { createClient as createClient5 } from "redis5";
 import type { LockBackend } from "../../src/backend.ts";
 import type { RedisDriver } from "../../src/backends/redis/driver.ts";
 import { ioredisDriver } from "../../src/backends/redis/drivers/ioredis.ts";
-import { type NodeRedisClient, type NodeRedisSubscriber, nodeRedisDriver } from "../../src/backends/redis/drivers/node-redis.ts";
+import {
+  type NodeRedisClient,
+  type NodeRedisSubscriber,
+  nodeRedisDriver,
+} from "../../src/backends/redis/drivers/node-redis.ts";
 import { RedisBackend, type RedisBackendOptions } from "../../src/backends/redis/redis-backend.ts";
 
 /** A connected client of one library and major version, seen through its driver. */
@@ -62,17 +66,20 @@ export const ioredis5: Library = {
 
 export const ioredis6: Library = {
   name: "ioredis 6",
-  connect: async (url, { protocol = 3, client } = {}) => wrapIoredis(new Redis6(url, { protocol, ...client })),
+  connect: async (url, { protocol = 3, client } = {}) =>
+    wrapIoredis(new Redis6(url, { protocol, ...client })),
 };
 
 export const nodeRedis5: Library = {
   name: "node-redis 5",
-  connect: (url, { protocol = 2, client } = {}) => wrapNodeRedis(createClient5({ url, RESP: protocol, ...client })),
+  connect: (url, { protocol = 2, client } = {}) =>
+    wrapNodeRedis(createClient5({ url, RESP: protocol, ...client })),
 };
 
 export const nodeRedis6: Library = {
   name: "node-redis 6",
-  connect: (url, { protocol = 3, client } = {}) => wrapNodeRedis(createClient6({ url, RESP: protocol, ...client })),
+  connect: (url, { protocol = 3, client } = {}) =>
+    wrapNodeRedis(createClient6({ url, RESP: protocol, ...client })),
 };
 
 export const libraries: readonly Library[] = [ioredis5, ioredis6, nodeRedis5, nodeRedis6];

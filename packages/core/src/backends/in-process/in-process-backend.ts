@@ -136,7 +136,9 @@ export class InProcessBackend implements LockBackend {
   }
 
   async *list(prefix: string): AsyncIterable<LockState> {
-    const keys = [...this.#entries.values()].flatMap(({ grant }) => (grant === undefined ? [] : [grant.request]));
+    const keys = [...this.#entries.values()].flatMap(({ grant }) =>
+      grant === undefined ? [] : [grant.request],
+    );
     for (const request of keys) {
       const state = request.prefix === prefix ? await this.inspect(request) : null;
       if (state !== null) yield state;

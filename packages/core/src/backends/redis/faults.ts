@@ -70,7 +70,11 @@ export function backendError(error: unknown, key?: string): LockBackendError {
 
 /** No answer within the time that a request may take. */
 export function noAnswer(ms: number, key?: string): LockBackendError {
-  return new LockBackendError(`redis did not answer within ${ms} ms`, { key, retryable: true, ambiguous: true });
+  return new LockBackendError(`redis did not answer within ${ms} ms`, {
+    key,
+    retryable: true,
+    ambiguous: true,
+  });
 }
 
 /** An answer that no version of our scripts gives. */

@@ -19,7 +19,9 @@ export function lockKey(name: LockName): string {
 }
 
 /** All keys of a lock, in the order in which the scripts declare them: lock, fence, queue, presence. */
-export function lockKeys(name: LockName): readonly [lock: string, fence: string, queue: string, presence: string] {
+export function lockKeys(
+  name: LockName,
+): readonly [lock: string, fence: string, queue: string, presence: string] {
   const lock = lockKey(name);
   return [lock, `${lock}:fence`, `${lock}:queue`, `${lock}:presence`];
 }

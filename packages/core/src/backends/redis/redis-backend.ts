@@ -16,7 +16,7 @@ import { checkDuration } from "../../options.ts";
 import type { RedisDriver } from "./driver.ts";
 import { backendError, unreadable } from "./faults.ts";
 import { keyOf, lockKey, lockKeys, scanPattern } from "./keys.ts";
-import { readHolderState, readNumber, readSeenHolder, readWaiterState, writeInfo } from "./replies.ts";
+import { readAcquireAnswer, readHolderState, readNumber, readWaiterState, writeInfo } from "./replies.ts";
 import { type Answer, BatchedScript, runScript, withDeadline } from "./script-runner.ts";
 import * as scripts from "./scripts/index.ts";
 import { serverTimeAt, type TimeSample } from "./server-time.ts";
@@ -171,7 +171,11 @@ export class RedisBackend implements LockBackend {
   }
 
   /** A single run of a script that is not on a hot path. */
-  async #run(script: (typeof scripts)[keyof typeof scripts], keys: readonly string[], args: readonly string[]) {
+  async #run(
+    script: (typeof scripts)[keyof typeof scripts],
+    keys: readonly string[],
+    args: readonly string[],
+  ) {
     try {
       const work = runScript(this.#driver, script, keys, args);
       return await withDeadline(this.clock, this.requestTimeout, work);
@@ -182,28 +186,25 @@ export class RedisBackend implements LockBackend {
 
   async #ask(request: AcquireRequest, queues: boolean): Promise<AcquireOutcome> {
     const waiter = queues ? this.#wake.enlist(request) : undefined;
+    const { answer, sample } = await this.#answered(request, waiter?.ticket ?? "");
+    if (waiter !== undefined && answer.rejoined) this.#wake.rejoin(waiter);
+    if (answer.status === "granted") {
+      this.#wake.forget(request);
+      return { status: "granted", fencingToken: answer.fencingToken, since: sample.sentAt, ttl: answer.ttl };
+    }
+    if (waiter !== undefined) this.#wake.queued(waiter, sample, answer.ticket, answer.holder.remaining);
+    return { status: "busy", holder: answer.holder };
+  }
+
+  /** Sends an acquire; again where it was refused because the server's time was not known well enough. */
+  async #answered(request: AcquireRequest, ticket: string) {
     for (let asked = 1; ; asked++) {
-      const answer = await this.#send(request, waiter?.ticket ?? "");
-      const [status, now, ...rest] = answer.text.split(" ");
-      const sample = { server: readNumber(now), sentAt: answer.sentAt, receivedAt: this.clock.now() };
+      const { text, sentAt } = await this.#send(request, ticket);
+      const answer = readAcquireAnswer(text);
+      const sample = { server: answer.now, sentAt, receivedAt: this.clock.now() };
       this.#time = sample;
-      if (status === "granted") {
-        const [fence, left, rejoined] = rest;
-        if (waiter !== undefined && rejoined === "1") this.#wake.rejoin(waiter);
-        this.#wake.forget(request);
-        return { status, fencingToken: readNumber(fence), since: answer.sentAt, ttl: readNumber(left) };
-      }
-      if (status === "busy") {
-        const [left, ticket = "0", rejoined, ...value] = rest;
-        const holder = readSeenHolder(value.join(" "), left);
-        if (waiter !== undefined) {
-          this.#wake.queued(waiter, sample, ticket, holder.remaining);
-          if (rejoined === "1") this.#wake.rejoin(waiter);
-        }
-        return { status, holder };
-      }
-      if (status !== "late" && status !== "withdrawn") throw unreadable(answer.text);
-      if (status === "withdrawn" || asked === MOST_LATE_ANSWERS) throw tooLate(status);
+      if (answer.status === "granted" || answer.status === "busy") return { answer, sample };
+      if (answer.status === "withdrawn" || asked === MOST_LATE_ANSWERS) throw refused(answer.status);
     }
   }
 
@@ -237,7 +238,7 @@ function cached<V>(map: Map<string, V>, key: string, make: () => V): V {
   return made;
 }
 
-function tooLate(status: "late" | "withdrawn"): LockBackendError {
+function refused(status: "late" | "withdrawn"): LockBackendError {
   const why = status === "late" ? "after its time, by the server's clock" : "after it was given up";
   return new LockBackendError(`redis refused a request that arrived ${why}`, {
     retryable: status === "late",

@@ -38,7 +38,7 @@ function readRemaining(text: string | undefined): number | undefined {
   return remaining >= 0 ? remaining : undefined;
 }
 
-export function readSeenHolder(value: string, remaining: string | undefined): SeenHolder {
+function readSeenHolder(value: string, remaining: string | undefined): SeenHolder {
   const info = LOCK_VALUE.exec(value)?.[4];
   return {
     holder: info === undefined ? undefined : readInfo(info).holder,
@@ -53,7 +53,14 @@ export function readHolderState(value: string, pttl: string | undefined): Holder
   const remaining = readRemaining(pttl);
   if (token === undefined || info === undefined) {
     const shown = value.slice(0, TOKEN_SHOWN);
-    return { token: shown, holder: undefined, fencingToken: undefined, since: undefined, remaining, meta: {} };
+    return {
+      token: shown,
+      holder: undefined,
+      fencingToken: undefined,
+      since: undefined,
+      remaining,
+      meta: {},
+    };
   }
   return {
     token: token.slice(0, TOKEN_SHOWN),
@@ -88,4 +95,46 @@ export function readHandOver(message: string): HandOver | null {
   const [, token, fence, grantedAt, ttl] = HAND_OVER.exec(message) ?? [];
   if (token === undefined) return null;
   return { token, fencingToken: Number(fence), grantedAt: Number(grantedAt), ttl: Number(ttl) };
+}
+
+/** What the acquire script answered. Times in microseconds of server time, durations in milliseconds. */
+export type AcquireAnswer =
+  | ({
+      readonly status: "granted";
+      readonly now: number;
+      readonly fencingToken: number;
+      readonly ttl: number;
+    } & Rejoined)
+  | ({
+      readonly status: "busy";
+      readonly now: number;
+      readonly ticket: string;
+      readonly holder: SeenHolder;
+    } & Rejoined)
+  | { readonly status: "late" | "withdrawn"; readonly now: number };
+
+interface Rejoined {
+  /** The place in the queue had been lost. */
+  readonly rejoined: boolean;
+}
+
+export function readAcquireAnswer(text: string): AcquireAnswer {
+  const [status, time, ...rest] = text.split(" ");
+  const now = readNumber(time);
+  if (status === "granted") {
+    const [fence, left, rejoined] = rest;
+    return {
+      status,
+      now,
+      fencingToken: readNumber(fence),
+      ttl: readNumber(left),
+      rejoined: rejoined === "1",
+    };
+  }
+  if (status === "busy") {
+    const [left, ticket = "", rejoined, ...value] = rest;
+    return { status, now, ticket, holder: readSeenHolder(value.join(" "), left), rejoined: rejoined === "1" };
+  }
+  if (status === "late" || status === "withdrawn") return { status, now };
+  throw unreadable(text);
 }

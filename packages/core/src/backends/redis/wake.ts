@@ -68,7 +68,12 @@ export class Wake {
     const known = this.#byToken.get(request.token);
     if (known !== undefined) return known;
     const id = `${request.prefix} ${request.key}`;
-    const list: WaitList = this.#lists.get(id) ?? { id, waiters: new Map(), sample: undefined, timer: undefined };
+    const list: WaitList = this.#lists.get(id) ?? {
+      id,
+      waiters: new Map(),
+      sample: undefined,
+      timer: undefined,
+    };
     const waiter: Waiter = { request, list, ticket: "0", news: undefined, listener: undefined };
     this.#lists.set(id, list);
     list.waiters.set(request.token, waiter);

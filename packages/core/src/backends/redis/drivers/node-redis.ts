@@ -29,7 +29,9 @@ export interface NodeRedisSubscriber {
  */
 export function nodeRedisDriver(client: NodeRedisClient): RedisDriver {
   if (typeof client?.evalSha !== "function" || typeof client.duplicate !== "function") {
-    throw new LockUsageError(`nodeRedisBackend needs a node-redis client (createClient()), got ${show(client)}`);
+    throw new LockUsageError(
+      `nodeRedisBackend needs a node-redis client (createClient()), got ${show(client)}`,
+    );
   }
   return {
     name: "node-redis",

@@ -1,0 +1,52 @@
+import pc from "picocolors";
+
+/** Colours on a terminal only; https://no-color.org turns them off, FORCE_COLOR turns them on. */
+function wantsColours({ env, stdout } = process): boolean {
+  if (env.NO_COLOR) return false;
+  if (env.FORCE_COLOR) return env.FORCE_COLOR !== "0";
+  return stdout.isTTY === true && env.TERM !== "dumb";
+}
+
+// picocolors by itself also colours on CI machines, where most logs show the escape codes as they are.
+export const colours = pc.createColors(wantsColours());
+
+export type Paint = (text: string) => string;
+
+// No red: it means damage.
+const PALETTE: readonly Paint[] = [
+  colours.cyan,
+  colours.yellow,
+  colours.magenta,
+  colours.green,
+  colours.blueBright,
+  colours.white,
+];
+
+/** The colour of the process with this number, counted from 1. */
+export function paintOf(number: number): Paint {
+  return PALETTE[(number - 1) % PALETTE.length] ?? String;
+}
+
+/**
+ * Text that we did not write, such as an argument or the output of a process, as one line for the terminal: what
+ * could move the cursor, change colours or reverse the direction of writing becomes visible instead.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (char) => {
+    return `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`;
+  });
+}
+
+/** User text within a sentence: quoted, escaped, and cut when it is long. */
+export function quoted(text: string): string {
+  const most = 60;
+  return `"${printable(text.length > most ? `${text.slice(0, most)}…` : text)}"`;
+}
+
+export function print(text = ""): void {
+  process.stdout.write(`${text}\n`);
+}
+
+export function printError(message: string): void {
+  process.stderr.write(`${colours.red("✗")} ${message}\n`);
+}

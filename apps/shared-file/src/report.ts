@@ -1,0 +1,56 @@
+import { colours, paintOf, print, printable } from "@lock/demo-kit";
+import type { Options } from "./options.ts";
+import type { Line, Verdict } from "./verdict.ts";
+
+/** A longer file is shown by its beginning and its end. */
+const SHOWN_FULLY = 40;
+const FIRST = 12;
+const LAST = 6;
+
+export function printFile({ lines }: Verdict): void {
+  print(`\n${colours.bold("The file")} ${colours.dim("(number, writer, fencing token)")}\n`);
+  const isLong = lines.length > SHOWN_FULLY;
+  lines.slice(0, isLong ? FIRST : undefined).forEach(printLine);
+  if (!isLong) return;
+  print(colours.dim(`      … ${lines.length - FIRST - LAST} more lines …`));
+  lines.slice(-LAST).forEach(printLine);
+}
+
+function printLine(line: Line): void {
+  const [number = "", ...rest] = printable(line.text).split(" ");
+  const paint = paintOf(Number(line.writer.split("-")[1] ?? 1));
+  const mark = line.isMisnumbered ? colours.red("  ✗ should be higher") : "";
+  print(`  ${number.padStart(4)}  ${paint(rest.join("  "))}${mark}`);
+}
+
+/** Prints what was found; returns the exit code. */
+export function printVerdict({ lines, damage }: Verdict, { lock, writers, turns }: Options): number {
+  const good = damage.length === 0;
+  if (good && lock) {
+    verdict(
+      colours.green,
+      "✓",
+      `good: ${lines.length} lines, numbered 1 to ${lines.length} without a gap or a repeat,`,
+    );
+    print(`  ${turns} lines of each of ${writers} writers, fencing tokens strictly growing.`);
+    print(colours.dim("\n  What happens without the lock: pnpm demo shared-file --no-lock"));
+    return 0;
+  }
+  if (good) {
+    verdict(
+      colours.yellow,
+      "○",
+      "no damage this time. Nothing prevented it: run it again, or with more writers.",
+    );
+    return 0;
+  }
+  const wrong = lines.filter((line) => line.isMisnumbered).length;
+  const why = lock ? "although the lock was used" : "as nobody kept the writers apart";
+  verdict(colours.red, "✗", `DAMAGED, ${why}: ${wrong} of ${lines.length} lines have a wrong number.`);
+  for (const problem of damage) print(`  ${colours.red("•")} ${problem}`);
+  return lock ? 1 : 0;
+}
+
+function verdict(paint: (text: string) => string, symbol: string, text: string): void {
+  print(`\n${paint(colours.bold(`${symbol} Verdict:`))} ${text}`);
+}

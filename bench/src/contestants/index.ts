@@ -1,0 +1,55 @@
+import { type Contestant, idOf } from "./contestant.ts";
+import { oursOnIoredis5, oursOnIoredis6, oursOnNodeRedis5, oursOnNodeRedis6 } from "./ours.ts";
+import { plainOnIoredis5, plainOnIoredis6, plainOnNodeRedis5, plainOnNodeRedis6 } from "./plain.ts";
+import { redisSemaphore } from "./redis-semaphore.ts";
+import { redlockUniversalOnIoredis5, redlockUniversalOnNodeRedis5 } from "./redlock-universal.ts";
+import { redlock4 } from "./redlock4.ts";
+import { redlock5 } from "./redlock5.ts";
+import { sesamecare } from "./sesamecare.ts";
+import { verrou } from "./verrou.ts";
+
+const rivalsOnIoredis: readonly Contestant[] = [
+  redlock5,
+  redlock4,
+  sesamecare,
+  redisSemaphore,
+  redlockUniversalOnIoredis5,
+  verrou,
+];
+
+/** For keys that nobody else wants. */
+export const uncontended: readonly Contestant[] = [
+  plainOnIoredis5,
+  oursOnIoredis5,
+  plainOnIoredis6,
+  oursOnIoredis6,
+  plainOnNodeRedis5,
+  oursOnNodeRedis5,
+  plainOnNodeRedis6,
+  oursOnNodeRedis6,
+  ...rivalsOnIoredis,
+  redlockUniversalOnNodeRedis5,
+];
+
+/** For a key that many want: plain commands cannot wait. */
+export const contending: readonly Contestant[] = [
+  oursOnIoredis5,
+  oursOnIoredis6,
+  oursOnNodeRedis6,
+  ...rivalsOnIoredis,
+];
+
+/** The fastest of each kind, for a short run. */
+export const contendingQuick: readonly Contestant[] = [
+  oursOnIoredis6,
+  oursOnNodeRedis6,
+  redlock5,
+  redisSemaphore,
+  redlockUniversalOnIoredis5,
+];
+
+export function findContestant(id: string): Contestant {
+  const found = uncontended.find((contestant) => idOf(contestant) === id);
+  if (found === undefined) throw new Error(`no contestant is called ${id}`);
+  return found;
+}

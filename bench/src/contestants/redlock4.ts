@@ -1,0 +1,25 @@
+import Redlock from "redlock4";
+import { openIoredis5 } from "./clients.ts";
+import { type Contestant, RETRY_DELAY, RETRY_JITTER, TTL } from "./contestant.ts";
+
+export const redlock4: Contestant = {
+  name: "redlock 4",
+  family: "rival",
+  client: "ioredis 5",
+  settings: `retry ${RETRY_DELAY} ± ${RETRY_JITTER} ms (default 200 ± 100), no renewal`,
+  open: async (url) => {
+    const client = await openIoredis5(url);
+    const redlock = new Redlock([client], {
+      retryCount: -1,
+      retryDelay: RETRY_DELAY,
+      retryJitter: RETRY_JITTER,
+    });
+    return {
+      acquire: async (key) => {
+        const lock = await redlock.lock(key, TTL);
+        return () => lock.unlock();
+      },
+      close: async () => client.disconnect(),
+    };
+  },
+};

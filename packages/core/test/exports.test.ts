@@ -1,0 +1,28 @@
+import { expect, it } from "vitest";
+
+/** Public names are promises: a new one is added here on purpose, and none disappears by accident. */
+it.each([
+  {
+    entry: "index",
+    names: [
+      "LockBackendError",
+      "LockError",
+      "LockLostError",
+      "LockTimeoutError",
+      "LockUsageError",
+      "QuorumError",
+      "createLocks",
+      "isLockError",
+    ],
+  },
+  { entry: "in-process", names: ["inProcessBackend"] },
+  { entry: "ioredis", names: ["ioredisBackend"] },
+  { entry: "node-redis", names: ["nodeRedisBackend"] },
+  {
+    entry: "testing",
+    names: ["FakeClock", "FaultyBackend", "RedisBackend", "backendSuite", "driverSuite", "locksSuite"],
+  },
+])("the public names of $entry", async ({ entry, names }) => {
+  const exported = (await import(`../src/${entry}.ts`)) as object;
+  expect(Object.keys(exported).toSorted()).toEqual(names);
+});
