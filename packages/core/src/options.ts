@@ -66,7 +66,8 @@ export function checkAcquireOptions(options: AcquireOptions, maxTtl: number): vo
   if (renew !== undefined && typeof renew !== "boolean") {
     throw new LockUsageError(`renew must be true or false, got ${show(renew)}`);
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+  // By its shape: test runners and frames have AbortSignals of their own.
+  if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
     throw new LockUsageError(`signal must be an AbortSignal, got ${show(signal)}`);
   }
   if (meta !== undefined) checkMeta(meta);

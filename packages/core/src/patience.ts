@@ -41,6 +41,7 @@ export class Patience {
   until<T>(work: Promise<T>, bound = Number.POSITIVE_INFINITY): Promise<T | typeof TIME_OVER> {
     if (this.#interrupted !== undefined) return Promise.reject(this.#interrupted.reason);
     const { signal, left } = this;
+    if (signal?.aborted) return Promise.reject(signal.reason);
     if (signal === undefined && left > bound) return work;
     return new Promise((resolve, reject) => {
       const timer =

@@ -11,6 +11,7 @@ import {
 } from "../src/index.ts";
 import { ioredisBackend } from "../src/ioredis.ts";
 import { matcher } from "../src/key-match.ts";
+import { nodeRedisBackend } from "../src/node-redis.ts";
 import { FaultyBackend } from "../src/testing.ts";
 
 let backend: FaultyBackend;
@@ -100,9 +101,10 @@ describe("what is wrong is refused before anything is sent", () => {
     const client = any({ options: {}, evalsha() {}, duplicate() {} });
     expect(() => ioredisBackend(client, { requestTimeout: 0 })).toThrow(/requestTimeout must be/);
     expect(() => ioredisBackend(client, { fenceRetention: 1 })).toThrow(/fenceRetention must be/);
-    expect(() => ioredisBackend(any("redis://host"))).toThrow(
-      /needs an ioredis client.*got 'redis:\/\/host'/,
+    expect(() => ioredisBackend(any("redis://me:secret@host"))).toThrow(
+      /needs an ioredis client.*got 'redis:\/\/\*\*\*@host'/,
     );
+    expect(() => nodeRedisBackend(any({}))).toThrow(/needs a node-redis client.*got \{\}/);
   });
 
   it("other arguments", async () => {

@@ -204,6 +204,23 @@ describe("an acquire", () => {
     expect(backend.calls.attempt).toBe(1);
   });
 
+  it("aborted while a stale grant is given back, stops", async () => {
+    const answer = backend.hang("attempt");
+    const abort = new AbortController();
+    const options = { ttl: 1_000, wait: "forever" as const, signal: abort.signal };
+    const acquiring = expect(locks.acquire("key", options)).rejects.toThrow("enough");
+    await clock.advance(0);
+    const released = backend.hang("release");
+    clock.block(995);
+    answer();
+    await clock.advance(0);
+    abort.abort(new Error("enough"));
+    released();
+    await acquiring;
+    await clock.advance(0);
+    expect(await rivals.tryAcquire("key")).not.toBeNull();
+  });
+
   it("aborted while the answer is on its way, leaves nothing", async () => {
     const answer = backend.hang("attempt");
     const abort = new AbortController();

@@ -41,3 +41,8 @@ it("never maps to the future, whatever the server's clock does", () => {
   const sample = { sentAt: local(START), server: 0, receivedAt: local(START + 1) };
   expect(localInstantOf(sample, 3_600_000_000, local(START + 10)).mono).toBe(START + 10);
 });
+
+it("gives no generous limit when the wall clock was set forward", () => {
+  const sample = { sentAt: local(START), server: 0, receivedAt: local(START) };
+  expect(serverTimeAt(sample, { mono: START + 2_000, wall: local(START).wall + 3_600_000 })).toBe(2_000_000);
+});

@@ -106,6 +106,7 @@ describe.each(libraries)("$name, when the server misbehaves", ({ name, connect }
     ]);
     expect(error.message).toMatch(/WRONGTYPE.*another type/);
     expect(error.retryable).toBe(false);
+    expect(error.key).toBe(key("a list"));
     expect(await client.command("LLEN", `lock:{${key("a list")}}`)).toBe(1);
     await fine.release();
   });

@@ -1,4 +1,5 @@
 import { LockBackendError } from "../../errors.ts";
+import { redacted } from "../../show.ts";
 
 /** Server errors after which the same command may succeed soon. None of them has executed it. */
 const PASSING = {
@@ -34,14 +35,12 @@ const SCRIPT_PERMISSION = /can't run this command|can't access (at least )?one o
 /** What clients say when they were closed for good, by their owner or by their own timeout. */
 const CLOSED = /client is closed|connection is closed|the client was destroyed/i;
 
-const CREDENTIALS = /(\w+:\/\/)[^\s/@]*@/g;
-
 /** An error of a client without what must not be logged: credentials in addresses, and command arguments. */
-function redacted(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(String(error).replace(CREDENTIALS, "$1***@"));
-  const copy = new Error(error.message.replace(CREDENTIALS, "$1***@"));
-  copy.name = error.name;
-  if (error.stack !== undefined) copy.stack = error.stack.replace(CREDENTIALS, "$1***@");
+function withoutSecrets(error: unknown): Error {
+  const { message, name, stack } = error instanceof Error ? error : new Error(String(error));
+  const copy = new Error(redacted(message));
+  copy.name = name;
+  if (stack !== undefined) copy.stack = redacted(stack);
   return copy;
 }
 
@@ -54,8 +53,8 @@ function codeOf(message: string): keyof typeof PASSING | keyof typeof LASTING | 
  * What a client or the server said, as a typed error with advice. What is not a known reply of the server is
  * taken as a lost connection: whether the command was executed is then not known.
  */
-export function backendError(error: unknown, key?: string): LockBackendError {
-  const cause = redacted(error);
+export function backendError(error: unknown, key: string | undefined): LockBackendError {
+  const cause = withoutSecrets(error);
   const code = codeOf(cause.message);
   if (code === undefined) {
     const closed = CLOSED.test(cause.message);
@@ -69,7 +68,7 @@ export function backendError(error: unknown, key?: string): LockBackendError {
 }
 
 /** No answer within the time that a request may take. */
-export function noAnswer(ms: number, key?: string): LockBackendError {
+export function noAnswer(ms: number, key: string | undefined): LockBackendError {
   return new LockBackendError(`redis did not answer within ${ms} ms`, {
     key,
     retryable: true,

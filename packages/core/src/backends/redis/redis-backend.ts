@@ -17,6 +17,7 @@ import type { RedisDriver } from "./driver.ts";
 import { backendError, unreadable } from "./faults.ts";
 import { keyOf, lockKey, lockKeys, scanPattern } from "./keys.ts";
 import { readAcquireAnswer, readHolderState, readNumber, readWaiterState, writeInfo } from "./replies.ts";
+import type { Script } from "./script.ts";
 import { type Answer, BatchedScript, runScript, withDeadline } from "./script-runner.ts";
 import * as scripts from "./scripts/index.ts";
 import { serverTimeAt, type TimeSample } from "./server-time.ts";
@@ -77,7 +78,7 @@ export class RedisBackend implements LockBackend {
     this.#retention = String(fenceRetention);
     this.#keep = String(Math.max(KEEP_QUEUE, 2 * requestTimeout));
     this.#countsReceivers = driver.deployment === "single" ? "1" : "0";
-    this.#wake = new Wake(driver, clock, (work) => withDeadline(clock, requestTimeout, work));
+    this.#wake = new Wake(driver, clock, (work) => withDeadline(clock, requestTimeout, undefined, work));
     this.#release = this.#batched(scripts.releaseScript, () => [this.#retention, this.#countsReceivers]);
     this.#extend = this.#batched(scripts.extendScript, () => []);
   }
@@ -107,11 +108,16 @@ export class RedisBackend implements LockBackend {
         this.#keep,
       ]),
     );
-    await script.call(lockKeys(request), [token, String(ttl), writeInfo(request), unanswered ? "1" : "0"]);
+    await script.call(request.key, lockKeys(request), [
+      token,
+      String(ttl),
+      writeInfo(request),
+      unanswered ? "1" : "0",
+    ]);
   }
 
   async extend(held: Ownership, ttl: number): Promise<ExtendOutcome> {
-    const { text, sentAt } = await this.#extend.call([lockKey(held)], [held.token, String(ttl)]);
+    const { text, sentAt } = await this.#extend.call(held.key, [lockKey(held)], [held.token, String(ttl)]);
     const [status, left] = text.split(" ");
     if (status === "renewed") return { status, since: sentAt, ttl: readNumber(left) };
     if (status === "expired" || status === "stolen") return { status: "lost", reason: status };
@@ -119,20 +125,20 @@ export class RedisBackend implements LockBackend {
   }
 
   async release(held: Ownership): Promise<ReleaseOutcome> {
-    const { text } = await this.#release.call(lockKeys(held), [held.token]);
+    const { text } = await this.#release.call(held.key, lockKeys(held), [held.token]);
     if (text === "released" || text === "notHeld") return text;
     throw unreadable(text);
   }
 
   async forceRelease(name: LockName, token = ""): Promise<boolean> {
     const args = [this.#retention, this.#countsReceivers, token];
-    const [done] = await this.#run(scripts.forceReleaseScript, lockKeys(name), args);
+    const [done] = await this.#run(name.key, scripts.forceReleaseScript, lockKeys(name), args);
     return done === "1";
   }
 
   async inspect(name: LockName): Promise<LockState | null> {
     const [lock, , queue] = lockKeys(name);
-    const state = await this.#run(scripts.inspectScript, [lock, queue], [String(WAITERS_SHOWN)]);
+    const state = await this.#run(name.key, scripts.inspectScript, [lock, queue], [String(WAITERS_SHOWN)]);
     const [value, pttl, waiting, ...waiters] = state;
     if (value === undefined) return null;
     return {
@@ -148,7 +154,12 @@ export class RedisBackend implements LockBackend {
     const pattern = scanPattern(this.#driver.keyPrefix, prefix);
     let cursor = "0";
     do {
-      const [next = "0", ...found] = await this.#run(scripts.scanScript, [], [cursor, pattern, SCAN_COUNT]);
+      const [next = "0", ...found] = await this.#run(
+        undefined,
+        scripts.scanScript,
+        [],
+        [cursor, pattern, SCAN_COUNT],
+      );
       cursor = next;
       for (const redisKey of found) {
         const key = keyOf(this.#driver.keyPrefix, prefix, redisKey);
@@ -166,21 +177,17 @@ export class RedisBackend implements LockBackend {
     return `${prefix}:wake:${this.#id}`;
   }
 
-  #batched(script: (typeof scripts)[keyof typeof scripts], header: (sentAt: Instant) => readonly string[]) {
+  #batched(script: Script, header: (sentAt: Instant) => readonly string[]) {
     return new BatchedScript(this.#driver, script, this.clock, this.requestTimeout, header);
   }
 
   /** A single run of a script that is not on a hot path. */
-  async #run(
-    script: (typeof scripts)[keyof typeof scripts],
-    keys: readonly string[],
-    args: readonly string[],
-  ) {
+  async #run(key: string | undefined, script: Script, keys: readonly string[], args: readonly string[]) {
     try {
       const work = runScript(this.#driver, script, keys, args);
-      return await withDeadline(this.clock, this.requestTimeout, work);
+      return await withDeadline(this.clock, this.requestTimeout, key, work);
     } catch (error) {
-      throw error instanceof LockBackendError ? error : backendError(error);
+      throw error instanceof LockBackendError ? error : backendError(error, key);
     }
   }
 
@@ -220,7 +227,7 @@ export class RedisBackend implements LockBackend {
         this.#countsReceivers,
       ]),
     );
-    return script.call(lockKeys(request), [token, String(ttl), ticket, writeInfo(request)]);
+    return script.call(request.key, lockKeys(request), [token, String(ttl), ticket, writeInfo(request)]);
   }
 
   /** Server time, in microseconds, after which a request that is sent now must not be executed any more. */

@@ -1,4 +1,4 @@
-import type { Clock, Instant, Timer } from "../../clock.ts";
+import type { Clock, Instant } from "../../clock.ts";
 import type { RedisDriver } from "./driver.ts";
 import { backendError, noAnswer, unreadable } from "./faults.ts";
 import type { Script } from "./script.ts";
@@ -28,19 +28,29 @@ export async function runScript(
 }
 
 /** Settles as `work` does, or rejects when `ms` have passed: no client's own timeout can be relied on. */
-export function withDeadline<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T> {
+export function withDeadline<T>(
+  clock: Clock,
+  ms: number,
+  key: string | undefined,
+  work: Promise<T>,
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = clock.setTimer(() => reject(noAnswer(ms)), ms, true);
+    const timer = clock.setTimer(() => reject(noAnswer(ms, key)), ms, true);
     work.then(resolve, reject).finally(() => timer.cancel());
   });
 }
 
 interface Call {
+  /** The user's key, for errors. */
+  readonly key: string;
   readonly keys: readonly string[];
   readonly args: readonly string[];
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
 }
+
+/** How the scripts begin the answer of a request that failed alone. */
+const ERROR = "error ";
 
 /** More would keep the server busy for over a millisecond at a time. */
 const LARGEST_BATCH = 64;
@@ -61,9 +71,9 @@ export class BatchedScript {
     private readonly header: (sentAt: Instant) => readonly string[],
   ) {}
 
-  call(keys: readonly string[], args: readonly string[]): Promise<Answer> {
+  call(key: string, keys: readonly string[], args: readonly string[]): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#calls.push({ keys, args, resolve, reject });
+      this.#calls.push({ key, keys, args, resolve, reject });
       // nextTick runs after all promise reactions of this turn: whoever asks in this turn joins the batch.
       if (this.#calls.length === 1) process.nextTick(() => this.#flush());
     });
@@ -86,27 +96,23 @@ export class BatchedScript {
       keys.push(...call.keys);
       args.push(...call.args);
     }
-    const timer = this.clock.setTimer(() => fail(calls, noAnswer(this.timeout)), this.timeout, true);
+    const fail = (errorOf: (key: string) => unknown) => {
+      timer.cancel();
+      for (const call of calls) call.reject(errorOf(call.key));
+    };
+    const timer = this.clock.setTimer(() => fail((key) => noAnswer(this.timeout, key)), this.timeout, true);
     runScript(this.driver, this.script, keys, args).then(
-      (texts) => settle(calls, texts, sentAt, timer),
-      (error) => {
+      (texts) => {
         timer.cancel();
-        fail(calls, backendError(error));
+        for (const [index, call] of calls.entries()) settle(call, texts[index], sentAt);
       },
+      (error) => fail((key) => backendError(error, key)),
     );
   }
 }
 
-function fail(calls: readonly Call[], error: unknown): void {
-  for (const call of calls) call.reject(error);
-}
-
-function settle(calls: readonly Call[], texts: readonly string[], sentAt: Instant, timer: Timer): void {
-  timer.cancel();
-  for (const [index, call] of calls.entries()) {
-    const text = texts[index];
-    if (text === undefined) call.reject(unreadable(texts.join()));
-    else if (text.startsWith("error ")) call.reject(backendError(new Error(text.slice("error ".length))));
-    else call.resolve({ text, sentAt });
-  }
+function settle(call: Call, text: string | undefined, sentAt: Instant): void {
+  if (text === undefined) call.reject(unreadable(text));
+  else if (text.startsWith(ERROR)) call.reject(backendError(new Error(text.slice(ERROR.length)), call.key));
+  else call.resolve({ text, sentAt });
 }

@@ -1,4 +1,4 @@
-import { earlier, elapsed, type Instant, shift } from "../../clock.ts";
+import { earlier, type Instant, shift } from "../../clock.ts";
 
 /** A reply that told the server's time: it was that time somewhere between sending and receiving. */
 export interface TimeSample {
@@ -13,7 +13,9 @@ export interface TimeSample {
  * that the sample's reply took no time to come back. A command that carries it is refused when it is late.
  */
 export function serverTimeAt(sample: TimeSample, at: Instant): number {
-  return sample.server + Math.floor(elapsed(sample.receivedAt, at) * 1_000);
+  // The smaller of both differences: a wall clock that was set forward must not make the limit generous.
+  const passed = Math.min(at.mono - sample.receivedAt.mono, at.wall - sample.receivedAt.wall);
+  return sample.server + Math.floor(passed * 1_000);
 }
 
 /**
