@@ -71,8 +71,8 @@ export class Worker {
         if (message.status === "failed") fail(message.reason);
         else settle(() => resolve(message));
       };
-      const onExit = (code: number | null) =>
-        fail(`crashed (exit code ${code}): ${errorLine(this.#complaint)}`);
+      const onExit = (code: number | null, signal: string | null) =>
+        fail(`crashed (${signal ?? `exit code ${code}`}): ${errorLine(this.#complaint)}`);
       const timer = setTimeout(() => fail(`no answer within ${deadline} ms`), deadline);
       this.#child.on("message", onMessage);
       this.#child.on("exit", onExit);
