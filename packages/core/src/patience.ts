@@ -39,9 +39,13 @@ export class Patience {
    * the caller gives up. Work that settles within `bound` milliseconds by itself is not worth a timer.
    */
   until<T>(work: Promise<T>, bound = Number.POSITIVE_INFINITY): Promise<T | typeof TIME_OVER> {
-    if (this.#interrupted !== undefined) return Promise.reject(this.#interrupted.reason);
     const { signal, left } = this;
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    const over = this.#interrupted ?? (signal?.aborted ? { reason: signal.reason } : undefined);
+    if (over !== undefined) {
+      // Nobody waits for the work any more: its failure must not become an unhandled rejection.
+      work.catch(() => undefined);
+      return Promise.reject(over.reason);
+    }
     if (signal === undefined && left > bound) return work;
     return new Promise((resolve, reject) => {
       const timer =

@@ -15,8 +15,9 @@ import { LockBackendError } from "../../errors.ts";
 import { checkDuration } from "../../options.ts";
 import type { RedisDriver } from "./driver.ts";
 import { backendError, unreadable } from "./faults.ts";
-import { keyOf, lockKey, lockKeys, scanPattern } from "./keys.ts";
+import { keyOf, lockKeys, scanPattern } from "./keys.ts";
 import { readAcquireAnswer, readHolderState, readNumber, readWaiterState, writeInfo } from "./replies.ts";
+import { Runs } from "./runs.ts";
 import type { Script } from "./script.ts";
 import { type Answer, BatchedScript, runScript, withDeadline } from "./script-runner.ts";
 import * as scripts from "./scripts/index.ts";
@@ -58,6 +59,7 @@ export class RedisBackend implements LockBackend {
   readonly requestTimeout: number;
   readonly #driver: RedisDriver;
   readonly #wake: Wake;
+  readonly #runs: Runs;
   readonly #id = randomBytes(12).toString("base64url");
   readonly #retention: string;
   readonly #keep: string;
@@ -78,7 +80,14 @@ export class RedisBackend implements LockBackend {
     this.#retention = String(fenceRetention);
     this.#keep = String(Math.max(KEEP_QUEUE, 2 * requestTimeout));
     this.#countsReceivers = driver.deployment === "single" ? "1" : "0";
-    this.#wake = new Wake(driver, clock, (work) => withDeadline(clock, requestTimeout, undefined, work));
+    this.#runs = new Runs(clock, (holder) => void this.extend(holder, holder.ttl).catch(() => undefined));
+    this.#wake = new Wake(
+      driver,
+      clock,
+      (work) => withDeadline(clock, requestTimeout, undefined, work),
+      (request, granted, told) => this.#runs.start(request, granted, told),
+      (ended) => this.#giveBack(ended),
+    );
     this.#release = this.#batched(scripts.releaseScript, () => [this.#retention, this.#countsReceivers]);
     this.#extend = this.#batched(scripts.extendScript, () => []);
   }
@@ -108,24 +117,39 @@ export class RedisBackend implements LockBackend {
         this.#keep,
       ]),
     );
-    await script.call(request.key, lockKeys(request), [
-      token,
-      String(ttl),
-      writeInfo(request),
-      unanswered ? "1" : "0",
-    ]);
+    this.#wake.noteEnded(request);
+    const args = [token, String(ttl), writeInfo(request), unanswered ? "1" : "0"];
+    await script.call(request.key, lockKeys(request), args);
+    this.#wake.forgetEnded(request);
   }
 
   async extend(held: Ownership, ttl: number): Promise<ExtendOutcome> {
-    const { text, sentAt } = await this.#extend.call(held.key, [lockKey(held)], [held.token, String(ttl)]);
-    const [status, left] = text.split(" ");
-    if (status === "renewed") return { status, since: sentAt, ttl: readNumber(left) };
-    if (status === "expired" || status === "stolen") return { status: "lost", reason: status };
-    throw unreadable(text);
+    const [lock, , queue] = lockKeys(held);
+    const args = [held.token, String(ttl), this.#runs.extendClaim(held)];
+    const { text, sentAt } = await this.#extend.call(held.key, [lock, queue], args);
+    const [status, left, named] = text.split(" ");
+    if (status === "renewed") {
+      const validity = { since: sentAt, ttl: readNumber(left) };
+      this.#runs.extended(held, validity, named === "1");
+      return { status, ...validity };
+    }
+    if (status !== "expired" && status !== "stolen") throw unreadable(text);
+    this.#runs.end(held);
+    return { status: "lost", reason: status };
   }
 
   async release(held: Ownership): Promise<ReleaseOutcome> {
-    const { text } = await this.#release.call(held.key, lockKeys(held), [held.token]);
+    const passed = this.#runs.passOn(held, (lastTicket) => this.#wake.first(held, lastTicket));
+    if (passed !== null) {
+      this.#wake.noteEnded(held);
+      this.#wake.grant(passed.to, passed.granted);
+      return "released";
+    }
+    const { text } = await this.#release.call(held.key, lockKeys(held), [
+      held.token,
+      this.#runs.releaseClaim(held),
+    ]);
+    this.#runs.end(held);
     if (text === "released" || text === "notHeld") return text;
     throw unreadable(text);
   }
@@ -171,6 +195,11 @@ export class RedisBackend implements LockBackend {
 
   close(): Promise<void> {
     return this.#wake.close();
+  }
+
+  /** Frees a key that was handed to a request that had ended, unless the same token holds it after all. */
+  #giveBack(ended: Ownership): void {
+    if (!this.#runs.has(ended.token)) this.release(ended).catch(() => undefined);
   }
 
   #channel(prefix: string): string {
@@ -220,11 +249,8 @@ export class RedisBackend implements LockBackend {
     const script = cached(this.#acquire, prefix, () =>
       this.#batched(scripts.acquireScript, (sentAt) => [
         this.#notAfter(sentAt),
-        this.#channel(prefix),
-        String(BELIEVED_ALIVE * 1_000),
-        this.#keep,
         this.#retention,
-        this.#countsReceivers,
+        `${this.#channel(prefix)} ${BELIEVED_ALIVE * 1_000} ${this.#keep} ${this.#countsReceivers}`,
       ]),
     );
     return script.call(request.key, lockKeys(request), [token, String(ttl), ticket, writeInfo(request)]);

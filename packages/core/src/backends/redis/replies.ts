@@ -86,15 +86,20 @@ export interface HandOver {
   /** Microseconds of server time. */
   readonly grantedAt: number;
   readonly ttl: number;
+  /** How many waiters of this process come next in the queue, and the ticket of the last of them. */
+  readonly followers: number;
+  readonly lastTicket: number;
 }
 
-const HAND_OVER = /^(\S+) (\d{1,16}) (\d{1,16}) (\d{1,10})$/;
+const HAND_OVER = /^(\S+) (\d{1,16}) (\d{1,16}) (\d{1,10}) (\d{1,2}) (\d{1,16})$/;
 
 /** Null for anything that is no hand-over: whoever may publish can send us any text. */
 export function readHandOver(message: string): HandOver | null {
-  const [, token, fence, grantedAt, ttl] = HAND_OVER.exec(message) ?? [];
-  if (token === undefined) return null;
-  return { token, fencingToken: Number(fence), grantedAt: Number(grantedAt), ttl: Number(ttl) };
+  const [, token, ...numbers] = HAND_OVER.exec(message) ?? [];
+  const [fencingToken, grantedAt, ttl, followers, lastTicket] = numbers.map(Number);
+  if (token === undefined || fencingToken === undefined || grantedAt === undefined) return null;
+  if (ttl === undefined || followers === undefined || lastTicket === undefined) return null;
+  return { token, fencingToken, grantedAt, ttl, followers, lastTicket };
 }
 
 /** What the acquire script answered. Times in microseconds of server time, durations in milliseconds. */

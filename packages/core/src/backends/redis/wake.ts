@@ -1,7 +1,7 @@
-import type { AcquireRequest, Granted } from "../../backend.ts";
+import type { AcquireRequest, Granted, LockName, Ownership } from "../../backend.ts";
 import type { Clock, Timer } from "../../clock.ts";
 import type { RedisDriver, Subscriber } from "./driver.ts";
-import { readHandOver } from "./replies.ts";
+import { type HandOver, readHandOver } from "./replies.ts";
 import { localInstantOf, type TimeSample } from "./server-time.ts";
 
 /** Hand-overs may be lost and holders may die: the first waiter of each key asks again at least this often. */
@@ -10,6 +10,9 @@ const LONGEST_SILENCE = 1_000;
 const JITTER = 50;
 /** After this long another attempt is made to open a subscriber that could not be opened. */
 const SUBSCRIBE_AGAIN = 1_000;
+
+/** More of them than this are forgotten: each would cost the lock one ttl, should it ever be handed to it. */
+const MOST_ENDED = 10_000;
 
 /** A queued request of this process. */
 export interface Waiter {
@@ -30,6 +33,11 @@ interface WaitList {
   timer: Timer | undefined;
 }
 
+/** Prefixes hold no space, so no two names meet. */
+function listId(name: LockName): string {
+  return `${name.prefix} ${name.key}`;
+}
+
 /**
  * Turns messages and time into hints for the waiters of this process: one subscriber connection for all, and
  * one timer per key. Only the first waiter of a key asks again when the timer fires; its question also tells
@@ -38,6 +46,8 @@ interface WaitList {
 export class Wake {
   readonly #lists = new Map<string, WaitList>();
   readonly #byToken = new Map<string, Waiter>();
+  /** Requests that stand in the server's queue although they have ended, should telling it so have failed. */
+  readonly #ended = new Map<string, Ownership>();
   readonly #channels = new Map<string, Promise<boolean>>();
   readonly #heard = new Set<string>();
   #subscriber: Promise<Subscriber> | undefined;
@@ -46,6 +56,10 @@ export class Wake {
     private readonly driver: RedisDriver,
     private readonly clock: Clock,
     private readonly timeLimit: <T>(work: Promise<T>) => Promise<T>,
+    /** A waiter of ours was handed the lock by a message. */
+    private readonly handedOver: (request: AcquireRequest, granted: Granted, told: HandOver) => void,
+    /** The lock was handed to a request that had been given up. */
+    private readonly handedInVain: (request: Ownership) => void,
   ) {}
 
   /** Whether messages on the channel reach us. */
@@ -67,7 +81,7 @@ export class Wake {
   enlist(request: AcquireRequest): Waiter {
     const known = this.#byToken.get(request.token);
     if (known !== undefined) return known;
-    const id = `${request.prefix} ${request.key}`;
+    const id = listId(request);
     const list: WaitList = this.#lists.get(id) ?? {
       id,
       waiters: new Map(),
@@ -111,6 +125,31 @@ export class Wake {
   forget(request: AcquireRequest): void {
     const waiter = this.#byToken.get(request.token);
     if (waiter !== undefined) this.#remove(waiter);
+  }
+
+  /** Notes that the server may still have the request in its queue, although it has ended. */
+  noteEnded(request: Ownership): void {
+    this.#ended.set(request.token, request);
+    const [oldest] = this.#ended.keys();
+    if (this.#ended.size > MOST_ENDED && oldest !== undefined) this.#ended.delete(oldest);
+  }
+
+  /** The server has taken the request out of its queue. */
+  forgetEnded(request: Ownership): void {
+    this.#ended.delete(request.token);
+  }
+
+  /** The first waiter of a key in this process, if it can be told and its ticket is not past the given one. */
+  first(name: LockName, lastTicket: number): Waiter | undefined {
+    const [first] = this.#lists.get(listId(name))?.waiters.values() ?? [];
+    const able = first?.listener !== undefined && first.ticket !== "0" && Number(first.ticket) <= lastTicket;
+    return able ? first : undefined;
+  }
+
+  /** Gives a waiter the lock. */
+  grant(request: AcquireRequest, granted: Granted): void {
+    const waiter = this.#byToken.get(request.token);
+    if (waiter !== undefined) this.#tell(waiter, granted);
   }
 
   /** Closes the subscriber; waiters go on by asking on their timers. */
@@ -179,15 +218,20 @@ export class Wake {
 
   #handOver(message: string): void {
     const told = readHandOver(message);
-    const waiter = told === null ? undefined : this.#byToken.get(told.token);
-    if (told === null || waiter === undefined) return;
+    if (told === null) return;
+    const waiter = this.#byToken.get(told.token);
+    const ended = this.#ended.get(told.token);
+    if (ended !== undefined) this.handedInVain(ended);
+    if (waiter === undefined) return;
     const { sample } = waiter.list;
     if (sample === undefined) {
       this.#tell(waiter, null);
       return;
     }
     const since = localInstantOf(sample, told.grantedAt, this.clock.now());
-    this.#tell(waiter, { status: "granted", fencingToken: told.fencingToken, since, ttl: told.ttl });
+    const granted: Granted = { status: "granted", fencingToken: told.fencingToken, since, ttl: told.ttl };
+    this.handedOver(waiter.request, granted, told);
+    this.#tell(waiter, granted);
   }
 
   #plan(list: WaitList, remaining: number): void {

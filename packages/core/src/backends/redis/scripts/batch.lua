@@ -1,19 +1,19 @@
--- Every script runs a batch: the requests of one tick in their order, each isolated by pcall, so that one bad
--- key neither undoes nor hides the others.
--- Runs `handle(i)` for every request of the batch; an error becomes that request's answer.
+-- Every script runs a batch: the requests of one tick in their order. Each is isolated by pcall, so that one bad
+-- key neither undoes nor hides the others; alone, its error is the answer of the command.
 local function each(count, handle)
+  if count == 1 then return { handle(1) } end
   local replies = {}
   for i = 1, count do
     local ok, reply = pcall(handle, i)
-    if ok then
-      replies[i] = reply
-    else
-      replies[i] = 'error ' .. (type(reply) == 'table' and reply.err or tostring(reply))
-    end
+    replies[i] = ok and reply or 'error ' .. (type(reply) == 'table' and reply.err or tostring(reply))
   end
   return replies
 end
 
 local function owns(value, token)
   return value and string.sub(value, 1, #token + 1) == token .. ' '
+end
+
+local function whole(number)
+  return string.format('%.0f', number)
 end

@@ -1,14 +1,27 @@
--- KEYS, one per request: lock
--- ARGV, two per request: token, ttl (ms)
--- Answers 'renewed <ms left>', 'expired' or 'stolen'. Only PEXPIRE writes: it also works when memory is full.
-return each(#KEYS, function(i)
-  local value, ttl = redis.call('GET', KEYS[i]), tonumber(ARGV[i * 2])
-  if not value then return 'expired' end
-  if not owns(value, ARGV[i * 2 - 1]) then return 'stolen' end
-  local left = redis.call('PTTL', KEYS[i])
+-- KEYS, two per request: lock, queue
+-- ARGV, three per request: token, ttl (ms), claim
+--       claim: '', or '<alias> <served> <fence> <granted at, us> <info>' of a lock that was passed on within its
+--       process: its holder takes it over in its own name
+-- Answers 'renewed <ms left> <1: in its own name>', 'expired' or 'stolen'. Only PEXPIRE must succeed: extending
+-- works also when memory is full.
+return each(#KEYS / 2, function(i)
+  local lock, token, ttl, claim = KEYS[i * 2 - 1], ARGV[i * 3 - 2], tonumber(ARGV[i * 3 - 1]), ARGV[i * 3]
+  local value = redis.call('GET', lock)
+  local named = owns(value, token)
+  local owned = named
+  if claim ~= '' then
+    local alias, served, rest = string.match(claim, '^(%S+) (%S+) (.*)$')
+    redis.call('ZREMRANGEBYSCORE', KEYS[i * 2], '-inf', served)
+    if owns(value, alias) then
+      owned = true
+      named = not redis.pcall('SET', lock, token .. ' ' .. rest, 'KEEPTTL').err
+    end
+  end
+  if not owned then return value and 'stolen' or 'expired' end
+  local left = redis.call('PTTL', lock)
   if left < ttl then
     left = ttl
-    redis.call('PEXPIRE', KEYS[i], ttl)
+    redis.call('PEXPIRE', lock, ttl)
   end
-  return 'renewed ' .. left
+  return 'renewed ' .. left .. ' ' .. (named and '1' or '0')
 end)

@@ -1,9 +1,19 @@
 -- KEYS, four per request: lock, fence, queue, presence
--- ARGV: retention (ms), counts_receivers, then one per request: token
+-- ARGV: retention (ms), counts_receivers, then two per request: token, claim
+--       claim: '', or '<alias> <served>' of a lock that was passed on within its process: the token under which
+--       it was handed over, and the ticket up to which waiters have been served
 -- Answers 'released' or 'notHeld'
 return each(#KEYS / 4, function(i)
-  local k = i * 4 - 3
-  if not owns(redis.call('GET', KEYS[k]), ARGV[i + 2]) then return 'notHeld' end
-  serve(KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], ARGV[1], ARGV[2])
+  local k = i * 4
+  local lock, queue, token, claim = KEYS[k - 3], KEYS[k - 1], ARGV[i * 2 + 1], ARGV[i * 2 + 2]
+  local value = redis.call('GET', lock)
+  local owned = owns(value, token)
+  if claim ~= '' then
+    local alias, served = string.match(claim, '^(%S+) (%S+)')
+    redis.call('ZREMRANGEBYSCORE', queue, '-inf', served)
+    owned = owned or owns(value, alias)
+  end
+  if not owned then return 'notHeld' end
+  serve(lock, KEYS[k - 2], queue, KEYS[k], ARGV[1], ARGV[2])
   return 'released'
 end)

@@ -13,7 +13,8 @@ return each(#KEYS / 4, function(i)
     serve(lock, fence_key, queue, presence, retention, counts_receivers)
   end
   if ARGV[a + 3] == '1' then
-    redis.call('ZREMRANGEBYSCORE', presence, '-inf', '(' .. now_text)
+    local now = server_time()
+    redis.call('ZREMRANGEBYSCORE', presence, '-inf', '(' .. whole(now))
     redis.call('ZADD', presence, whole(now + keep * 1000), token)
     redis.call('PEXPIRE', presence, keep)
   end

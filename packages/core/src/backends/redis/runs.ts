@@ -1,0 +1,143 @@
+import type { AcquireRequest, Granted, Ownership } from "../../backend.ts";
+import type { Clock, Timer } from "../../clock.ts";
+import { longer, type Validity, validityLeft } from "../../timing.ts";
+import { type HandOver, writeInfo } from "./replies.ts";
+
+/**
+ * For how long a process passes a lock on by itself; then the server must know who holds it, for `inspect` and
+ * `forceRelease`. Only short holds gain: with longer ones the way over the server does not matter.
+ */
+const WINDOW = 30;
+const MANY = 1_000;
+
+interface Run {
+  /** The owner token under which the server knows the lock. */
+  readonly alias: string;
+  readonly handOver: HandOver;
+  readonly timer: Timer;
+  holder: AcquireRequest;
+  validity: Validity;
+  fencingToken: number;
+  /** How often it may still be passed on. */
+  left: number;
+  /** The ticket up to which waiters have been served; they stand in the server's queue until it hears of it. */
+  served: string | undefined;
+}
+
+/** A waiter that can be handed the lock. */
+export interface Successor {
+  readonly request: AcquireRequest;
+  readonly ticket: string;
+}
+
+/** Whom a lock was passed on to, and as what. */
+export interface Passed {
+  readonly to: AcquireRequest;
+  readonly granted: Granted;
+}
+
+/**
+ * Locks that were handed to this process together with the right to pass them on to its waiters that come next
+ * anyway: no order changes, and a hand-over costs no message and no round trip (lock cohorting: Dice, Marathe,
+ * Shavit, PPoPP 2012). The server keeps the lock under the first holder's token; who passes it on, extends or
+ * releases it says so.
+ */
+export class Runs {
+  /** By the owner token of the lease that holds now. */
+  readonly #byHolder = new Map<string, Run>();
+
+  constructor(
+    private readonly clock: Clock,
+    /** Tells the server that the lock is now held by another waiter than it was handed to. */
+    private readonly takeOver: (holder: AcquireRequest) => void,
+  ) {}
+
+  /** Whether the token is of a lease that holds a passed lock. */
+  has(token: string): boolean {
+    return this.#byHolder.has(token);
+  }
+
+  /** Notes a hand-over that others may follow. */
+  start(holder: AcquireRequest, granted: Granted, handOver: HandOver): void {
+    if (handOver.followers === 0) return;
+    this.#forgetOver();
+    const run: Run = {
+      alias: holder.token,
+      handOver,
+      timer: this.clock.setTimer(() => this.#close(run), WINDOW),
+      holder,
+      validity: granted,
+      fencingToken: granted.fencingToken,
+      left: handOver.followers,
+      served: undefined,
+    };
+    this.#byHolder.set(holder.token, run);
+  }
+
+  /**
+   * Passes a lock on that its holder releases; null where it has to go back to the server, and then stays so: a
+   * release whose answer was lost may have freed it. `next` tells who is first in line up to a ticket.
+   */
+  passOn(held: Ownership, next: (lastTicket: number) => Successor | undefined): Passed | null {
+    const run = this.#byHolder.get(held.token);
+    if (run === undefined) return null;
+    const fresh = validityLeft(run.validity, this.clock.now()) > run.validity.ttl / 2;
+    const to = fresh && run.left > 0 ? next(run.handOver.lastTicket) : undefined;
+    if (to === undefined || to.request.ttl !== run.handOver.ttl) {
+      run.left = 0;
+      return null;
+    }
+    this.#byHolder.delete(held.token);
+    this.#byHolder.set(to.request.token, run);
+    run.holder = to.request;
+    run.fencingToken += 1;
+    run.left -= 1;
+    run.served = to.ticket;
+    const { since, ttl } = run.validity;
+    return { to: to.request, granted: { status: "granted", fencingToken: run.fencingToken, since, ttl } };
+  }
+
+  /** What a release must say beside the token. */
+  releaseClaim(held: Ownership): string {
+    const run = this.#byHolder.get(held.token);
+    return run?.served === undefined ? "" : `${run.alias} ${run.served}`;
+  }
+
+  /** What an extend must say beside the token, to take the lock over in its own name. */
+  extendClaim(held: Ownership): string {
+    const run = this.#byHolder.get(held.token);
+    if (run?.served === undefined) return "";
+    const { alias, served, fencingToken, handOver, holder } = run;
+    // The server will know it under this holder's token: whoever comes next must not claim it by the alias.
+    run.left = 0;
+    return `${alias} ${served} ${fencingToken} ${handOver.grantedAt} ${writeInfo(holder)}`;
+  }
+
+  /** An extend was acknowledged; `named`: the server has the lock under the holder's own token. */
+  extended(held: Ownership, validity: Validity, named: boolean): void {
+    const run = this.#byHolder.get(held.token);
+    if (run === undefined) return;
+    run.validity = longer(run.validity, validity, this.clock.now());
+    if (named && run.served !== undefined) this.end(held);
+  }
+
+  /** The lock was released or lost: there is nothing left to pass on. */
+  end(held: Ownership): void {
+    this.#byHolder.get(held.token)?.timer.cancel();
+    this.#byHolder.delete(held.token);
+  }
+
+  /** Runs whose release failed for good are over with their validity. */
+  #forgetOver(): void {
+    if (this.#byHolder.size < MANY) return;
+    const now = this.clock.now();
+    for (const { holder, validity } of [...this.#byHolder.values()]) {
+      if (validityLeft(validity, now) <= 0) this.end(holder);
+    }
+  }
+
+  #close(run: Run): void {
+    run.left = 0;
+    if (run.served !== undefined) this.takeOver(run.holder);
+  }
+}
