@@ -41,6 +41,20 @@ const commands = {
         });
     }
   },
+  // Many callers add one to a number in the most careless way.
+  count: async ({ key, callers, rounds }) => {
+    const run = (...words) => (library === "ioredis" ? client.call(...words) : client.sendCommand(words));
+    const caller = async () => {
+      for (let round = 0; round < rounds; round++) {
+        await locks.using(key, { wait: "forever" }, async (lease) => {
+          const read = Number(await run("GET", "count"));
+          await run("RPUSH", "fences", String(lease.fencingToken));
+          await run("SET", "count", String(read + 1));
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: callers }, caller));
+  },
   block: ({ ms }) => {
     const end = performance.now() + ms;
     while (performance.now() < end);

@@ -222,6 +222,7 @@ export class RedisBackend implements LockBackend {
 
   async #ask(request: AcquireRequest, queues: boolean): Promise<AcquireOutcome> {
     const waiter = queues ? this.#wake.enlist(request) : undefined;
+    if (waiter !== undefined) await this.#wake.gather(waiter);
     const { answer, sample } = await this.#answered(request, waiter?.ticket ?? "");
     if (waiter !== undefined && answer.rejoined) this.#wake.rejoin(waiter);
     if (answer.status === "granted") {

@@ -11,6 +11,9 @@ const JITTER = 50;
 /** After this long another attempt is made to open a subscriber that could not be opened. */
 const SUBSCRIBE_AGAIN = 1_000;
 
+/** How long newcomers gather before they queue behind others of their process. */
+const GATHER = 1;
+
 /** More of them than this are forgotten: each would cost the lock one ttl, should it ever be handed to it. */
 const MOST_ENDED = 10_000;
 
@@ -31,6 +34,19 @@ interface WaitList {
   readonly waiters: Map<string, Waiter>;
   sample: TimeSample | undefined;
   timer: Timer | undefined;
+  /** Newcomers that travel together; resolved when they leave. */
+  gathering: Gathering | undefined;
+}
+
+interface Gathering {
+  readonly left: Promise<void>;
+  leave(): void;
+}
+
+/** Whether the first waiter of a list stands in the server's queue: newcomers are entered behind it. */
+function isQueued({ waiters }: WaitList): boolean {
+  const [first] = waiters.values();
+  return first !== undefined && first.ticket !== "0";
 }
 
 /** Prefixes hold no space, so no two names meet. */
@@ -87,12 +103,25 @@ export class Wake {
       waiters: new Map(),
       sample: undefined,
       timer: undefined,
+      gathering: undefined,
     };
     const waiter: Waiter = { request, list, ticket: "0", news: undefined, listener: undefined };
     this.#lists.set(id, list);
     list.waiters.set(request.token, waiter);
     this.#byToken.set(request.token, waiter);
     return waiter;
+  }
+
+  /**
+   * Resolves when a newcomer should be sent. Where others of this process are queued already, it gathers more for a
+   * moment: they then stand next to each other in the queue, and the lock is passed on among them without a round
+   * trip. That costs no idle time: they leave at once when nobody of this process is queued any more.
+   */
+  gather(waiter: Waiter): Promise<void> | undefined {
+    const { list } = waiter;
+    if (waiter.ticket !== "0" || !isQueued(list)) return undefined;
+    list.gathering ??= this.#gathering(list);
+    return list.gathering.left;
   }
 
   /** Notes that the server queued the request, and plans when to ask again. */
@@ -164,10 +193,24 @@ export class Wake {
     );
   }
 
+  #gathering(list: WaitList): Gathering {
+    let leave = () => {};
+    const left = new Promise<void>((resolve) => {
+      const timer = this.clock.setTimer(() => leave(), GATHER, true);
+      leave = () => {
+        timer.cancel();
+        list.gathering = undefined;
+        resolve();
+      };
+    });
+    return { left, leave: () => leave() };
+  }
+
   #remove(waiter: Waiter): void {
     const { list, request, listener } = waiter;
     this.#byToken.delete(request.token);
     list.waiters.delete(request.token);
+    if (!isQueued(list)) list.gathering?.leave();
     waiter.listener = undefined;
     listener?.(null);
     if (list.waiters.size > 0) return;

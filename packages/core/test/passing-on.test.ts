@@ -1,0 +1,190 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { AcquireRequest, Granted } from "../src/backend.ts";
+import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
+import { type Passed, Runs } from "../src/backends/redis/runs.ts";
+import { withdrawScript } from "../src/backends/redis/scripts/index.ts";
+import { createLocks, type Lease } from "../src/index.ts";
+import { newOwnerToken } from "../src/owner-token.ts";
+import { eventually } from "../src/testing/test-api.ts";
+import { FakeClock } from "../src/testing.ts";
+import { Child } from "./support/child.ts";
+import { ioredis6, libraries, type TestClient } from "./support/clients.ts";
+import { useRedis } from "./support/server.ts";
+
+const redis = useRedis();
+let admin: TestClient;
+beforeAll(async () => {
+  admin = await ioredis6.connect(redis.url);
+});
+afterAll(() => admin.close());
+
+describe("between processes that pass locks on within", () => {
+  const children: Child[] = [];
+  afterEach(async () => {
+    await Promise.all(children.splice(0).map((child) => child.ended(true)));
+  });
+
+  it("3 processes x 20 callers count to 1200 without losing one, and all fences grow", async () => {
+    const starting = (["ioredis", "node-redis", "ioredis"] as const).map((library) =>
+      Child.start(redis.url, library),
+    );
+    children.push(...(await Promise.all(starting)));
+    const commands = async () => {
+      const stats = String(await admin.command("INFO", "commandstats"));
+      return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+    };
+    const before = await commands();
+    await Promise.all(
+      children.map((child) => child.ask("count", { key: "counted", callers: 20, rounds: 20 })),
+    );
+    const used = (await commands()) - before;
+    expect(await admin.command("GET", "count")).toBe("1200");
+    const fences = ((await admin.command("LRANGE", "fences", "0", "-1")) as string[]).map(Number);
+    expect(fences).toHaveLength(1_200);
+    for (const [index, fence] of fences.entries()) expect(fence).toBeGreaterThan(fences[index - 1] ?? 0);
+    // Over the server it would be two for each: if this fails, nothing was passed on and the test shows little.
+    expect(used).toBeLessThan(1_200);
+  });
+});
+
+describe.each(libraries)("with $name", ({ name, connect }) => {
+  it("a lock that was passed on is known to the server in its holder's name, and its queue is tidy", async () => {
+    const client = await connect(redis.url);
+    const locks = createLocks({ backend: client.backend() });
+    const rivals = createLocks({ backend: admin.backend() });
+    const key = `${name} passed`;
+    const first = await rivals.acquire(key);
+    const waits = [1, 2, 3].map((turn) => locks.acquire(key, { meta: { turn: `${turn}` } }));
+    await eventually("waiters", async () => ((await rivals.inspect(key))?.waiting === 3 ? true : undefined));
+    await first.release();
+    const [one, two] = waits;
+    await (await one)?.release();
+    const passed: Lease | undefined = await two;
+    const state = await eventually("the take-over", async () => {
+      const seen = await rivals.inspect(key);
+      return seen?.holders[0]?.fencingToken === passed?.fencingToken ? seen : undefined;
+    });
+    expect(state?.holders[0]?.meta).toEqual({ turn: "2" });
+    expect(state?.waiting).toBe(1);
+    expect(await passed?.release()).toBe("released");
+    const last = await waits[2];
+    expect(last?.fencingToken).toBeGreaterThan(passed?.fencingToken ?? Number.POSITIVE_INFINITY);
+    expect(await last?.release()).toBe("released");
+    expect(await rivals.inspect(key)).toBeNull();
+    await locks.close();
+    await rivals.close();
+    client.close();
+  });
+
+  it("a lock that was handed to a request that had ended is given back at once", async () => {
+    const client = await connect(redis.url);
+    const { driver } = client;
+    const deaf = (sha: string) =>
+      sha === withdrawScript.sha ? Promise.reject(new Error("cut off")) : undefined;
+    const backend = new RedisBackend({
+      ...driver,
+      evalsha: (sha, keys, args) => deaf(sha) ?? driver.evalsha(sha, keys, args),
+    });
+    const locks = createLocks({ backend });
+    const rivals = createLocks({ backend: admin.backend() });
+    const key = `${name} ghost`;
+    const first = await rivals.acquire(key);
+    const failed: unknown[] = [];
+    locks.on("backendError", ({ operation }) => failed.push(operation));
+    const abort = new AbortController();
+    const ghost = expect(locks.acquire(key, { signal: abort.signal })).rejects.toThrow("gone");
+    await eventually("a waiter", async () => ((await rivals.inspect(key))?.waiting === 1 ? true : undefined));
+    abort.abort(new Error("gone"));
+    await ghost;
+    await eventually("a failed undo", () => (failed.length > 0 ? true : undefined));
+    expect((await rivals.inspect(key))?.waiting).toBe(1);
+    const start = performance.now();
+    await first.release();
+    await (await rivals.acquire(key, { wait: 20_000 })).release();
+    // Otherwise only after the ghost's ttl of 30 s.
+    expect(performance.now() - start).toBeLessThan(5_000);
+    await locks.close();
+    await rivals.close();
+    client.close();
+  });
+});
+
+describe("a run of waiters of one process", () => {
+  const request = (ttl = 1_000): AcquireRequest => ({
+    prefix: "lock",
+    key: "key",
+    token: newOwnerToken(),
+    ttl,
+    holder: "here",
+    meta: undefined,
+    queue: true,
+  });
+
+  function start(followers = 2) {
+    const clock = new FakeClock();
+    const takenOver: AcquireRequest[] = [];
+    const runs = new Runs(clock, (holder) => takenOver.push(holder));
+    const holder = request();
+    const granted: Granted = { status: "granted", fencingToken: 100, since: clock.now(), ttl: 1_000 };
+    const handOver = {
+      token: holder.token,
+      fencingToken: 100,
+      grantedAt: 1,
+      ttl: 1_000,
+      followers,
+      lastTicket: 9,
+    };
+    runs.start(holder, granted, handOver);
+    const pass = (from: AcquireRequest, to = request()): Passed | null =>
+      runs.passOn(from, (lastTicket) => (lastTicket === 9 ? { request: to, ticket: "7" } : undefined));
+    return { clock, runs, holder, granted, pass, takenOver };
+  }
+
+  it("is passed on as often as the server said, with growing fences and the validity that is left", () => {
+    const { holder, pass, granted } = start();
+    const second = pass(holder);
+    expect(second?.granted).toMatchObject({ fencingToken: 101, since: granted.since, ttl: 1_000 });
+    const third = second === null ? null : pass(second.to);
+    expect(third?.granted.fencingToken).toBe(102);
+    expect(third === null ? null : pass(third.to)).toBeNull();
+  });
+
+  it("is not passed on after a release was sent: its answer may be lost", () => {
+    const { holder, runs, pass } = start();
+    expect(runs.passOn(holder, () => undefined)).toBeNull();
+    expect(pass(holder)).toBeNull();
+  });
+
+  it("is not passed on after a take-over was sent, and says the alias until it is confirmed", () => {
+    const { holder, runs, pass, granted } = start();
+    const second = pass(holder);
+    if (second === null) throw new Error("not passed on");
+    expect(runs.extendClaim(second.to)).toBe(`${holder.token} 7 101 1 {"h":"here"}`);
+    expect(pass(second.to)).toBeNull();
+    expect(runs.releaseClaim(second.to)).toBe(`${holder.token} 7`);
+    runs.extended(second.to, granted, false);
+    expect(runs.releaseClaim(second.to)).toBe(`${holder.token} 7`);
+    runs.extended(second.to, granted, true);
+    expect(runs.releaseClaim(second.to)).toBe("");
+  });
+
+  it("is not passed on when less than half of the validity is left, or to one that wants another ttl", () => {
+    const late = start();
+    late.clock.block(600);
+    expect(late.pass(late.holder)).toBeNull();
+    const other = start();
+    expect(other.pass(other.holder, request(2_000))).toBeNull();
+  });
+
+  it("ends after its window: who holds a passed lock then takes it over", async () => {
+    const { clock, holder, pass, takenOver } = start();
+    const second = pass(holder);
+    await clock.advance(30);
+    expect(takenOver).toEqual([second?.to]);
+    expect(second === null ? null : pass(second.to)).toBeNull();
+    const unpassed = start();
+    await unpassed.clock.advance(30);
+    expect(unpassed.takenOver).toEqual([]);
+    expect(unpassed.pass(unpassed.holder)).toBeNull();
+  });
+});
