@@ -1,6 +1,9 @@
 const asNode = (config) => ({ ...config, platform: "node" });
 
-/** What a user's bundle grows by: minified and gzipped, without what Node brings. */
+/**
+ * What a user's bundle grows by: minified and gzipped, without what Node brings. The goal is 8 kB; the limit keeps it
+ * from growing further: docs/adr/0006-size.md.
+ */
 module.exports = [
   ["ioredis", "ioredisBackend"],
   ["node-redis", "nodeRedisBackend"],
@@ -10,7 +13,7 @@ module.exports = [
     "packages/core/dist/index.js": "{ createLocks }",
     [`packages/core/dist/${entry}.js`]: `{ ${name} }`,
   },
-  limit: "8 kB",
+  limit: "13 kB",
   gzip: true,
   modifyEsbuildConfig: asNode,
 }));
