@@ -2,7 +2,6 @@ import type { Lease, Locks } from "@lock/core";
 
 /** Does the protected work. Is to stop when `lease.signal` aborts. */
 export type Work = (lease: Lease) => Promise<void>;
-type Style = (locks: Locks, key: string, stop: AbortSignal, work: Work) => Promise<void>;
 
 /** The lease in your own hands: whatever happens in between, `finally` gives it back. */
 async function withAcquire(locks: Locks, key: string, stop: AbortSignal, work: Work): Promise<void> {

@@ -76,6 +76,28 @@ describe.each(libraries)("with $name", ({ name, connect }) => {
     client.close();
   });
 
+  it("a lock that was taken by force is not passed on any more", async () => {
+    const client = await connect(redis.url);
+    const locks = createLocks({ backend: client.backend() });
+    const rivals = createLocks({ backend: admin.backend() });
+    const key = `${name} forced`;
+    const before = await rivals.acquire(key);
+    const waits = [1, 2, 3].map(() => locks.acquire(key, { wait: "forever" }));
+    await eventually("waiters", async () => ((await rivals.inspect(key))?.waiting === 3 ? true : undefined));
+    await before.release();
+    const first = await waits[0];
+    expect(await rivals.forceRelease(key)).toBe(true);
+    const second = await waits[1];
+    expect(await first?.release()).toBe("expired");
+    second?.assertHeld();
+    expect((await rivals.inspect(key))?.waiting).toBe(1);
+    expect(await second?.release()).toBe("released");
+    expect(await (await waits[2])?.release()).toBe("released");
+    await locks.close();
+    await rivals.close();
+    client.close();
+  });
+
   it("a lock that was handed to a request that had ended is given back at once", async () => {
     const client = await connect(redis.url);
     const { driver } = client;
@@ -136,7 +158,7 @@ describe("a run of waiters of one process", () => {
     };
     runs.start(holder, granted, handOver);
     const pass = (from: AcquireRequest, to = request()): Passed | null =>
-      runs.passOn(from, (lastTicket) => (lastTicket === 9 ? { request: to, ticket: "7" } : undefined));
+      runs.passOn(from, (by) => (by === handOver ? { request: to, ticket: "7" } : undefined));
     return { clock, runs, holder, granted, pass, takenOver };
   }
 

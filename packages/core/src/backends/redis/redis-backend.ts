@@ -139,7 +139,7 @@ export class RedisBackend implements LockBackend {
   }
 
   async release(held: Ownership): Promise<ReleaseOutcome> {
-    const passed = this.#runs.passOn(held, (lastTicket) => this.#wake.first(held, lastTicket));
+    const passed = this.#runs.passOn(held, (handOver) => this.#wake.follower(held, handOver));
     if (passed !== null) {
       this.#wake.noteEnded(held);
       this.#wake.grant(passed.to, passed.granted);

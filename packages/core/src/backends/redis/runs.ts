@@ -76,13 +76,13 @@ export class Runs {
 
   /**
    * Passes a lock on that its holder releases; null where it has to go back to the server, and then stays so: a
-   * release whose answer was lost may have freed it. `next` tells who is first in line up to a ticket.
+   * release whose answer was lost may have freed it. `follower` tells who comes next by right of a hand-over.
    */
-  passOn(held: Ownership, next: (lastTicket: number) => Successor | undefined): Passed | null {
+  passOn(held: Ownership, follower: (handOver: HandOver) => Successor | undefined): Passed | null {
     const run = this.#byHolder.get(held.token);
     if (run === undefined) return null;
     const fresh = validityLeft(run.validity, this.clock.now()) > run.validity.ttl / 2;
-    const to = fresh && run.left > 0 ? next(run.handOver.lastTicket) : undefined;
+    const to = fresh && run.left > 0 ? follower(run.handOver) : undefined;
     if (to === undefined || to.request.ttl !== run.handOver.ttl) {
       run.left = 0;
       return null;

@@ -34,6 +34,8 @@ interface WaitList {
   readonly waiters: Map<string, Waiter>;
   sample: TimeSample | undefined;
   timer: Timer | undefined;
+  /** The last hand-over of the key to this process. */
+  latest: HandOver | undefined;
   /** Newcomers that travel together; resolved when they leave. */
   gathering: Gathering | undefined;
 }
@@ -103,6 +105,7 @@ export class Wake {
       waiters: new Map(),
       sample: undefined,
       timer: undefined,
+      latest: undefined,
       gathering: undefined,
     };
     const waiter: Waiter = { request, list, ticket: "0", news: undefined, listener: undefined };
@@ -168,11 +171,15 @@ export class Wake {
     this.#ended.delete(request.token);
   }
 
-  /** The first waiter of a key in this process, if it can be told and its ticket is not past the given one. */
-  first(name: LockName, lastTicket: number): Waiter | undefined {
-    const [first] = this.#lists.get(listId(name))?.waiters.values() ?? [];
-    const able = first?.listener !== undefined && first.ticket !== "0" && Number(first.ticket) <= lastTicket;
-    return able ? first : undefined;
+  /**
+   * The first waiter of a key in this process, if it can be told and follows the given hand-over. A later hand-over
+   * of the key (after a forced release, say) has taken that right away.
+   */
+  follower(name: LockName, handOver: HandOver): Waiter | undefined {
+    const list = this.#lists.get(listId(name));
+    const [first] = list?.waiters.values() ?? [];
+    if (first?.listener === undefined || list?.latest !== handOver || first.ticket === "0") return undefined;
+    return Number(first.ticket) <= handOver.lastTicket ? first : undefined;
   }
 
   /** Gives a waiter the lock. */
@@ -273,6 +280,7 @@ export class Wake {
     }
     const since = localInstantOf(sample, told.grantedAt, this.clock.now());
     const granted: Granted = { status: "granted", fencingToken: told.fencingToken, since, ttl: told.ttl };
+    waiter.list.latest = told;
     this.handedOver(waiter.request, granted, told);
     this.#tell(waiter, granted);
   }
