@@ -1,3 +1,4 @@
+import { startRedis } from "@lock/redis-harness";
 import { afterEach, describe, expect, it } from "vitest";
 import { createLocks, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
@@ -99,6 +100,23 @@ describe.each(["ioredis", "node-redis"] as const)("processes with %s", (library)
     expect(performance.now() - start_).toBeLessThan(5_000);
     expect(served().map(({ index }) => index)).toEqual(Array.from({ length: 50 }, (_, index) => index));
     await locks.close();
+  });
+
+  it("a server that hangs costs the lease in time, and neither a crash nor a process that cannot end", async () => {
+    await using server = await startRedis();
+    const holder = await Child.start(server.url, library);
+    children.push(holder);
+    const { at } = (await holder.ask("acquire", { key: "hung", ttl: 1_500 })) as { at: number };
+    await new Promise((resume) => setTimeout(resume, 200));
+    server.pause();
+    const lost = await eventually("the loss", () => holder.events.find(({ event }) => event === "lost"));
+    expect(lost.reason).toBe("unreachable");
+    // 1,485 ms when nothing else runs; a loaded machine gets more.
+    expect(lost.at - at).toBeLessThan(1_510 + 1_000);
+    void holder.ask("close");
+    expect(await holder.ended()).toEqual({ code: 0 });
+    expect(holder.events.filter(({ event }) => event === "unhandled")).toEqual([]);
+    server.resume();
   });
 
   it("close lets the process end by itself, with nothing left and nothing unhandled", async () => {

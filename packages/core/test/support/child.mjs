@@ -25,7 +25,11 @@ const commands = {
         at: performance.timeOrigin + performance.now(),
       });
     });
-    return { fencingToken: lease.fencingToken, validFor: lease.validFor };
+    return {
+      fencingToken: lease.fencingToken,
+      validFor: lease.validFor,
+      at: performance.timeOrigin + performance.now(),
+    };
   },
   release: ({ key }) => leases.get(key).release(),
   validFor: ({ key }) => leases.get(key).validFor,
