@@ -143,7 +143,7 @@ function grants(test: Test): void {
   test("ends a grant with its ttl", async ({ one, two }) => {
     const first = ask({ ttl: 60 });
     await granted(one, first);
-    const second = rival(first, { queue: true });
+    const second = rival(first, { queue: true, ttl: 10_000 });
     const outcome = await two.attempt(second);
     const next = outcome.status === "granted" ? outcome : await waitFor(two, second);
     assert.ok(next.fencingToken > 0);
