@@ -22,6 +22,7 @@ import type { Script } from "./script.ts";
 import { type Answer, BatchedScript, runScript, withDeadline } from "./script-runner.ts";
 import * as scripts from "./scripts/index.ts";
 import { serverTimeAt, type TimeSample } from "./server-time.ts";
+import { Subscription } from "./subscription.ts";
 import { Wake } from "./wake.ts";
 
 /** Options of the Redis backend. Durations are milliseconds. */
@@ -59,6 +60,7 @@ export class RedisBackend implements LockBackend {
   readonly requestTimeout: number;
   readonly #driver: RedisDriver;
   readonly #wake: Wake;
+  readonly #subscription: Subscription;
   readonly #runs: Runs;
   readonly #id = randomBytes(12).toString("base64url");
   readonly #retention: string;
@@ -82,23 +84,23 @@ export class RedisBackend implements LockBackend {
     this.#countsReceivers = driver.deployment === "single" ? "1" : "0";
     this.#runs = new Runs(clock, (holder) => void this.extend(holder, holder.ttl).catch(() => undefined));
     this.#wake = new Wake(
-      driver,
       clock,
-      (work) => withDeadline(clock, requestTimeout, undefined, work),
       (request, granted, told) => this.#runs.start(request, granted, told),
       (ended) => this.#giveBack(ended),
     );
+    const timeLimit = <T>(work: Promise<T>) => withDeadline(clock, requestTimeout, undefined, work);
+    this.#subscription = new Subscription(driver, clock, timeLimit, this.#wake);
     this.#release = this.#batched(scripts.releaseScript, () => [this.#retention, this.#countsReceivers]);
     this.#extend = this.#batched(scripts.extendScript, () => []);
   }
 
   async attempt(request: AcquireRequest): Promise<AcquireOutcome> {
     const channel = this.#channel(request.prefix);
-    const queues = request.queue && this.#wake.hears(channel);
+    const queues = request.queue && this.#subscription.hears(channel);
     const outcome = await this.#ask(request, queues);
     if (outcome.status === "granted" || !request.queue || queues) return outcome;
     // The first contention of this process: a waiter that cannot be told would count as dead, so listen first.
-    await this.#wake.listen(channel);
+    await this.#subscription.listen(channel);
     return this.#ask(request, true);
   }
 
@@ -194,7 +196,7 @@ export class RedisBackend implements LockBackend {
   }
 
   close(): Promise<void> {
-    return this.#wake.close();
+    return this.#subscription.close();
   }
 
   /** Frees a key that was handed to a request that had ended, unless the same token holds it after all. */

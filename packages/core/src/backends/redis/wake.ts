@@ -1,6 +1,6 @@
 import type { AcquireRequest, Granted, LockName, Ownership } from "../../backend.ts";
 import type { Clock, Timer } from "../../clock.ts";
-import type { RedisDriver, Subscriber } from "./driver.ts";
+import type { SubscriberEars } from "./driver.ts";
 import { type HandOver, readHandOver } from "./replies.ts";
 import { localInstantOf, type TimeSample } from "./server-time.ts";
 
@@ -8,8 +8,6 @@ import { localInstantOf, type TimeSample } from "./server-time.ts";
 const LONGEST_SILENCE = 1_000;
 /** Keeps processes that wait for one key from asking in the same millisecond. */
 const JITTER = 50;
-/** After this long another attempt is made to open a subscriber that could not be opened. */
-const SUBSCRIBE_AGAIN = 1_000;
 
 /** How long newcomers gather before they queue behind others of their process. */
 const GATHER = 1;
@@ -33,7 +31,9 @@ interface WaitList {
   readonly id: string;
   readonly waiters: Map<string, Waiter>;
   sample: TimeSample | undefined;
+  /** Asks again at `due`, by the monotonic clock. */
   timer: Timer | undefined;
+  due: number;
   /** The last hand-over of the key to this process. */
   latest: HandOver | undefined;
   /** Newcomers that travel together; resolved when they leave. */
@@ -57,43 +57,22 @@ function listId(name: LockName): string {
 }
 
 /**
- * Turns messages and time into hints for the waiters of this process: one subscriber connection for all, and
- * one timer per key. Only the first waiter of a key asks again when the timer fires; its question also tells
+ * Turns messages and time into hints for the waiters of this process, with one timer per key. Only the first waiter of a key asks again when the timer fires; its question also tells
  * the server that this process lives, on behalf of all that wait behind it.
  */
-export class Wake {
+export class Wake implements SubscriberEars {
   readonly #lists = new Map<string, WaitList>();
   readonly #byToken = new Map<string, Waiter>();
   /** Requests that stand in the server's queue although they have ended, should telling it so have failed. */
   readonly #ended = new Map<string, Ownership>();
-  readonly #channels = new Map<string, Promise<boolean>>();
-  readonly #heard = new Set<string>();
-  #subscriber: Promise<Subscriber> | undefined;
 
   constructor(
-    private readonly driver: RedisDriver,
     private readonly clock: Clock,
-    private readonly timeLimit: <T>(work: Promise<T>) => Promise<T>,
     /** A waiter of ours was handed the lock by a message. */
     private readonly handedOver: (request: AcquireRequest, granted: Granted, told: HandOver) => void,
     /** The lock was handed to a request that had been given up. */
     private readonly handedInVain: (request: Ownership) => void,
   ) {}
-
-  /** Whether messages on the channel reach us. */
-  hears(channel: string): boolean {
-    return this.#heard.has(channel);
-  }
-
-  /** Subscribes, once per channel; resolves also when that fails, since waiters then ask on a timer instead. */
-  listen(channel: string): Promise<boolean> {
-    let listening = this.#channels.get(channel);
-    if (listening === undefined) {
-      listening = this.#subscribe(channel);
-      this.#channels.set(channel, listening);
-    }
-    return listening;
-  }
 
   /** Enters a request before it is sent, since the hand-over may overtake the answer. */
   enlist(request: AcquireRequest): Waiter {
@@ -105,6 +84,7 @@ export class Wake {
       waiters: new Map(),
       sample: undefined,
       timer: undefined,
+      due: 0,
       latest: undefined,
       gathering: undefined,
     };
@@ -188,16 +168,31 @@ export class Wake {
     if (waiter !== undefined) this.#tell(waiter, granted);
   }
 
-  /** Closes the subscriber; waiters go on by asking on their timers. */
-  async close(): Promise<void> {
-    const subscriber = this.#subscriber;
-    this.#subscriber = undefined;
-    this.#channels.clear();
-    this.#heard.clear();
-    await subscriber?.then(
-      (open) => open.close(),
-      () => undefined,
-    );
+  /** A message came in: the lock may have been handed to one of ours. */
+  message(text: string): void {
+    const told = readHandOver(text);
+    if (told === null) return;
+    const waiter = this.#byToken.get(told.token);
+    const ended = this.#ended.get(told.token);
+    if (ended !== undefined) this.handedInVain(ended);
+    if (waiter === undefined) return;
+    const { sample } = waiter.list;
+    if (sample === undefined) {
+      this.#tell(waiter, null);
+      return;
+    }
+    const since = localInstantOf(sample, told.grantedAt, this.clock.now());
+    const granted: Granted = { status: "granted", fencingToken: told.fencingToken, since, ttl: told.ttl };
+    waiter.list.latest = told;
+    this.handedOver(waiter.request, granted, told);
+    this.#tell(waiter, granted);
+  }
+  /** Messages may have been missed: the first waiter of each key asks again. */
+  resumed(): void {
+    for (const { waiters } of this.#lists.values()) {
+      const [first] = waiters.values();
+      if (first !== undefined) this.#tell(first, null);
+    }
   }
 
   #gathering(list: WaitList): Gathering {
@@ -237,65 +232,19 @@ export class Wake {
     listener(news);
   }
 
-  async #subscribe(channel: string): Promise<boolean> {
-    const opening = this.#subscriber ?? this.driver.openSubscriber(this.#ears());
-    this.#subscriber = opening;
-    try {
-      const subscriber = await this.timeLimit(opening);
-      await this.timeLimit(subscriber.subscribe(channel));
-      this.#heard.add(channel);
-      return true;
-    } catch {
-      // Not an error of the caller's: without a subscriber its waiters are only slower.
-      if (this.#subscriber === opening) this.#subscriber = undefined;
-      opening.then((late) => late.close()).catch(() => undefined);
-      this.clock.setTimer(() => this.#channels.delete(channel), SUBSCRIBE_AGAIN);
-      return false;
-    }
-  }
-
-  #ears() {
-    return {
-      message: (text: string) => this.#handOver(text),
-      resumed: () => {
-        for (const { waiters } of this.#lists.values()) {
-          const [first] = waiters.values();
-          if (first !== undefined) this.#tell(first, null);
-        }
-      },
-    };
-  }
-
-  #handOver(message: string): void {
-    const told = readHandOver(message);
-    if (told === null) return;
-    const waiter = this.#byToken.get(told.token);
-    const ended = this.#ended.get(told.token);
-    if (ended !== undefined) this.handedInVain(ended);
-    if (waiter === undefined) return;
-    const { sample } = waiter.list;
-    if (sample === undefined) {
-      this.#tell(waiter, null);
-      return;
-    }
-    const since = localInstantOf(sample, told.grantedAt, this.clock.now());
-    const granted: Granted = { status: "granted", fencingToken: told.fencingToken, since, ttl: told.ttl };
-    waiter.list.latest = told;
-    this.handedOver(waiter.request, granted, told);
-    this.#tell(waiter, granted);
-  }
-
+  /** Sets the timer to ask again after `remaining`, unless it fires before: newcomers must not put it off. */
   #plan(list: WaitList, remaining: number): void {
+    const { mono } = this.clock.now();
+    const due = mono + Math.min(remaining + 1, LONGEST_SILENCE) + Math.random() * JITTER;
+    if (list.timer !== undefined && list.due <= due) return;
     list.timer?.cancel();
-    const delay = Math.min(remaining + 1, LONGEST_SILENCE) + Math.random() * JITTER;
-    list.timer = this.clock.setTimer(
-      () => {
-        this.#plan(list, LONGEST_SILENCE);
-        const [first] = list.waiters.values();
-        if (first?.listener !== undefined) this.#tell(first, null);
-      },
-      delay,
-      true,
-    );
+    list.due = due;
+    const ask = () => {
+      list.timer = undefined;
+      this.#plan(list, LONGEST_SILENCE);
+      const [first] = list.waiters.values();
+      if (first?.listener !== undefined) this.#tell(first, null);
+    };
+    list.timer = this.clock.setTimer(ask, due - mono, true);
   }
 }

@@ -53,7 +53,7 @@ async function listen(connection: NodeRedisSubscriber, ears: SubscriberEars): Pr
   });
   await connection.connect();
   return {
-    subscribe: async (channel) => void (await connection.subscribe(channel, ears.message)),
+    subscribe: async (channel) => void (await connection.subscribe(channel, (text) => ears.message(text))),
     close: () => connection.destroy(),
   };
 }
