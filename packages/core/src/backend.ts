@@ -29,6 +29,8 @@ export interface AcquireRequest extends Ownership {
 export interface Granted extends Validity {
   readonly status: "granted";
   readonly fencingToken: number;
+  /** The backend wants an extend after so many milliseconds, sooner than for renewal, if it is held so long. */
+  readonly confirmAfter?: number;
 }
 
 /** Somebody else holds the key, or waits for it in front of us. */
@@ -101,7 +103,7 @@ export interface LockBackend {
   /**
    * One attempt. Idempotent: asking again with a token that holds the key gives the same grant and the same
    * fencing token, with what is left of its ttl. With `queue`, a busy answer means that the request waits in
-   * the queue: `hint` must be awaited next, and `withdraw` called if the request is given up.
+   * the queue, or will: `hint` must be awaited next, and `withdraw` called if the request is given up.
    */
   attempt(request: AcquireRequest): Promise<AcquireOutcome>;
 

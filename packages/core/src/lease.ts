@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import type { ExtendOutcome, Granted, LockBackend, Ownership } from "./backend.ts";
 import type { Instant, Timer } from "./clock.ts";
 import { elapsed } from "./clock.ts";
@@ -71,7 +72,8 @@ export class HeldLease implements Lease {
   /** Extends that failed since the last one that succeeded. */
   #faults = 0;
   #lastFault: LockBackendError | undefined;
-  #nextRenewal: { readonly from: Instant; readonly after: number };
+  /** When to extend next; undefined where it is not to be extended by itself. */
+  #nextRenewal: { readonly from: Instant; readonly after: number } | undefined;
   #abort: AbortController | undefined;
   readonly #acquiredAt: Instant;
 
@@ -86,7 +88,10 @@ export class HeldLease implements Lease {
     this.#validity = granted;
     this.#ttl = held.ttl;
     this.#acquiredAt = granted.since;
-    this.#nextRenewal = { from: granted.since, after: renewalDelay(granted.ttl) };
+    this.#nextRenewal = this.#renewal(granted);
+    if (granted.confirmAfter !== undefined) {
+      this.#nextRenewal = { from: context.backend.clock.now(), after: granted.confirmAfter };
+    }
     this.#arm();
   }
 
@@ -116,7 +121,7 @@ export class HeldLease implements Lease {
     this.assertHeld();
     this.#ttl = ttl;
     try {
-      await this.#extend();
+      await this.#extend(ttl);
     } finally {
       if (this.#state.name === "held") this.#arm();
     }
@@ -145,6 +150,16 @@ export class HeldLease implements Lease {
     }
   }
 
+  /** What logs and JSON show: not the owner token, which would let its reader act as the owner. */
+  toJSON() {
+    const { keys, fencingToken, validFor } = this;
+    return { keys, fencingToken, validFor, state: this.#state.name };
+  }
+
+  [inspect.custom]() {
+    return this.toJSON();
+  }
+
   async #release(): Promise<"released" | "expired"> {
     const { backend, events } = this.context;
     const { clock } = backend;
@@ -165,14 +180,17 @@ export class HeldLease implements Lease {
     }
   }
 
+  #renewal({ since, ttl }: Validity) {
+    return this.context.renew ? { from: since, after: renewalDelay(ttl) } : undefined;
+  }
+
   /** Sets the timer to the next thing to do. */
   #arm(): void {
     this.#timer?.cancel();
     const now = this.context.backend.clock.now();
     const left = validityLeft(this.#validity, now);
-    const { from, after } = this.#nextRenewal;
-    const renewal =
-      this.context.renew && !this.#renewing ? after - elapsed(from, now) : Number.POSITIVE_INFINITY;
+    const next = this.#renewing ? undefined : this.#nextRenewal;
+    const renewal = next === undefined ? Number.POSITIVE_INFINITY : next.after - elapsed(next.from, now);
     this.#timer = this.context.backend.clock.setTimer(
       () => this.#tick(),
       Math.max(0, Math.min(left, renewal)),
@@ -186,15 +204,16 @@ export class HeldLease implements Lease {
       this.#overdue();
       return;
     }
-    const { from, after } = this.#nextRenewal;
-    if (this.context.renew && !this.#renewing && elapsed(from, now) >= after) void this.#renew();
+    const next = this.#nextRenewal;
+    if (next !== undefined && !this.#renewing && elapsed(next.from, now) >= next.after) void this.#renew();
     this.#arm();
   }
 
   async #renew(): Promise<void> {
     this.#renewing = true;
     try {
-      await this.#extend();
+      // An extend never shortens: with a ttl of 1 it only confirms.
+      await this.#extend(this.context.renew ? this.#ttl : 1);
     } catch {
       // Told by the extendFailed event; tried again until the validity ends.
     }
@@ -202,18 +221,20 @@ export class HeldLease implements Lease {
     if (this.#state.name === "held") this.#arm();
   }
 
-  async #extend(): Promise<void> {
+  async #extend(ttl: number): Promise<void> {
     const { backend, events } = this.context;
     const { key } = this.held;
     const { fencingToken } = this;
     let outcome: ExtendOutcome;
     try {
-      outcome = await backend.extend(this.held, this.#ttl);
+      outcome = await backend.extend(this.held, ttl);
     } catch (fault) {
       const error = asBackendError(fault, key);
       this.#faults += 1;
       this.#lastFault = error;
-      this.#nextRenewal = { from: backend.clock.now(), after: retryPause(this.#faults) };
+      if (this.#nextRenewal !== undefined) {
+        this.#nextRenewal = { from: backend.clock.now(), after: retryPause(this.#faults) };
+      }
       if (this.#state.name === "held") events.emit("extendFailed", { key, fencingToken, error });
       throw error;
     }
@@ -225,7 +246,7 @@ export class HeldLease implements Lease {
     else {
       this.#faults = 0;
       this.#validity = longer(this.#validity, outcome, now);
-      this.#nextRenewal = { from: outcome.since, after: renewalDelay(this.#ttl) };
+      this.#nextRenewal = this.#renewal(outcome);
       events.emit("extended", { key, fencingToken, validFor: this.validFor });
     }
   }

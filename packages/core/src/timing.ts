@@ -26,7 +26,7 @@ export function longer(a: Validity, b: Validity, now: Instant): Validity {
   return validityLeft(b, now) > validityLeft(a, now) ? b : a;
 }
 
-/** Renew when a third of the ttl is gone: two more tries fit before it ends. */
+/** Renew when a third of the ttl is gone: where answers come in time, two more tries fit before it ends. */
 export function renewalDelay(ttl: number): number {
   return ttl / 3;
 }

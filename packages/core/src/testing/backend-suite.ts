@@ -51,6 +51,16 @@ async function busy(backend: LockBackend, request: AcquireRequest): Promise<void
   assert.equal((await backend.attempt(request)).status, "busy");
 }
 
+/** Asks until the request stands in the queue: the first contention may have to open a connection before. */
+async function queue(backend: LockBackend, request: AcquireRequest): Promise<void> {
+  for (;;) {
+    await busy(backend, request);
+    const waiters = (await backend.inspect(request))?.waiters ?? [];
+    if (waiters.some(({ token }) => request.token.startsWith(token))) return;
+    await backend.hint(request);
+  }
+}
+
 /** What the acquire loop does after a busy answer, until the lock is there. */
 async function waitFor(backend: LockBackend, request: AcquireRequest): Promise<Granted> {
   for (;;) {
@@ -189,7 +199,7 @@ function queueing(test: Test): void {
     const waits: Promise<void>[] = [];
     for (const [index, request] of waiters.entries()) {
       const backend = backends[index] ?? one;
-      await busy(backend, request);
+      await queue(backend, request);
       waits.push(
         waitFor(backend, request).then(async () => {
           served.push(index);
@@ -206,7 +216,7 @@ function queueing(test: Test): void {
     const holder = ask();
     await granted(one, holder);
     const waiter = rival(holder, { queue: true });
-    await busy(two, waiter);
+    await queue(two, waiter);
     await one.release(holder);
     await busy(one, rival(holder));
     const grant = await waitFor(two, waiter);
@@ -218,8 +228,8 @@ function queueing(test: Test): void {
     const holder = ask();
     await granted(one, holder);
     const [leaver, stayer] = [rival(holder, { queue: true }), rival(holder, { queue: true })];
-    await busy(two, leaver);
-    await busy(two, stayer);
+    await queue(two, leaver);
+    await queue(two, stayer);
     await two.withdraw(leaver, false);
     assert.equal((await one.inspect(holder))?.waiting, 1);
     await one.release(holder);
@@ -230,7 +240,7 @@ function queueing(test: Test): void {
     const holder = ask();
     await granted(one, holder);
     const waiter = rival(holder, { queue: true });
-    await busy(two, waiter);
+    await queue(two, waiter);
     await one.release(holder);
     await two.withdraw(waiter, false);
     await granted(one, rival(holder));
@@ -243,7 +253,7 @@ function administration(test: Test): void {
     assert.equal(await one.forceRelease(holder, undefined), false);
     const { fencingToken } = await granted(one, holder);
     const waiter = rival(holder, { queue: true });
-    await busy(two, waiter);
+    await queue(two, waiter);
     assert.equal(await two.forceRelease(holder, "not-the-token"), false);
     assert.equal(await two.forceRelease(holder, holder.token.slice(0, 8)), true);
     assert.ok((await waitFor(two, waiter)).fencingToken > fencingToken);
@@ -254,7 +264,7 @@ function administration(test: Test): void {
     const holder = ask({ holder: "the holder", meta: { job: "7" } });
     assert.equal(await one.inspect(holder), null);
     const { fencingToken } = await granted(one, holder);
-    await busy(two, rival(holder, { queue: true, holder: "the waiter", meta: { job: "8" } }));
+    await queue(two, rival(holder, { queue: true, holder: "the waiter", meta: { job: "8" } }));
     const state = await eventually("a state", async () => (await one.inspect(holder)) ?? undefined);
     assert.equal(state.key, holder.key);
     assert.equal(state.waiting, 1);

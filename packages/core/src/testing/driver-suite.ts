@@ -70,10 +70,14 @@ function messages(test: Test): void {
   test("hears its channels, and again after the connection was lost", async ({ driver, killSubscribers }) => {
     const heard: string[] = [];
     let resumed = 0;
+    let ended = 0;
     const subscriber: Subscriber = await driver.openSubscriber({
       message: (text) => heard.push(text),
       resumed: () => {
         resumed += 1;
+      },
+      ended: () => {
+        ended += 1;
       },
     });
     const say = async (channel: string, text: string) => {
@@ -95,6 +99,7 @@ function messages(test: Test): void {
     } finally {
       subscriber.close();
     }
+    await eventually("the news of the end", () => (ended > 0 ? true : undefined));
     await eventually("no receiver after close", async () =>
       (await say("suite:one", "4")) ? undefined : true,
     );

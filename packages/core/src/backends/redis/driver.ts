@@ -24,6 +24,8 @@ export interface SubscriberEars {
   message(text: string): void;
   /** The connection was lost and all channels are heard again: messages may have been missed. */
   resumed(): void;
+  /** The connection ended and will not come back by itself. */
+  ended(): void;
 }
 
 /** A connection that hears channels. It must reconnect and subscribe again by itself. */

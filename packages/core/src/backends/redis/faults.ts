@@ -69,7 +69,8 @@ export function backendError(error: unknown, key: string | undefined): LockBacke
 
 /** No answer within the time that a request may take. */
 export function noAnswer(ms: number, key: string | undefined): LockBackendError {
-  return new LockBackendError(`redis did not answer within ${ms} ms`, {
+  const advice = "is it running and reachable? the client's 'error' event may tell";
+  return new LockBackendError(`redis did not answer within ${ms} ms: ${advice}`, {
     key,
     retryable: true,
     ambiguous: true,

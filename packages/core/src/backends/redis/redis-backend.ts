@@ -70,6 +70,9 @@ export class RedisBackend implements LockBackend {
   readonly #withdraw: Map<string, BatchedScript> = new Map();
   readonly #release: BatchedScript;
   readonly #extend: BatchedScript;
+  /** Requests that may queue: the subscriber was opened for them, or could not be. */
+  readonly #listened = new WeakSet<AcquireRequest>();
+  readonly #givenUp = new WeakSet<AcquireRequest>();
   #time: TimeSample | undefined;
 
   constructor(driver: RedisDriver, options: RedisBackendOptions = {}) {
@@ -82,10 +85,11 @@ export class RedisBackend implements LockBackend {
     this.#retention = String(fenceRetention);
     this.#keep = String(Math.max(KEEP_QUEUE, 2 * requestTimeout));
     this.#countsReceivers = driver.deployment === "single" ? "1" : "0";
-    this.#runs = new Runs(clock, (holder) => void this.extend(holder, holder.ttl).catch(() => undefined));
+    this.#runs = new Runs(clock);
     this.#wake = new Wake(
       clock,
       (request, granted, told) => this.#runs.start(request, granted, told),
+      (token) => this.#runs.end({ token }),
       (ended) => this.#giveBack(ended),
     );
     const timeLimit = <T>(work: Promise<T>) => withDeadline(clock, requestTimeout, undefined, work);
@@ -95,21 +99,24 @@ export class RedisBackend implements LockBackend {
   }
 
   async attempt(request: AcquireRequest): Promise<AcquireOutcome> {
-    const channel = this.#channel(request.prefix);
-    const queues = request.queue && this.#subscription.hears(channel);
-    const outcome = await this.#ask(request, queues);
-    if (outcome.status === "granted" || !request.queue || queues) return outcome;
-    // The first contention of this process: a waiter that cannot be told would count as dead, so listen first.
-    await this.#subscription.listen(channel);
-    return this.#ask(request, true);
+    const listens = this.#listened.has(request) || this.#subscription.hears(this.#channel(request.prefix));
+    return this.#ask(request, request.queue && listens);
   }
 
-  hint(request: AcquireRequest): Promise<Granted | null> {
-    return this.#wake.next(request);
+  async hint(request: AcquireRequest): Promise<Granted | null> {
+    if (this.#wake.has(request)) return this.#wake.next(request);
+    // The first contention of this process: a waiter that cannot be told would count as dead, so listen first.
+    await this.#subscription.listen(this.#channel(request.prefix));
+    this.#listened.add(request);
+    return null;
   }
 
   async withdraw(request: AcquireRequest, unanswered: boolean): Promise<void> {
+    this.#givenUp.add(request);
     this.#wake.forget(request);
+    this.#wake.noteEnded(request);
+    // The lock was passed on to it in the turn in which it gave up.
+    if (this.#runs.holds(request.token)) await this.release(request);
     const { prefix, token, ttl } = request;
     const script = cached(this.#withdraw, prefix, () =>
       this.#batched(scripts.withdrawScript, () => [
@@ -119,7 +126,6 @@ export class RedisBackend implements LockBackend {
         this.#keep,
       ]),
     );
-    this.#wake.noteEnded(request);
     const args = [token, String(ttl), writeInfo(request), unanswered ? "1" : "0"];
     await script.call(request.key, lockKeys(request), args);
     this.#wake.forgetEnded(request);
@@ -147,10 +153,11 @@ export class RedisBackend implements LockBackend {
       this.#wake.grant(passed.to, passed.granted);
       return "released";
     }
-    const { text } = await this.#release.call(held.key, lockKeys(held), [
-      held.token,
-      this.#runs.releaseClaim(held),
-    ]);
+    const claim = this.#runs.releaseClaim(held);
+    // Served over its process, it stands in the server's queue until this is answered.
+    if (claim !== "") this.#wake.noteEnded(held);
+    const { text } = await this.#release.call(held.key, lockKeys(held), [held.token, claim]);
+    this.#wake.forgetEnded(held);
     this.#runs.end(held);
     if (text === "released" || text === "notHeld") return text;
     throw unreadable(text);
@@ -201,7 +208,7 @@ export class RedisBackend implements LockBackend {
 
   /** Frees a key that was handed to a request that had ended, unless the same token holds it after all. */
   #giveBack(ended: Ownership): void {
-    if (!this.#runs.has(ended.token)) this.release(ended).catch(() => undefined);
+    if (!this.#runs.holds(ended.token)) this.release(ended).catch(() => undefined);
   }
 
   #channel(prefix: string): string {
@@ -224,15 +231,28 @@ export class RedisBackend implements LockBackend {
 
   async #ask(request: AcquireRequest, queues: boolean): Promise<AcquireOutcome> {
     const waiter = queues ? this.#wake.enlist(request) : undefined;
-    if (waiter !== undefined) await this.#wake.gather(waiter);
-    const { answer, sample } = await this.#answered(request, waiter?.ticket ?? "");
-    if (waiter !== undefined && answer.rejoined) this.#wake.rejoin(waiter);
-    if (answer.status === "granted") {
-      this.#wake.forget(request);
-      return { status: "granted", fencingToken: answer.fencingToken, since: sample.sentAt, ttl: answer.ttl };
+    try {
+      if (waiter !== undefined) await this.#wake.gather(waiter);
+      // Given up while it gathered: `withdraw` has come and gone, so nobody would ever remove it.
+      if (this.#givenUp.has(request)) throw refused("withdrawn");
+      const { answer, sample } = await this.#answered(request, waiter?.ticket ?? "");
+      if (waiter !== undefined && answer.rejoined) this.#wake.rejoin(waiter);
+      if (answer.status === "granted") {
+        this.#wake.forget(request);
+        return {
+          status: "granted",
+          fencingToken: answer.fencingToken,
+          since: sample.sentAt,
+          ttl: answer.ttl,
+        };
+      }
+      if (waiter !== undefined) this.#wake.queued(waiter, sample, answer.ticket, answer.holder.remaining);
+      return { status: "busy", holder: answer.holder };
+    } catch (error) {
+      // Without a place in the queue nothing will wake it: the next attempt enters it again.
+      if (waiter?.ticket === "0") this.#wake.forget(request);
+      throw error;
     }
-    if (waiter !== undefined) this.#wake.queued(waiter, sample, answer.ticket, answer.holder.remaining);
-    return { status: "busy", holder: answer.holder };
   }
 
   /** Sends an acquire; again where it was refused because the server's time was not known well enough. */

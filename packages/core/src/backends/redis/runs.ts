@@ -1,11 +1,12 @@
 import type { AcquireRequest, Granted, Ownership } from "../../backend.ts";
-import type { Clock, Timer } from "../../clock.ts";
+import { type Clock, elapsed, type Instant } from "../../clock.ts";
 import { longer, type Validity, validityLeft } from "../../timing.ts";
 import { type HandOver, writeInfo } from "./replies.ts";
 
 /**
- * For how long a process passes a lock on by itself; then the server must know who holds it, for `inspect` and
- * `forceRelease`. Only short holds gain: with longer ones the way over the server does not matter.
+ * For how long a process passes a lock on by itself, and after which a holder that it was passed to takes it over in
+ * its own name, so that `inspect` and `forceRelease` see it. Only short holds gain: with longer ones the way over the
+ * server does not matter.
  */
 const WINDOW = 30;
 const MANY = 1_000;
@@ -14,14 +15,16 @@ interface Run {
   /** The owner token under which the server knows the lock. */
   readonly alias: string;
   readonly handOver: HandOver;
-  readonly timer: Timer;
+  readonly handedAt: Instant;
   holder: AcquireRequest;
   validity: Validity;
   fencingToken: number;
   /** How often it may still be passed on. */
   left: number;
-  /** The ticket up to which waiters have been served; they stand in the server's queue until it hears of it. */
-  served: string | undefined;
+  /** The tickets of the first and last who were served; they stand in the server's queue until it hears of it. */
+  served: { readonly first: string; readonly last: string } | undefined;
+  /** A release was sent. */
+  releasing: boolean;
 }
 
 /** A waiter that can be handed the lock. */
@@ -46,15 +49,12 @@ export class Runs {
   /** By the owner token of the lease that holds now. */
   readonly #byHolder = new Map<string, Run>();
 
-  constructor(
-    private readonly clock: Clock,
-    /** Tells the server that the lock is now held by another waiter than it was handed to. */
-    private readonly takeOver: (holder: AcquireRequest) => void,
-  ) {}
+  constructor(private readonly clock: Clock) {}
 
-  /** Whether the token is of a lease that holds a passed lock. */
-  has(token: string): boolean {
-    return this.#byHolder.has(token);
+  /** Whether a lease of this token holds the lock as far as this process knows. */
+  holds(token: string): boolean {
+    const run = this.#byHolder.get(token);
+    return run !== undefined && !run.releasing;
   }
 
   /** Notes a hand-over that others may follow. */
@@ -64,12 +64,13 @@ export class Runs {
     const run: Run = {
       alias: holder.token,
       handOver,
-      timer: this.clock.setTimer(() => this.#close(run), WINDOW),
+      handedAt: this.clock.now(),
       holder,
       validity: granted,
       fencingToken: granted.fencingToken,
       left: handOver.followers,
       served: undefined,
+      releasing: false,
     };
     this.#byHolder.set(holder.token, run);
   }
@@ -81,10 +82,13 @@ export class Runs {
   passOn(held: Ownership, follower: (handOver: HandOver) => Successor | undefined): Passed | null {
     const run = this.#byHolder.get(held.token);
     if (run === undefined) return null;
-    const fresh = validityLeft(run.validity, this.clock.now()) > run.validity.ttl / 2;
+    const now = this.clock.now();
+    const fresh =
+      validityLeft(run.validity, now) > run.validity.ttl / 2 && elapsed(run.handedAt, now) < WINDOW;
     const to = fresh && run.left > 0 ? follower(run.handOver) : undefined;
     if (to === undefined || to.request.ttl !== run.handOver.ttl) {
       run.left = 0;
+      run.releasing = true;
       return null;
     }
     this.#byHolder.delete(held.token);
@@ -92,15 +96,16 @@ export class Runs {
     run.holder = to.request;
     run.fencingToken += 1;
     run.left -= 1;
-    run.served = to.ticket;
-    const { since, ttl } = run.validity;
-    return { to: to.request, granted: { status: "granted", fencingToken: run.fencingToken, since, ttl } };
+    run.served = { first: run.served?.first ?? to.ticket, last: to.ticket };
+    const { fencingToken, validity } = run;
+    const { since, ttl } = validity;
+    return { to: to.request, granted: { status: "granted", fencingToken, since, ttl, confirmAfter: WINDOW } };
   }
 
   /** What a release must say beside the token. */
   releaseClaim(held: Ownership): string {
     const run = this.#byHolder.get(held.token);
-    return run?.served === undefined ? "" : `${run.alias} ${run.served}`;
+    return run?.served === undefined ? "" : `${run.alias} ${run.served.first} ${run.served.last}`;
   }
 
   /** What an extend must say beside the token, to take the lock over in its own name. */
@@ -110,7 +115,7 @@ export class Runs {
     const { alias, served, fencingToken, handOver, holder } = run;
     // The server will know it under this holder's token: whoever comes next must not claim it by the alias.
     run.left = 0;
-    return `${alias} ${served} ${fencingToken} ${handOver.grantedAt} ${writeInfo(holder)}`;
+    return `${alias} ${served.first} ${served.last} ${fencingToken} ${handOver.grantedAt} ${writeInfo(holder)}`;
   }
 
   /** An extend was acknowledged; `named`: the server has the lock under the holder's own token. */
@@ -121,9 +126,8 @@ export class Runs {
     if (named && run.served !== undefined) this.end(held);
   }
 
-  /** The lock was released or lost: there is nothing left to pass on. */
-  end(held: Ownership): void {
-    this.#byHolder.get(held.token)?.timer.cancel();
+  /** The lock was released or lost, or the server knows it by the holder's own token: no more to pass on or claim. */
+  end(held: { readonly token: string }): void {
     this.#byHolder.delete(held.token);
   }
 
@@ -134,10 +138,5 @@ export class Runs {
     for (const { holder, validity } of [...this.#byHolder.values()]) {
       if (validityLeft(validity, now) <= 0) this.end(holder);
     }
-  }
-
-  #close(run: Run): void {
-    run.left = 0;
-    if (run.served !== undefined) this.takeOver(run.holder);
   }
 }

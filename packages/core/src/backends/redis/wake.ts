@@ -60,7 +60,7 @@ function listId(name: LockName): string {
  * Turns messages and time into hints for the waiters of this process, with one timer per key. Only the first waiter of a key asks again when the timer fires; its question also tells
  * the server that this process lives, on behalf of all that wait behind it.
  */
-export class Wake implements SubscriberEars {
+export class Wake implements Omit<SubscriberEars, "ended"> {
   readonly #lists = new Map<string, WaitList>();
   readonly #byToken = new Map<string, Waiter>();
   /** Requests that stand in the server's queue although they have ended, should telling it so have failed. */
@@ -70,6 +70,8 @@ export class Wake implements SubscriberEars {
     private readonly clock: Clock,
     /** A waiter of ours was handed the lock by a message. */
     private readonly handedOver: (request: AcquireRequest, granted: Granted, told: HandOver) => void,
+    /** The lock was handed to a token that is no waiter (any more). */
+    private readonly namedByServer: (token: string) => void,
     /** The lock was handed to a request that had been given up. */
     private readonly handedInVain: (request: Ownership) => void,
   ) {}
@@ -119,6 +121,11 @@ export class Wake implements SubscriberEars {
     for (const other of waiter.list.waiters.values()) {
       if (other !== waiter) this.#tell(other, null);
     }
+  }
+
+  /** Whether the request has been entered. */
+  has(request: AcquireRequest): boolean {
+    return this.#byToken.has(request.token);
   }
 
   /** The next news of a queued request. */
@@ -175,7 +182,10 @@ export class Wake implements SubscriberEars {
     const waiter = this.#byToken.get(told.token);
     const ended = this.#ended.get(told.token);
     if (ended !== undefined) this.handedInVain(ended);
-    if (waiter === undefined) return;
+    if (waiter === undefined) {
+      this.namedByServer(told.token);
+      return;
+    }
     const { sample } = waiter.list;
     if (sample === undefined) {
       this.#tell(waiter, null);

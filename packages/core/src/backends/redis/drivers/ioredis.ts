@@ -41,6 +41,7 @@ function listen(connection: IoredisSubscriber, ears: SubscriberEars): Subscriber
   connection.on("message", (_channel, text) => ears.message(String(text)));
   // ioredis subscribes again by itself; without a listener it would print every lost connection.
   connection.on("error", () => undefined);
+  connection.on("end", () => ears.ended());
   connection.on("ready", () => {
     ready += 1;
     if (ready > 1) ears.resumed();

@@ -47,6 +47,7 @@ async function listen(connection: NodeRedisSubscriber, ears: SubscriberEars): Pr
   let ready = 0;
   // node-redis subscribes again by itself; without a listener a lost connection would end the process.
   connection.on("error", () => undefined);
+  connection.on("end", () => ears.ended());
   connection.on("ready", () => {
     ready += 1;
     if (ready > 1) ears.resumed();

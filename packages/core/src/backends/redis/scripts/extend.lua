@@ -1,6 +1,6 @@
 -- KEYS, two per request: lock, queue
 -- ARGV, three per request: token, ttl (ms), claim
---       claim: '', or '<alias> <served> <fence> <granted at, us> <info>' of a lock that was passed on within its
+--       claim: '', or '<alias> <first> <last> <fence> <granted at, us> <info>' of a lock that was passed on within its
 --       process: its holder takes it over in its own name
 -- Answers 'renewed <ms left> <1: in its own name>', 'expired' or 'stolen'. Only PEXPIRE must succeed: extending
 -- works also when memory is full.
@@ -10,8 +10,8 @@ return each(#KEYS / 2, function(i)
   local named = owns(value, token)
   local owned = named
   if claim ~= '' then
-    local alias, served, rest = string.match(claim, '^(%S+) (%S+) (.*)$')
-    redis.call('ZREMRANGEBYSCORE', KEYS[i * 2], '-inf', served)
+    local alias, first, last, rest = string.match(claim, '^(%S+) (%S+) (%S+) (.*)$')
+    redis.call('ZREMRANGEBYSCORE', KEYS[i * 2], first, last)
     if owns(value, alias) then
       owned = true
       named = not redis.pcall('SET', lock, token .. ' ' .. rest, 'KEEPTTL').err

@@ -1,7 +1,7 @@
 -- KEYS, four per request: lock, fence, queue, presence
 -- ARGV: retention (ms), counts_receivers, then two per request: token, claim
---       claim: '', or '<alias> <served>' of a lock that was passed on within its process: the token under which
---       it was handed over, and the ticket up to which waiters have been served
+--       claim: '', or '<alias> <first> <last>' of a lock that was passed on within its process: the token under which
+--       it was handed over, and the tickets of the first and last waiter who were served since
 -- Answers 'released' or 'notHeld'
 return each(#KEYS / 4, function(i)
   local k = i * 4
@@ -9,8 +9,8 @@ return each(#KEYS / 4, function(i)
   local value = redis.call('GET', lock)
   local owned = owns(value, token)
   if claim ~= '' then
-    local alias, served = string.match(claim, '^(%S+) (%S+)')
-    redis.call('ZREMRANGEBYSCORE', queue, '-inf', served)
+    local alias, first, last = string.match(claim, '^(%S+) (%S+) (%S+)$')
+    redis.call('ZREMRANGEBYSCORE', queue, first, last)
     owned = owned or owns(value, alias)
   end
   if not owned then return 'notHeld' end
