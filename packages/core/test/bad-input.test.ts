@@ -12,7 +12,7 @@ import {
 import { ioredisBackend } from "../src/ioredis.ts";
 import { matcher } from "../src/key-match.ts";
 import { nodeRedisBackend } from "../src/node-redis.ts";
-import { FaultyBackend } from "../src/testing.ts";
+import { FakeClock, FaultyBackend } from "../src/testing.ts";
 
 let backend: FaultyBackend;
 let locks: Locks;
@@ -208,6 +208,8 @@ describe("keys", () => {
 
 describe("durations", () => {
   it("are accepted exactly when they are whole milliseconds in the range", async () => {
+    // Time stands still: a short lease must not end before its release on a loaded machine.
+    locks = createLocks({ backend: inProcessBackend({ clock: new FakeClock() }) });
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.integer(), fc.double(), fc.bigInt(), fc.string()), async (ttl) => {
         const fine = typeof ttl === "number" && Number.isSafeInteger(ttl) && ttl >= 1 && ttl <= 86_400_000;
@@ -221,7 +223,7 @@ describe("durations", () => {
             (error: unknown) => error,
           );
         if (!fine) expect(outcome).toBeInstanceOf(LockUsageError);
-        else expect(outcome === "released" || ttl < 10).toBe(true);
+        else expect(outcome === "released" || ttl < 3).toBe(true);
       }),
       { numRuns: 2_000 },
     );

@@ -8,7 +8,7 @@ export interface IoredisClient {
   readonly options: { readonly keyPrefix?: string | undefined };
   evalsha(sha: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;
   eval(script: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;
-  duplicate(): IoredisSubscriber;
+  duplicate(override?: never): IoredisSubscriber;
 }
 
 /** What is used of the connection that hears messages. */
@@ -32,22 +32,34 @@ export function ioredisDriver(client: IoredisClient): RedisDriver {
     keyPrefix: client.options.keyPrefix ?? "",
     evalsha: (sha, keys, args) => client.evalsha(sha, keys.length, ...keys, ...args),
     eval: (source, keys, args) => client.eval(source, keys.length, ...keys, ...args),
-    openSubscriber: async (ears) => listen(client.duplicate(), ears),
+    openSubscriber: async (ears) => listen(duplicate(client), ears),
   };
 }
 
+function duplicate(client: IoredisClient): IoredisSubscriber {
+  // Subscribing again is done here: ioredis does it without a handler, so closing meanwhile would end the process.
+  // A Cluster takes other arguments, and keeps a subscriber of its own.
+  return client.isCluster ? client.duplicate() : client.duplicate({ autoResubscribe: false } as never);
+}
+
 function listen(connection: IoredisSubscriber, ears: SubscriberEars): Subscriber {
-  let ready = 0;
+  const channels = new Set<string>();
   connection.on("message", (_channel, text) => ears.message(String(text)));
-  // ioredis subscribes again by itself; without a listener it would print every lost connection.
+  // Without a listener ioredis would print every lost connection.
   connection.on("error", () => undefined);
   connection.on("end", () => ears.ended());
   connection.on("ready", () => {
-    ready += 1;
-    if (ready > 1) ears.resumed();
+    if (channels.size === 0) return;
+    connection.subscribe(...channels).then(
+      () => ears.resumed(),
+      () => undefined,
+    );
   });
   return {
-    subscribe: async (channel) => void (await connection.subscribe(channel)),
+    subscribe: async (channel) => {
+      await connection.subscribe(channel);
+      channels.add(channel);
+    },
     close: () => connection.disconnect(),
   };
 }

@@ -55,7 +55,7 @@ local function serve(lock, fence_key, queue, presence, retention, counts_receive
     end
     local alive_until = redis.call('ZSCORE', presence, channel)
     if alive_until and tonumber(alive_until) >= now then
-      -- The write comes first: under OOM it fails, nobody has been told, and the waiter rejoins by its ticket.
+      -- The write comes first: should it fail, nobody has been told, and the waiter rejoins by its ticket.
       local granted, fence = pcall(grant, lock, fence_key, token, ttl, info, retention, now)
       if not granted then break end
       local count, last = run_of(queue, channel)
