@@ -98,6 +98,56 @@ describe.each(libraries)("with $name", ({ name, connect }) => {
     client.close();
   });
 
+  it("a lock that was taken by force from one it was passed to is not left under nobody's name", async () => {
+    const client = await connect(redis.url);
+    const locks = createLocks({ backend: client.backend() });
+    const rivals = createLocks({ backend: admin.backend() });
+    const key = `${name} forced from the second`;
+    const before = await rivals.acquire(key);
+    const [first, second, third] = [1, 2, 3].map(() => locks.acquire(key, { wait: "forever" }));
+    await eventually("waiters", async () => ((await rivals.inspect(key))?.waiting === 3 ? true : undefined));
+    await before.release();
+    await (await first)?.release();
+    const passed = await second;
+    await rivals.forceRelease(key);
+    await eventually("the server's choice", async () =>
+      (await rivals.inspect(key))?.holders[0]?.token === passed?.token.slice(0, 8) ? true : undefined,
+    );
+    await passed?.release();
+    await (await third)?.release();
+    await eventually("a free key", async () => ((await rivals.inspect(key)) === null ? true : undefined));
+    await locks.close();
+    await rivals.close();
+    client.close();
+  });
+
+  it("a rival that rejoins in front of those who were served keeps its place", async () => {
+    const client = await connect(redis.url);
+    const locks = createLocks({ backend: client.backend() });
+    const rivals = createLocks({ backend: admin.backend() });
+    const key = `${name} rejoined`;
+    const before = await rivals.acquire(key);
+    const [first, second] = [1, 2].map(() => locks.acquire(key, { wait: "forever" }));
+    await eventually("waiters", async () => ((await rivals.inspect(key))?.waiting === 2 ? true : undefined));
+    const rival = rivals.acquire(key, { wait: "forever", meta: { who: "rival" } });
+    await eventually("the rival", async () =>
+      (await rivals.inspect(key))?.waiting === 3 ? true : undefined,
+    );
+    await before.release();
+    await first;
+    // As a rejoin with an older ticket would.
+    const queue = `lock:{${key}}:queue`;
+    const [member = ""] = (await admin.command("ZRANGE", queue, "-1", "-1")) as string[];
+    await admin.command("ZADD", queue, "XX", "1", member);
+    await (await first)?.release();
+    await (await second)?.release();
+    expect((await rivals.inspect(key))?.holders[0]?.meta).toEqual({ who: "rival" });
+    await (await rival).release();
+    await locks.close();
+    await rivals.close();
+    client.close();
+  });
+
   it("a lock that was handed to a request that had ended is given back at once", async () => {
     const client = await connect(redis.url);
     const { driver } = client;

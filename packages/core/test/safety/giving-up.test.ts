@@ -175,24 +175,4 @@ describe.each(libraries)("many prefixes with $name", ({ name, connect }) => {
     client.close();
     admin.close();
   });
-
-  it("a waiter that rejoins with an old ticket is served, although another process passes the lock on", async () => {
-    const [one, two, admin] = await Promise.all([connect(redis.url), connect(redis.url), connect(redis.url)]);
-    const busy = createLocks({ backend: one.backend() });
-    const other = createLocks({ backend: two.backend() });
-    const key = `${name} rejoined`;
-    let going = true;
-    const callers = Array.from({ length: 10 }, async () => {
-      while (going)
-        await busy.using(key, { wait: "forever" }, () => new Promise((done) => setTimeout(done, 1)));
-    });
-    await other.using(key, { wait: "forever" }, () => undefined);
-    await admin.command("CLIENT", "KILL", "TYPE", "pubsub");
-    await (await other.acquire(key, { wait: 20_000 })).release();
-    going = false;
-    await Promise.all(callers);
-    await busy.close();
-    await other.close();
-    for (const client of [one, two, admin]) client.close();
-  });
 });
