@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import type { ExtendOutcome, Granted, LockBackend, Ownership } from "./backend.ts";
 import type { Instant, Timer } from "./clock.ts";
 import { elapsed } from "./clock.ts";
-import { asBackendError, LockBackendError, LockLostError, type LostReason } from "./errors.ts";
+import { asBackendError, type LockBackendError, LockLostError, type LostReason } from "./errors.ts";
 import type { Events } from "./events.ts";
 import { longer, renewalDelay, retryPause, type Validity, validityLeft } from "./timing.ts";
 
@@ -164,16 +164,18 @@ export class HeldLease implements Lease {
     const { backend, events } = this.context;
     const { clock } = backend;
     const start = clock.now();
+    let unanswered = false;
     for (let faults = 0; ; faults++) {
       try {
         const outcome = await backend.release(this.held);
         const held = elapsed(this.#acquiredAt, clock.now());
         events.emit("released", { key: this.held.key, fencingToken: this.fencingToken, outcome, held });
         // After an unanswered try that came through, the key is not ours while our lease still stands.
-        const came = faults > 0 && validityLeft(this.#validity, clock.now()) > 0;
+        const came = unanswered && validityLeft(this.#validity, clock.now()) > 0;
         return outcome === "released" || came ? "released" : "expired";
       } catch (error) {
-        const retryable = error instanceof LockBackendError && error.retryable;
+        const { retryable, ambiguous } = asBackendError(error, this.held.key);
+        unanswered ||= ambiguous;
         if (!retryable || elapsed(start, clock.now()) > RELEASE_PATIENCE) throw error;
         await new Promise<void>((resume) => clock.setTimer(resume, retryPause(faults), true));
       }

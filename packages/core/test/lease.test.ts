@@ -123,6 +123,15 @@ describe("a lease", () => {
     expect(await rivals.tryAcquire("key")).not.toBeNull();
   });
 
+  it("release: a key that was gone after a fault that surely did nothing is not called released", async () => {
+    const lease = await locks.acquire("key");
+    await rivals.forceRelease("key");
+    backend.fail("release");
+    const releasing = lease.release();
+    await clock.advance(1_000);
+    expect(await releasing).toBe("expired");
+  });
+
   it("release: an outage is told once patience ends; a scoped release tells it by event only", async () => {
     const lease = await locks.acquire("one");
     const told: string[] = [];

@@ -57,8 +57,9 @@ function listId(name: LockName): string {
 }
 
 /**
- * Turns messages and time into hints for the waiters of this process, with one timer per key. Only the first waiter of a key asks again when the timer fires; its question also tells
- * the server that this process lives, on behalf of all that wait behind it.
+ * Turns messages and time into hints for the waiters of this process, with one timer per key. Only the first waiter of
+ * a key asks again when the timer fires; its question also tells the server that this process lives, on behalf of all
+ * that wait behind it.
  */
 export class Wake implements Omit<SubscriberEars, "ended"> {
   readonly #lists = new Map<string, WaitList>();
@@ -197,6 +198,7 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
     this.handedOver(waiter.request, granted, told);
     this.#tell(waiter, granted);
   }
+
   /** Messages may have been missed: the first waiter of each key asks again. */
   resumed(): void {
     for (const { waiters } of this.#lists.values()) {
