@@ -25,6 +25,7 @@ beforeAll(async () => {
     await symlink(await realpath(join(root, "node_modules", peer)), link);
   }
   await cp(join(root, "test/consumer"), consumer, { recursive: true });
+  await cp(join(consumer, "typescript.mts"), join(consumer, "typescript.cts"));
 });
 
 afterAll(() => rm(consumer, { recursive: true, force: true }));

@@ -1,0 +1,210 @@
+import { describe, expect, it } from "vitest";
+import type { RedisDriver } from "../../src/backends/redis/driver.ts";
+import { lockKeys } from "../../src/backends/redis/keys.ts";
+import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
+import { acquireScript, withdrawScript } from "../../src/backends/redis/scripts/index.ts";
+import { createLocks } from "../../src/index.ts";
+import { eventually } from "../../src/testing/test-api.ts";
+import { FakeClock } from "../../src/testing.ts";
+import { ask, granted, rival, useTwoBackends } from "../support/two-backends.ts";
+
+const scene = useTwoBackends();
+
+/** A process whose requests leave it, but are under way until the test delivers them. */
+function slow(requestTimeout: number) {
+  const [client] = scene.clients;
+  if (client === undefined) throw new Error("no client");
+  const { driver } = client;
+  const state: { isCut: boolean; deliver?: () => Promise<unknown>; withdrawn?: Promise<unknown> } = {
+    isCut: false,
+  };
+  const evalsha: RedisDriver["evalsha"] = (sha, keys, args) => {
+    if (!state.isCut) return driver.evalsha(sha, keys, args);
+    if (sha === acquireScript.sha) state.deliver = () => driver.eval(acquireScript.source, keys, args);
+    if (sha !== withdrawScript.sha) return new Promise(() => {});
+    state.withdrawn = driver.eval(withdrawScript.source, keys, args);
+    return state.withdrawn;
+  };
+  return { state, backend: new RedisBackend({ ...driver, evalsha }, { requestTimeout }) };
+}
+
+describe("a request that arrives late", () => {
+  it.each([false, true])(
+    "is refused, even if nobody withdrew it; the server's time was known: %s",
+    async (known) => {
+      const { state, backend } = slow(50);
+      if (known) await granted(backend, ask());
+      state.isCut = true;
+      const request = ask();
+      await expect(backend.attempt(request)).rejects.toMatchObject({ ambiguous: true });
+      // Timers may be early by a millisecond.
+      await new Promise((resume) => setTimeout(resume, 5));
+      expect(await state.deliver?.()).toEqual([expect.stringMatching(/^late /)]);
+      expect(await scene.admin.command("EXISTS", ...lockKeys(request))).toBe(0);
+    },
+  );
+
+  it.each([false, true])("is refused when it was withdrawn before; others wait: %s", async (contended) => {
+    const { state, backend } = slow(10_000);
+    await granted(backend, ask());
+    state.isCut = true;
+    const request = ask();
+    if (contended) await granted(scene.one, rival(request));
+    backend.attempt(request).catch(() => undefined);
+    const deliver = await eventually("a request under way", () => state.deliver);
+    await backend.withdraw(request, true);
+    expect(await deliver()).toEqual([expect.stringMatching(/^withdrawn /)]);
+    expect((await scene.one.inspect(request))?.holders.length ?? 0).toBe(contended ? 1 : 0);
+  });
+});
+
+describe("a caller that gives up while its request is under way", () => {
+  it("has it refused when it arrives", async () => {
+    const { state, backend } = slow(10_000);
+    const locks = createLocks({ backend });
+    await granted(backend, ask());
+    state.isCut = true;
+    const request = ask();
+    const abort = new AbortController();
+    const acquiring = expect(locks.acquire(request.key, { signal: abort.signal })).rejects.toThrow("enough");
+    const deliver = await eventually("a request under way", () => state.deliver);
+    abort.abort(new Error("enough"));
+    await acquiring;
+    await eventually("a withdrawal", () => state.withdrawn);
+    expect(await deliver()).toEqual([expect.stringMatching(/^withdrawn /)]);
+    expect(await scene.one.inspect(request)).toBeNull();
+    await locks.close();
+  });
+});
+
+describe("requests of one tick", () => {
+  it("are all answered, each with its own answer, also when they are more than one batch", async () => {
+    const requests = Array.from({ length: 150 }, () => ask());
+    const busy = requests.filter((_, index) => index % 3 === 0);
+    await Promise.all(busy.map((request) => granted(scene.two, rival(request))));
+    const outcomes = await Promise.all(requests.map((request) => scene.one.attempt(request)));
+    const expected = requests.map((request) => (busy.includes(request) ? "busy" : "granted"));
+    expect(outcomes.map(({ status }) => status)).toEqual(expected);
+  });
+});
+
+describe("an answer that takes its time", () => {
+  it("shortens what may be believed: a lease counts from its request, a hand-over from its grant", async () => {
+    const [client] = scene.clients;
+    if (client === undefined) throw new Error("no client");
+    const { driver } = client;
+    const clock = new FakeClock();
+    const evalsha: RedisDriver["evalsha"] = async (...call) => {
+      const reply = await driver.evalsha(...call);
+      clock.block(500);
+      return reply;
+    };
+    const backend = new RedisBackend({ ...driver, evalsha }, { clock });
+    // From here on the server's time is known, and nothing is asked twice; and requests queue at once.
+    await granted(backend, ask());
+    await backend.hint(ask());
+    const held = ask();
+    const asked = clock.now();
+    expect(await backend.attempt(held)).toMatchObject({ status: "granted", since: asked, ttl: 10_000 });
+    const prolonged = clock.now();
+    expect(await backend.extend(held, 20_000)).toMatchObject({ since: prolonged, ttl: 20_000 });
+    await backend.release(held);
+
+    await granted(scene.one, held);
+    const waiter = rival(held, { queue: true });
+    expect((await backend.attempt(waiter)).status).toBe("busy");
+    const queuedAt = clock.now();
+    clock.block(5_000);
+    const news = backend.hint(waiter);
+    await scene.one.release(held);
+    const handed = await news;
+    // The server's clock ran only for as long as this test did.
+    expect(handed?.since.mono).toBeLessThan(queuedAt.mono + 2_500);
+    await backend.release(waiter);
+    await backend.close();
+  });
+});
+
+describe("a waiter", () => {
+  /** A process whose timers never fire, and whose messages and answers pass through the test. */
+  function still(ears: { clock?: FakeClock; heard?: () => void; answered?: () => Promise<void> } = {}) {
+    const [client] = scene.clients;
+    if (client === undefined) throw new Error("no client");
+    const { driver } = client;
+    const { clock = new FakeClock() } = ears;
+    const openSubscriber: RedisDriver["openSubscriber"] = (inner) =>
+      driver.openSubscriber({
+        resumed: () => inner.resumed(),
+        ended: () => inner.ended(),
+        message: (text) => {
+          inner.message(text);
+          ears.heard?.();
+        },
+      });
+    const evalsha: RedisDriver["evalsha"] = async (...call) => {
+      const reply = await driver.evalsha(...call);
+      await ears.answered?.();
+      return reply;
+    };
+    return new RedisBackend({ ...driver, openSubscriber, evalsha }, { clock });
+  }
+
+  it("asks at once when its subscriber was cut off and is back: it may have missed the hand-over", async () => {
+    const backend = still();
+    const held = ask();
+    await granted(scene.one, held);
+    const waiter = rival(held, { queue: true });
+    await backend.attempt(waiter);
+    const news = backend.hint(waiter);
+    await scene.admin.command("CLIENT", "KILL", "TYPE", "pubsub");
+    // Whether it is back in time to be told or not: it must not have to wait for a timer.
+    await scene.one.release(held);
+    expect((await news) ?? (await granted(backend, waiter))).toMatchObject({ status: "granted" });
+    await backend.release(waiter);
+    await backend.close();
+  });
+
+  it("whose place was lost has the others of its process join again behind it", async () => {
+    const clock = new FakeClock();
+    const backend = still({ clock });
+    const held = ask();
+    await granted(scene.one, held);
+    const [first, second] = [rival(held, { queue: true }), rival(held, { queue: true })];
+    await backend.attempt(first);
+    const joining = backend.attempt(second);
+    // Newcomers gather for a millisecond.
+    await clock.advance(1);
+    await joining;
+    const news = backend.hint(second);
+    await scene.admin.command("DEL", lockKeys(held)[2]);
+    await backend.attempt(first);
+    expect(await news).toBeNull();
+    await backend.close();
+  });
+
+  it("does not believe a hand-over that overtakes the answer: it cannot tell when that was granted", async () => {
+    let isHeard = false;
+    const state = { isWaiting: false };
+    const backend = still({
+      heard: () => {
+        isHeard = true;
+      },
+      answered: async () => {
+        if (state.isWaiting && (await scene.one.inspect(waiter))?.waiting === 1) {
+          await scene.one.release(held);
+          await eventually("the hand-over", () => (isHeard ? true : undefined));
+        }
+      },
+    });
+    const held = ask();
+    const waiter = rival(held, { queue: true });
+    await granted(scene.one, held);
+    await backend.hint(ask());
+    state.isWaiting = true;
+    expect((await backend.attempt(waiter)).status).toBe("busy");
+    expect(await backend.hint(waiter)).toBeNull();
+    await granted(backend, waiter);
+    await backend.release(waiter);
+    await backend.close();
+  });
+});

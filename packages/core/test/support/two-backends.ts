@@ -1,0 +1,82 @@
+import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
+import type { AcquireRequest, Granted, LockBackend } from "../../src/backend.ts";
+import { newOwnerToken } from "../../src/owner-token.ts";
+import { ioredis6, type TestClient } from "./clients.ts";
+import { useRedis } from "./server.ts";
+
+/** Two processes and an observer on one server. */
+export interface TwoBackends {
+  readonly admin: TestClient;
+  readonly clients: readonly TestClient[];
+  readonly one: LockBackend;
+  readonly two: LockBackend;
+}
+
+/** Opens them for each test of a file; their first contention lies behind them, so that requests queue at once. */
+export function useTwoBackends(): TwoBackends {
+  const redis = useRedis();
+  let opened: TwoBackends | undefined;
+  let admin: TestClient | undefined;
+  beforeAll(async () => {
+    admin = await ioredis6.connect(redis.url);
+  });
+  afterAll(() => admin?.close());
+  beforeEach(async () => {
+    const clients = [await ioredis6.connect(redis.url), await ioredis6.connect(redis.url)];
+    const [one, two] = clients.map((client) => client.backend());
+    if (one === undefined || two === undefined || admin === undefined)
+      throw new Error("two clients were asked for");
+    await Promise.all([one, two].map((backend) => backend.hint(ask())));
+    opened = { admin, clients, one, two };
+  });
+  afterEach(async () => {
+    await Promise.all([opened?.one.close(), opened?.two.close()]);
+    for (const client of opened?.clients ?? []) client.close();
+  });
+  const now = (): TwoBackends => {
+    if (opened === undefined) throw new Error("they are open only within tests");
+    return opened;
+  };
+  return {
+    get admin() {
+      return now().admin;
+    },
+    get clients() {
+      return now().clients;
+    },
+    get one() {
+      return now().one;
+    },
+    get two() {
+      return now().two;
+    },
+  };
+}
+
+let made = 0;
+
+/** A request for a key that no other test uses. */
+export const ask = (options: Partial<AcquireRequest> = {}): AcquireRequest => ({
+  prefix: "lock",
+  key: `script ${made++}`,
+  token: newOwnerToken(),
+  ttl: 10_000,
+  holder: "here",
+  meta: undefined,
+  queue: false,
+  ...options,
+});
+
+/** Another request for the same key. */
+export const rival = (request: AcquireRequest, options: Partial<AcquireRequest> = {}): AcquireRequest => ({
+  ...request,
+  token: newOwnerToken(),
+  ...options,
+});
+
+/** @throws Error when the key is busy */
+export async function granted(backend: LockBackend, request: AcquireRequest): Promise<Granted> {
+  const outcome = await backend.attempt(request);
+  if (outcome.status !== "granted") throw new Error("busy");
+  return outcome;
+}
