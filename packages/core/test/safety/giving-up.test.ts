@@ -89,6 +89,41 @@ describe.each(libraries)("giving up with $name", ({ name, connect }) => {
     client.close();
   });
 
+  it("by close while the subscriber is still opening warns of nothing", async () => {
+    const client = await connect(redis.url);
+    const { driver } = client;
+    let subscribing = false;
+    const openSubscriber: typeof driver.openSubscriber = async (ears) => {
+      const real = await driver.openSubscriber(ears);
+      let end = () => {};
+      const subscribe = () => {
+        subscribing = true;
+        return new Promise<void>((_, reject) => {
+          end = () => reject(new Error("Connection is closed."));
+        });
+      };
+      const close = () => {
+        real.close();
+        end();
+      };
+      return { subscribe, close };
+    };
+    const warnings: Error[] = [];
+    const hear = (warning: Error) => warnings.push(warning);
+    process.on("warning", hear);
+    const locks = createLocks({ backend: new RedisBackend({ ...driver, openSubscriber }) });
+    const held = await rivals.acquire(key("closed early"));
+    const waiting = locks.acquire(key("closed early"), { wait: "forever" }).catch(() => undefined);
+    await eventually("a subscription under way", () => (subscribing ? true : undefined));
+    await locks.close();
+    await waiting;
+    await new Promise((resume) => setImmediate(resume));
+    process.off("warning", hear);
+    expect(warnings).toEqual([]);
+    await held.release();
+    client.close();
+  });
+
   it("of a release for good costs the next waiter one lease, not two", async () => {
     const client = await connect(redis.url);
     const { driver } = client;

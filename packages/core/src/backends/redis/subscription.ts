@@ -64,6 +64,8 @@ export class Subscription {
       await this.timeLimit(subscriber.subscribe(channel));
       if (this.#subscriber === opening) this.#heard.add(channel);
     } catch (error) {
+      // It was closed while it opened: nobody is left who should hear.
+      if (this.#subscriber !== opening) return;
       // Not an error of the caller's: without a subscriber its waiters are only slower. But somebody should know.
       this.#warn(channel, error);
       // Others may be heard on it: one channel that is not allowed must not make them deaf.
