@@ -124,6 +124,32 @@ describe.each(libraries)("giving up with $name", ({ name, connect }) => {
     client.close();
   });
 
+  it("of a subscriber whose end is heard late leaves its successor alone", async () => {
+    const client = await connect(redis.url);
+    const { driver } = client;
+    const ends: (() => void)[] = [];
+    const openSubscriber: typeof driver.openSubscriber = (ears) => {
+      ends.push(() => ears.ended());
+      return driver.openSubscriber(ears);
+    };
+    const backend = new RedisBackend({ ...driver, openSubscriber });
+    const held = await rivals.acquire(key("successor"));
+    const contend = async () => {
+      const locks = createLocks({ backend });
+      await locks.acquire(key("successor"), { wait: 50 }).catch(() => undefined);
+      return locks;
+    };
+    await (await contend()).close();
+    const second = await contend();
+    expect(ends).toHaveLength(2);
+    ends[0]?.();
+    await second.acquire(key("successor"), { wait: 50 }).catch(() => undefined);
+    expect(ends).toHaveLength(2);
+    await second.close();
+    await held.release();
+    client.close();
+  });
+
   it("of a release for good costs the next waiter one lease, not two", async () => {
     const client = await connect(redis.url);
     const { driver } = client;

@@ -47,17 +47,21 @@ export class Subscription {
     );
   }
 
-  #ears(): SubscriberEars {
-    return {
+  #open(): Promise<Subscriber> {
+    let opening: Promise<Subscriber> | undefined;
+    opening = this.driver.openSubscriber({
       message: (text) => this.ears.message(text),
       resumed: () => this.ears.resumed(),
-      // It will not come back by itself: whoever waits next opens another.
-      ended: () => void this.close(),
-    };
+      // It will not come back by itself: whoever waits next opens another. Its successor must not suffer.
+      ended: () => {
+        if (this.#subscriber === opening) void this.close();
+      },
+    });
+    return opening;
   }
 
   async #subscribe(channel: string): Promise<void> {
-    const opening = this.#subscriber ?? this.driver.openSubscriber(this.#ears());
+    const opening = this.#subscriber ?? this.#open();
     this.#subscriber = opening;
     try {
       const subscriber = await this.timeLimit(opening);
