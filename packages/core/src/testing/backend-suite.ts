@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { AcquireRequest, Granted, LockBackend } from "../backend.ts";
 import { newOwnerToken } from "../owner-token.ts";
-import { eventually, type TestApi } from "./test-api.ts";
+import { eventually, type Test, type TestApi, testsOn } from "./test-api.ts";
 
 /** Two backends on the same store, as two processes would have them, and how to close them. */
 export interface OpenBackends {
@@ -73,15 +73,7 @@ async function waitFor(backend: LockBackend, request: AcquireRequest): Promise<G
 
 /** The contract of `LockBackend`, as tests: run it from a test file of your backend. */
 export function backendSuite({ api, name, open }: BackendSuiteOptions): void {
-  const test = (title: string, body: (backends: OpenBackends) => Promise<void>) =>
-    api.it(title, async () => {
-      const backends = await open();
-      try {
-        await body(backends);
-      } finally {
-        await backends.close();
-      }
-    });
+  const test = testsOn(api, open);
 
   api.describe(`backend: ${name}`, () => {
     grants(test);
@@ -91,9 +83,7 @@ export function backendSuite({ api, name, open }: BackendSuiteOptions): void {
   });
 }
 
-type Test = (title: string, body: (backends: OpenBackends) => Promise<void>) => void;
-
-function grants(test: Test): void {
+function grants(test: Test<OpenBackends>): void {
   test("grants a free key, for the ttl, from a moment that has passed", async ({ one }) => {
     const before = one.clock.now();
     const grant = await granted(one, ask({ ttl: 5_000 }));
@@ -161,7 +151,7 @@ function grants(test: Test): void {
   });
 }
 
-function ownership(test: Test): void {
+function ownership(test: Test<OpenBackends>): void {
   test("releases for the owner only", async ({ one, two }) => {
     const request = ask();
     await granted(one, request);
@@ -189,7 +179,7 @@ function ownership(test: Test): void {
   });
 }
 
-function queueing(test: Test): void {
+function queueing(test: Test<OpenBackends>): void {
   test("serves waiters of two processes in the order in which they came", async ({ one, two }) => {
     const holder = ask();
     await granted(one, holder);
@@ -247,7 +237,7 @@ function queueing(test: Test): void {
   });
 }
 
-function administration(test: Test): void {
+function administration(test: Test<OpenBackends>): void {
   test("takes a key by force and hands it on", async ({ one, two }) => {
     const holder = ask();
     assert.equal(await one.forceRelease(holder, undefined), false);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { RedisDriver, Subscriber } from "../backends/redis/driver.ts";
 import { defineScript } from "../backends/redis/script.ts";
-import { eventually, type TestApi } from "./test-api.ts";
+import { eventually, type Test, type TestApi, testsOn } from "./test-api.ts";
 
 /** A driver on a real server, how to cut its subscribers' connections there, and how to close it. */
 export interface OpenDriver {
@@ -23,15 +23,7 @@ const PUBLISH = defineScript("publish", "return { tostring(redis.call('PUBLISH',
 
 /** The contract of `RedisDriver`, as tests: run it from a test file of your driver. */
 export function driverSuite({ api, name, open }: DriverSuiteOptions): void {
-  const test = (title: string, body: (opened: OpenDriver) => Promise<void>) =>
-    api.it(title, async () => {
-      const opened = await open();
-      try {
-        await body(opened);
-      } finally {
-        await opened.close();
-      }
-    });
+  const test = testsOn(api, open);
 
   api.describe(`driver: ${name}`, () => {
     scripts(test);
@@ -39,9 +31,7 @@ export function driverSuite({ api, name, open }: DriverSuiteOptions): void {
   });
 }
 
-type Test = (title: string, body: (opened: OpenDriver) => Promise<void>) => void;
-
-function scripts(test: Test): void {
+function scripts(test: Test<OpenDriver>): void {
   test("runs a script with its keys and arguments", async ({ driver }) => {
     const [one, two] = [`${driver.keyPrefix}{a}1`, `${driver.keyPrefix}{a}2`];
     assert.deepEqual(await driver.eval(ECHO.source, ["{a}1", "{a}2"], ["3"]), [one, two, "3"]);
@@ -66,7 +56,7 @@ function scripts(test: Test): void {
   });
 }
 
-function messages(test: Test): void {
+function messages(test: Test<OpenDriver>): void {
   test("hears its channels, and again after the connection was lost", async ({ driver, killSubscribers }) => {
     const heard: string[] = [];
     let resumed = 0;

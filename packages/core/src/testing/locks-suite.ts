@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { LockLostError, LockTimeoutError } from "../errors.ts";
 import type { Locks } from "../locks.ts";
-import { eventually, type TestApi } from "./test-api.ts";
+import { eventually, type Test, type TestApi, testsOn } from "./test-api.ts";
 
 /** Two `locks` on the same store, as two processes would have them, and how to close what is under them. */
 export interface OpenLocks {
@@ -22,17 +22,15 @@ const newKey = (): string => `user key ${made++}`;
 
 /** What users of a mutex are promised, whatever backend is under it. */
 export function locksSuite({ api, name, open }: LocksSuiteOptions): void {
-  const test = (title: string, body: (opened: OpenLocks) => Promise<void>) =>
-    api.it(title, async () => {
-      const opened = await open();
-      try {
-        await body(opened);
-      } finally {
-        await opened.one.close();
-        await opened.two.close();
-        await opened.close();
-      }
-    });
+  const test = testsOn(api, async () => {
+    const { one, two, close } = await open();
+    const closeAll = async () => {
+      await one.close();
+      await two.close();
+      await close();
+    };
+    return { one, two, close: closeAll };
+  });
 
   api.describe(`locks: ${name}`, () => {
     acquiring(test);
@@ -43,9 +41,7 @@ export function locksSuite({ api, name, open }: LocksSuiteOptions): void {
   });
 }
 
-type Test = (title: string, body: (opened: OpenLocks) => Promise<void>) => void;
-
-function acquiring(test: Test): void {
+function acquiring(test: Test<OpenLocks>): void {
   test("excludes all others while it is held", async ({ one, two }) => {
     const key = newKey();
     const lease = await one.acquire(key);
@@ -89,7 +85,7 @@ function acquiring(test: Test): void {
   });
 }
 
-function giving_up(test: Test): void {
+function giving_up(test: Test<OpenLocks>): void {
   test("times out with the holder that it saw, and leaves the queue", async ({ one, two }) => {
     const key = newKey();
     const lease = await one.acquire(key);
@@ -127,7 +123,7 @@ function giving_up(test: Test): void {
   });
 }
 
-function scoped(test: Test): void {
+function scoped(test: Test<OpenLocks>): void {
   test("releases after the callback, and settles as it does", async ({ one }) => {
     const key = newKey();
     assert.equal(await one.using(key, async (lease) => lease.keys[0]), key);
@@ -158,7 +154,7 @@ function scoped(test: Test): void {
   });
 }
 
-function leases(test: Test): void {
+function leases(test: Test<OpenLocks>): void {
   test("is renewed until it is released", async ({ one, two }) => {
     const key = newKey();
     const lease = await one.acquire(key, { ttl: 1_500 });
@@ -210,7 +206,7 @@ function leases(test: Test): void {
   });
 }
 
-function closing(test: Test): void {
+function closing(test: Test<OpenLocks>): void {
   test("close releases what is held, ends the waiting, and refuses what comes later", async ({
     one,
     two,

@@ -4,6 +4,26 @@ export interface TestApi {
   it(name: string, body: () => Promise<void>): unknown;
 }
 
+/** Defines a test on something that is opened for it, and closed after it whatever happens. */
+export type Test<Opened> = (title: string, body: (opened: Opened) => Promise<void>) => void;
+
+/** How a suite defines its tests. */
+export function testsOn<Opened extends { close(): Promise<void> }>(
+  api: TestApi,
+  open: () => Promise<Opened>,
+): Test<Opened> {
+  return (title, body) => {
+    api.it(title, async () => {
+      const opened = await open();
+      try {
+        await body(opened);
+      } finally {
+        await opened.close();
+      }
+    });
+  };
+}
+
 /**
  * Asks again until the answer is not undefined.
  * @throws Error when it still is after `ms`
