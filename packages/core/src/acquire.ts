@@ -1,13 +1,16 @@
 import type { AcquireOutcome, AcquireRequest, Busy, Granted, LockBackend } from "./backend.ts";
 import { LockBackendError, LockTimeoutError, type SeenHolder } from "./errors.ts";
+import { showKeys } from "./key.ts";
 import { type Patience, TIME_OVER } from "./patience.ts";
 import { retryPause, validityLeft } from "./timing.ts";
 
 /** What the loop needs from its surroundings. */
 export interface AcquireContext {
   readonly backend: LockBackend;
-  /** Told once, when the key is found busy. */
+  /** Told once, when a key is found busy. */
   contended(holder: SeenHolder | undefined): void;
+  /** Told once, when others name another number of permits. */
+  permitsDiffer(others: number): void;
   /** Runs an undo in the background: it must never delay the caller. */
   undo(work: Promise<unknown>): void;
 }
@@ -18,6 +21,7 @@ interface Progress {
   lastFault: LockBackendError | undefined;
   holder: SeenHolder | undefined;
   contended: boolean;
+  permitsDiffer: boolean;
   /** An attempt is on its way now. */
   asking: boolean;
   /** An attempt was sent that was never answered: it may still arrive. */
@@ -40,6 +44,7 @@ export async function acquireLock(
     lastFault: undefined,
     holder: undefined,
     contended: false,
+    permitsDiffer: false,
     asking: false,
     unanswered: false,
   };
@@ -65,6 +70,10 @@ async function round(
 ): Promise<Granted | null> {
   try {
     const outcome = await ask(context.backend, request, patience, progress);
+    if (outcome.otherPermits !== undefined && !progress.permitsDiffer) {
+      progress.permitsDiffer = true;
+      context.permitsDiffer(outcome.otherPermits);
+    }
     if (outcome.status === "granted") return await believed(context.backend, request, outcome);
     const news = await nextHint(context, request, patience, outcome, progress);
     return news === null ? null : await believed(context.backend, request, news);
@@ -97,7 +106,7 @@ async function ask(
     progress.unanswered = true;
     if (progress.lastFault !== undefined) throw progress.lastFault;
     throw new LockBackendError(`${backend.name} did not answer within ${Math.round(patience.waited)} ms`, {
-      key: request.key,
+      key: showKeys(request.keys),
       retryable: true,
       ambiguous: true,
     });
@@ -120,7 +129,8 @@ async function nextHint(
     context.contended(busy.holder);
   }
   const news = request.queue ? await patience.until(context.backend.hint(request)) : TIME_OVER;
-  if (news === TIME_OVER) throw new LockTimeoutError(request.key, patience.waited, progress.holder);
+  if (news === TIME_OVER)
+    throw new LockTimeoutError(showKeys(request.keys), patience.waited, progress.holder);
   return news;
 }
 
@@ -128,8 +138,9 @@ async function nextHint(
 async function believed(backend: LockBackend, request: AcquireRequest, granted: Granted): Promise<Granted> {
   if (validityLeft(granted, backend.clock.now()) > 0) return granted;
   await backend.release(request);
+  const key = showKeys(request.keys);
   throw new LockBackendError(
-    `${JSON.stringify(request.key)} was granted, but the answer took longer than a ttl of ${request.ttl} ms allows`,
-    { key: request.key, retryable: true, ambiguous: false },
+    `${JSON.stringify(key)} was granted, but the answer took longer than a ttl of ${request.ttl} ms allows`,
+    { key, retryable: true, ambiguous: false },
   );
 }

@@ -8,10 +8,34 @@ export interface LockName {
   readonly key: string;
 }
 
-/** A name and the owner token that asks for it or holds it. */
-export interface Ownership extends LockName {
+/**
+ * How many may hold a key at once: one; any number of readers; or a number of permits, of which each may be a
+ * numbered slot (from 1), a chosen one or any that is free. What is held in one mode cannot be held in another.
+ */
+export type LockMode = ExclusiveMode | SharedMode | PermitsMode;
+
+export interface ExclusiveMode {
+  readonly kind: "exclusive";
+}
+
+export interface SharedMode {
+  readonly kind: "shared";
+}
+
+export interface PermitsMode {
+  readonly kind: "permits";
+  readonly permits: number;
+  readonly slot?: number | "any";
+}
+
+/** What an owner token asks for or holds: all of the keys, or none. */
+export interface Ownership {
+  readonly prefix: string;
+  /** At least one; sorted, without repetition. */
+  readonly keys: readonly [string, ...string[]];
   /** Random, new for each acquire. */
   readonly token: string;
+  readonly mode: LockMode;
 }
 
 /** One acquire; the same object is passed again for every attempt of it. */
@@ -21,22 +45,28 @@ export interface AcquireRequest extends Ownership {
   /** The name that others see as the holder. */
   readonly holder: string;
   readonly meta: Readonly<Record<string, string>> | undefined;
-  /** Whether to join the queue when the key is busy. */
+  /** Whether to join the queue when a key is busy. */
   readonly queue: boolean;
 }
 
-/** The key is held by the request's token. */
+/** The keys are held by the request's token. */
 export interface Granted extends Validity {
   readonly status: "granted";
   readonly fencingToken: number;
+  /** The slot that was granted, where one was asked for. */
+  readonly slot?: number | undefined;
+  /** How many permits others named, where that differs from the request; the smaller number rules. */
+  readonly otherPermits?: number | undefined;
   /** The backend wants an extend after so many milliseconds, sooner than for renewal, if it is held so long. */
   readonly confirmAfter?: number;
 }
 
-/** Somebody else holds the key, or waits for it in front of us. */
+/** Somebody else holds a key, or waits for it in front of us. */
 export interface Busy {
   readonly status: "busy";
   readonly holder: SeenHolder | undefined;
+  /** As in `Granted`. */
+  readonly otherPermits?: number | undefined;
 }
 
 export type AcquireOutcome = Granted | Busy;
@@ -67,6 +97,8 @@ export interface HolderState {
   readonly since: Date | undefined;
   /** Milliseconds left unless it is extended; undefined when it has no end. */
   readonly remaining: number | undefined;
+  /** The slot of a pool that is held. */
+  readonly slot: number | undefined;
   readonly meta: Readonly<Record<string, string>>;
 }
 
@@ -74,16 +106,25 @@ export interface HolderState {
 export interface WaiterState {
   /** The first 8 characters of the owner token. */
   readonly token: string;
+  readonly mode: LockMode["kind"];
+  /** The slot of a pool that is wanted. */
+  readonly slot: number | "any" | undefined;
   readonly holder: string | undefined;
   readonly meta: Readonly<Record<string, string>>;
 }
 
-/** What is known of a key that is held. */
+/** What is known of a key that is held or waited for. */
 export interface LockState {
   readonly key: string;
-  readonly mode: "exclusive";
+  /** How it is held, or, where nobody holds it, how the first waiter wants it. */
+  readonly mode: LockMode["kind"];
+  /** How many may hold it at once: the smallest number that was asked for since it was free. */
+  readonly permits: number | undefined;
+  /** In the order in which they were granted; the first 1000. Empty where all wait for another key as well. */
   readonly holders: readonly HolderState[];
-  /** In the order in which they will be served; the first 100. */
+  /** How many hold it in all. */
+  readonly holding: number;
+  /** In the order in which they came; the first 100. */
   readonly waiters: readonly WaiterState[];
   /** How many wait in all. */
   readonly waiting: number;
@@ -99,6 +140,11 @@ export interface LockBackend {
   readonly clock: Clock;
   /** Milliseconds within which every method settles, but for `hint`. */
   readonly requestTimeout: number;
+  /** Whether it can grant permits. A quorum cannot: its majorities overlap in one node, not in N. */
+  readonly grantsPermits: boolean;
+
+  /** Whether a single attempt can take all of these keys. */
+  takesTogether(keys: readonly string[]): boolean;
 
   /**
    * One attempt. Idempotent: asking again with a token that holds the key gives the same grant and the same
@@ -119,19 +165,37 @@ export interface LockBackend {
    */
   withdraw(request: AcquireRequest, unanswered: boolean): Promise<void>;
 
-  /** Prolongs a lease to at least `ttl` milliseconds from now. Never shortens and never revives one. */
-  extend(held: Ownership, ttl: number): Promise<ExtendOutcome>;
+  /**
+   * Prolongs a lease to at least `ttl` milliseconds from now. Never shortens and never revives one. With `fence`,
+   * later grants of its keys have larger fencing tokens than this one.
+   */
+  extend(held: Ownership, ttl: number, fence?: number): Promise<ExtendOutcome>;
 
-  /** Frees the key if the token holds it, and hands it to the first waiter. */
+  /** Frees the keys if the token holds them, and hands them to who comes next. */
   release(held: Ownership): Promise<ReleaseOutcome>;
 
+  /** Lets the lease end by itself after `ms` milliseconds from now, sooner or later than its ttl. */
+  retain(held: Ownership, ms: number): Promise<ReleaseOutcome>;
+
   /**
-   * Takes the key from whoever holds it and hands it to the first waiter. With `token` (the whole token, or
-   * the first characters that `inspect` shows) only from that owner. Whether it did.
+   * What `adopt` needs beside the owner token, as opaque text. Its holder has nothing to do with the lease from
+   * then on.
+   */
+  handOff(held: Ownership): string;
+
+  /**
+   * Takes a lease over from the owner token `from`, for the token, holder and meta of `request`, and prolongs it
+   * to the request's ttl. Idempotent. `fencingToken` is the lease's; `proof` is what `handOff` gave.
+   */
+  adopt(request: AcquireRequest, from: string, fencingToken: number, proof: string): Promise<ExtendOutcome>;
+
+  /**
+   * Takes the key from whoever holds it and hands it to who comes next. With `token` (the whole token, or the
+   * first characters that `inspect` shows) only from that owner. Whether it did.
    */
   forceRelease(name: LockName, token: string | undefined): Promise<boolean>;
 
-  /** Who holds the key and who waits; null when it is free. */
+  /** Who holds the key and who waits; null when nobody does. */
   inspect(name: LockName): Promise<LockState | null>;
 
   /** The keys of this prefix that are held, in no order. A key may be told twice while the set changes. */

@@ -30,6 +30,11 @@ export function elapsed(since: Instant, now: Instant): number {
   return Math.max(now.mono - since.mono, now.wall - since.wall);
 }
 
+/** Milliseconds that have surely passed: the smaller of what both clocks say, so a clock that is set does not. */
+export function surelyElapsed(since: Instant, now: Instant): number {
+  return Math.min(now.mono - since.mono, now.wall - since.wall);
+}
+
 /** The instant `ms` milliseconds after (or, negative, before) another one. */
 export function shift(instant: Instant, ms: number): Instant {
   return { mono: instant.mono + ms, wall: instant.wall + ms };

@@ -1,7 +1,7 @@
 import type { ReleaseOutcome } from "./backend.ts";
 import type { LockBackendError, LostReason, SeenHolder } from "./errors.ts";
 
-/** What `locks.on` tells, by event name. Durations are milliseconds. */
+/** What `locks.on` tells, by event name. Durations are milliseconds; several keys are told as "a, b". */
 export interface LockEvents {
   /** A lease was granted, after `waited`. */
   acquired: { readonly key: string; readonly fencingToken: number; readonly waited: number };
@@ -20,6 +20,10 @@ export interface LockEvents {
     readonly outcome: ReleaseOutcome;
     readonly held: number;
   };
+  /** A lease was given away by `toTicket`, after `held`. */
+  handedOver: { readonly key: string; readonly fencingToken: number; readonly held: number };
+  /** Others use the same key with another number of permits, or a pool with another size: the smaller one rules. */
+  permitsMismatch: { readonly key: string; readonly permits: number; readonly others: number };
   /** A fault that no caller can be told: an undo or a scoped release that failed. The ttl ends what is left. */
   backendError: {
     readonly key: string;

@@ -1,6 +1,7 @@
 export type {
   HolderState,
   LockBackend,
+  LockMode,
   LockState,
   WaiterState,
 } from "./backend.ts";
@@ -18,6 +19,16 @@ export {
   type SeenHolder,
 } from "./errors.ts";
 export type { LockEventName, LockEvents, LockListener } from "./events.ts";
-export type { Lease } from "./lease.ts";
-export { createLocks, type Lockable, type Locks, type LocksOptions } from "./locks.ts";
+export type { Lease, PoolLease, ReleaseResult } from "./lease.ts";
+export type { Lockable } from "./lockable.ts";
+export {
+  createLocks,
+  type Locks,
+  type LocksOn,
+  type LocksOptions,
+  type LocksWithoutPermits,
+} from "./locks.ts";
 export type { AcquireOptions, Wait } from "./options.ts";
+export type { Pool, PoolAcquireOptions, PoolSlot } from "./pool.ts";
+export type { ReadWriteLock } from "./read-write.ts";
+export type { LeaseTicket } from "./ticket.ts";

@@ -28,6 +28,37 @@ export function checkKey(key: unknown): asserts key is string {
   }
 }
 
+/** More would keep a server busy for too long, and are rarely meant. */
+const MOST_KEYS = 128;
+
+/** At least one key. */
+export type Keys = readonly [string, ...string[]];
+
+/**
+ * One key or several as a list without repetition, in the order in which everybody takes them.
+ * @throws LockUsageError for what cannot be a key, no key, or more than 128
+ */
+export function checkKeys(given: unknown): Keys {
+  if (!Array.isArray(given)) {
+    checkKey(given);
+    return [given];
+  }
+  if (given.length === 0 || given.length > MOST_KEYS) {
+    throw new LockUsageError(`a list of keys must have 1 to ${MOST_KEYS} of them, got ${given.length}`);
+  }
+  const keys = given.map((key: unknown) => {
+    checkKey(key);
+    return key;
+  });
+  const [first = "", ...others] = [...new Set(keys)].sort();
+  return [first, ...others];
+}
+
+/** Several keys as a message shows them. */
+export function showKeys(keys: Keys): string {
+  return keys.join(", ");
+}
+
 /**
  * Refuses what cannot be a prefix. A prefix names keys, channels and ACL rules alike, so it is kept plain.
  * @throws LockUsageError

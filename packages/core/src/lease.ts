@@ -1,17 +1,33 @@
 import { inspect } from "node:util";
-import type { ExtendOutcome, Granted, LockBackend, Ownership } from "./backend.ts";
+import type {
+  AcquireRequest,
+  ExtendOutcome,
+  Granted,
+  LockBackend,
+  LockMode,
+  ReleaseOutcome,
+} from "./backend.ts";
 import type { Instant, Timer } from "./clock.ts";
-import { elapsed } from "./clock.ts";
+import { elapsed, surelyElapsed } from "./clock.ts";
 import { asBackendError, type LockBackendError, LockLostError, type LostReason } from "./errors.ts";
 import type { Events } from "./events.ts";
+import { showKeys } from "./key.ts";
+import { type LeaseTicket, writeTicket } from "./ticket.ts";
 import { longer, renewalDelay, retryPause, type Validity, validityLeft } from "./timing.ts";
+
+/** What came of a release. `handedOver`: nothing was done, since a ticket gave the lease to somebody else. */
+export type ReleaseResult = "released" | "expired" | "handedOver";
 
 /** One grant: what its holder may believe, and until when. */
 export interface Lease extends AsyncDisposable {
+  /** Sorted, without repetition. */
   readonly keys: readonly string[];
   /** The owner token: random, unguessable, only its owner can extend or release. Do not log it. */
   readonly token: string;
-  /** Grows with every grant of the key: send it with each write, and let the resource refuse a smaller one. */
+  /**
+   * Grows with every grant of the keys: send it with each write, and let the resource refuse a smaller one. A
+   * lease for reading has the one of the last writer.
+   */
   readonly fencingToken: number;
   /** Aborts with a `LockLostError` as soon as the lease is lost, at the latest when its validity ends. */
   readonly signal: AbortSignal;
@@ -26,17 +42,38 @@ export interface Lease extends AsyncDisposable {
    */
   extend(ttl?: number): Promise<void>;
   /**
-   * Frees the key. Idempotent. "expired": it was not ours any more, which is no error here.
+   * Frees the keys. Idempotent. "expired": they were not ours any more, which is no error here.
    * @throws LockBackendError when the backend cannot be reached; the lease then ends with its ttl
    */
-  release(): Promise<"released" | "expired">;
+  release(): Promise<ReleaseResult>;
+  /**
+   * Gives the lease away, as plain JSON: whoever passes it to `locks.adopt` holds it from then on. This lease is
+   * inert at once: it is not renewed, not believed, and `release` answers "handedOver". The ticket is worth the
+   * lease: keep it secret, and adopt it before the ttl ends.
+   * @throws LockLostError when there is nothing to give
+   */
+  toTicket(): LeaseTicket;
+}
+
+/** A lease of one slot of a pool. */
+export interface PoolLease extends Lease {
+  /** The slot that is held, from 1. */
+  readonly slot: number;
+}
+
+/** How a lease is kept. */
+export interface LeaseTerms {
+  readonly renew: boolean;
+  /** Milliseconds. */
+  readonly minHold: number;
+  /** Milliseconds; may be infinite. */
+  readonly maxHold: number;
 }
 
 /** What a lease needs from the `locks` that made it. */
 export interface LeaseContext {
   readonly backend: LockBackend;
   readonly events: Events;
-  readonly renew: boolean;
   /** @throws LockUsageError */
   checkTtl(ttl: number): void;
   /** The lease is over, in whatever way. */
@@ -48,9 +85,11 @@ export interface LeaseContext {
 type State =
   | { readonly name: "held" }
   | { readonly name: "lost"; readonly error: LockLostError }
-  | { readonly name: "released"; readonly done: Promise<"released" | "expired"> };
+  | { readonly name: "released"; readonly done: Promise<ReleaseResult> }
+  | { readonly name: "handedOver" };
 
 const HELD: State = { name: "held" };
+const HANDED_OVER: State = { name: "handedOver" };
 /** A release is tried again for this long when the backend cannot be reached. */
 const RELEASE_PATIENCE = 1_000;
 
@@ -61,9 +100,11 @@ const RELEASE_PATIENCE = 1_000;
  * believed is never taken from the timer, which a blocked event loop delays, but computed at the call.
  */
 export class HeldLease implements Lease {
-  readonly keys: readonly string[];
+  readonly keys: AcquireRequest["keys"];
+  readonly mode: LockMode;
   readonly token: string;
   readonly fencingToken: number;
+  readonly slot: number | undefined;
   #state: State = HELD;
   #validity: Validity;
   #ttl: number;
@@ -75,22 +116,26 @@ export class HeldLease implements Lease {
   /** When to extend next; undefined where it is not to be extended by itself. */
   #nextRenewal: { readonly from: Instant; readonly after: number } | undefined;
   #abort: AbortController | undefined;
-  readonly #acquiredAt: Instant;
+  /** The earliest and the latest instant at which it can have been granted. */
+  readonly #granted: { readonly earliest: Instant; readonly latest: Instant };
 
   constructor(
-    private readonly context: LeaseContext,
-    private readonly held: Ownership & { readonly ttl: number },
+    readonly context: LeaseContext,
+    private readonly held: AcquireRequest,
     granted: Granted,
+    private readonly terms: LeaseTerms,
   ) {
-    this.keys = [held.key];
+    this.keys = held.keys;
+    this.mode = held.mode;
     this.token = held.token;
     this.fencingToken = granted.fencingToken;
+    this.slot = granted.slot;
     this.#validity = granted;
     this.#ttl = held.ttl;
-    this.#acquiredAt = granted.since;
+    this.#granted = { earliest: granted.since, latest: context.backend.clock.now() };
     this.#nextRenewal = this.#renewal(granted);
     if (granted.confirmAfter !== undefined) {
-      this.#nextRenewal = { from: context.backend.clock.now(), after: granted.confirmAfter };
+      this.#nextRenewal = { from: this.#granted.latest, after: granted.confirmAfter };
     }
     this.#arm();
   }
@@ -105,15 +150,14 @@ export class HeldLease implements Lease {
 
   get validFor(): number {
     if (this.#state.name !== "held") return 0;
-    return Math.max(0, validityLeft(this.#validity, this.context.backend.clock.now()));
+    return Math.max(0, this.#left(this.context.backend.clock.now()));
   }
 
   assertHeld(): void {
     if (this.#state.name === "held" && this.validFor === 0) this.#overdue();
     if (this.#state.name === "lost") throw this.#state.error;
-    if (this.#state.name === "released") {
-      throw new LockLostError(this.held.key, "expired", { because: "it was released" });
-    }
+    if (this.#state.name === "released") throw this.#over("it was released");
+    if (this.#state.name === "handedOver") throw this.#over("it was handed over by a ticket");
   }
 
   async extend(ttl: number = this.#ttl): Promise<void> {
@@ -128,12 +172,43 @@ export class HeldLease implements Lease {
     this.assertHeld();
   }
 
-  release(): Promise<"released" | "expired"> {
+  release(): Promise<ReleaseResult> {
     if (this.#state.name === "released") return this.#state.done;
     if (this.#state.name === "lost") return Promise.resolve("expired");
+    if (this.#state.name === "handedOver") return Promise.resolve("handedOver");
     const done = this.#release();
     this.#end({ name: "released", done });
     return done;
+  }
+
+  toTicket(): LeaseTicket {
+    this.assertHeld();
+    const { backend, events } = this.context;
+    const { fencingToken, held, slot, terms } = this;
+    const now = backend.clock.now();
+    const proof = this.letGo();
+    events.emit("handedOver", { key: this.#key, fencingToken, held: elapsed(this.#granted.earliest, now) });
+    const { prefix, keys, token, meta } = held;
+    const mode = held.mode.kind === "permits" && slot !== undefined ? { ...held.mode, slot } : held.mode;
+    return writeTicket({
+      prefix,
+      keys,
+      token,
+      mode,
+      fencingToken,
+      meta,
+      proof,
+      ttl: this.#ttl,
+      renew: terms.renew,
+      minHold: Math.max(0, Math.ceil(this.#minHoldLeft(now))),
+      maxHold: Number.isFinite(terms.maxHold) ? this.#clipped(terms.maxHold, now) : undefined,
+    });
+  }
+
+  /** Becomes inert without freeing anything; returns what the next owner needs beside the token. */
+  letGo(): string {
+    this.#end(HANDED_OVER);
+    return this.context.backend.handOff(this.held);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -141,7 +216,7 @@ export class HeldLease implements Lease {
       await this.release();
     } catch (error) {
       // Throwing here would mask what the block returned or threw; the ttl ends the lease.
-      const { key } = this.held;
+      const key = this.#key;
       this.context.events.emit("backendError", {
         key,
         operation: "release",
@@ -160,21 +235,53 @@ export class HeldLease implements Lease {
     return this.toJSON();
   }
 
-  async #release(): Promise<"released" | "expired"> {
+  /** The keys as messages and events show them. */
+  get #key(): string {
+    return showKeys(this.keys);
+  }
+
+  #over(because: string): LockLostError {
+    return new LockLostError(this.#key, "expired", { because });
+  }
+
+  /** Milliseconds that it may still be believed; not above 0 when it is over. */
+  #left(now: Instant): number {
+    const { maxHold } = this.terms;
+    return Math.min(validityLeft(this.#validity, now), maxHold - elapsed(this.#granted.earliest, now));
+  }
+
+  /** A ttl that does not reach beyond `maxHold`. */
+  #clipped(ttl: number, now: Instant): number {
+    const left = this.terms.maxHold - elapsed(this.#granted.earliest, now);
+    return Math.max(1, Math.min(ttl, Math.ceil(left)));
+  }
+
+  #minHoldLeft(now: Instant): number {
+    return this.terms.minHold - surelyElapsed(this.#granted.latest, now);
+  }
+
+  /** Frees the keys at the server, at once or when `minHold` is over. */
+  #free(): Promise<ReleaseOutcome> {
+    const { backend } = this.context;
+    const keep = this.#minHoldLeft(backend.clock.now());
+    return keep > 0 ? backend.retain(this.held, Math.ceil(keep)) : backend.release(this.held);
+  }
+
+  async #release(): Promise<ReleaseResult> {
     const { backend, events } = this.context;
     const { clock } = backend;
     const start = clock.now();
     let unanswered = false;
     for (let faults = 0; ; faults++) {
       try {
-        const outcome = await backend.release(this.held);
-        const held = elapsed(this.#acquiredAt, clock.now());
-        events.emit("released", { key: this.held.key, fencingToken: this.fencingToken, outcome, held });
+        const outcome = await this.#free();
+        const held = elapsed(this.#granted.earliest, clock.now());
+        events.emit("released", { key: this.#key, fencingToken: this.fencingToken, outcome, held });
         // After an unanswered try that came through, the key is not ours while our lease still stands.
-        const came = unanswered && validityLeft(this.#validity, clock.now()) > 0;
+        const came = unanswered && this.#left(clock.now()) > 0;
         return outcome === "released" || came ? "released" : "expired";
       } catch (error) {
-        const { retryable, ambiguous } = asBackendError(error, this.held.key);
+        const { retryable, ambiguous } = asBackendError(error, this.#key);
         unanswered ||= ambiguous;
         if (!retryable || elapsed(start, clock.now()) > RELEASE_PATIENCE) throw error;
         await new Promise<void>((resume) => clock.setTimer(resume, retryPause(faults), true));
@@ -182,15 +289,23 @@ export class HeldLease implements Lease {
     }
   }
 
-  #renewal({ since, ttl }: Validity) {
-    return this.context.renew ? { from: since, after: renewalDelay(ttl) } : undefined;
+  #renewal(validity: Validity) {
+    if (!this.terms.renew) return undefined;
+    // What maxHold cuts short is not renewed more often for that.
+    const ttl = this.#isLast(validity) ? this.#ttl : validity.ttl;
+    return { from: validity.since, after: renewalDelay(ttl) };
+  }
+
+  /** Whether a validity reaches to the end that `maxHold` sets. */
+  #isLast({ since, ttl }: Validity): boolean {
+    return elapsed(this.#granted.earliest, since) + ttl >= this.terms.maxHold;
   }
 
   /** Sets the timer to the next thing to do. */
   #arm(): void {
     this.#timer?.cancel();
     const now = this.context.backend.clock.now();
-    const left = validityLeft(this.#validity, now);
+    const left = this.#left(now);
     const next = this.#renewing ? undefined : this.#nextRenewal;
     const renewal = next === undefined ? Number.POSITIVE_INFINITY : next.after - elapsed(next.from, now);
     this.#timer = this.context.backend.clock.setTimer(
@@ -202,7 +317,7 @@ export class HeldLease implements Lease {
   #tick(): void {
     if (this.#state.name !== "held") return;
     const now = this.context.backend.clock.now();
-    if (validityLeft(this.#validity, now) <= 0) {
+    if (this.#left(now) <= 0) {
       this.#overdue();
       return;
     }
@@ -215,7 +330,7 @@ export class HeldLease implements Lease {
     this.#renewing = true;
     try {
       // An extend never shortens: with a ttl of 1 it only confirms.
-      await this.#extend(this.context.renew ? this.#ttl : 1);
+      await this.#extend(this.terms.renew ? this.#ttl : 1);
     } catch {
       // Told by the extendFailed event; tried again until the validity ends.
     }
@@ -225,11 +340,11 @@ export class HeldLease implements Lease {
 
   async #extend(ttl: number): Promise<void> {
     const { backend, events } = this.context;
-    const { key } = this.held;
+    const key = this.#key;
     const { fencingToken } = this;
     let outcome: ExtendOutcome;
     try {
-      outcome = await backend.extend(this.held, ttl);
+      outcome = await backend.extend(this.held, this.#clipped(ttl, backend.clock.now()));
     } catch (fault) {
       const error = asBackendError(fault, key);
       this.#faults += 1;
@@ -243,9 +358,12 @@ export class HeldLease implements Lease {
     if (this.#state.name !== "held") return;
     const now = backend.clock.now();
     // An answer that comes after the end revives nothing: others may have been told that the lease is over.
-    if (validityLeft(this.#validity, now) <= 0) this.#overdue();
-    else if (outcome.status === "lost") this.#lose(outcome.reason);
-    else {
+    if (this.#left(now) <= 0) this.#overdue();
+    else if (outcome.status === "lost") {
+      this.#lose(outcome.reason);
+      // One of several keys is enough to lose all: the others are not to be kept.
+      if (this.keys.length > 1) this.context.undo(key, backend.release(this.held));
+    } else {
       this.#faults = 0;
       this.#validity = longer(this.#validity, outcome, now);
       this.#nextRenewal = this.#renewal(outcome);
@@ -255,18 +373,21 @@ export class HeldLease implements Lease {
 
   /** Its validity has ended. */
   #overdue(): void {
-    if (this.#renewing || this.#faults > 0) this.#lose("unreachable");
-    else this.#lose(this.context.renew ? "stalled" : "expired");
+    const { maxHold, renew } = this.terms;
+    if (this.#isLast(this.#validity)) {
+      this.#lose("expired", `it was held for ${maxHold} ms, the longest that maxHold allows`);
+    } else if (this.#renewing || this.#faults > 0) this.#lose("unreachable");
+    else this.#lose(renew ? "stalled" : "expired");
     // The server may keep it longer than we may believe it: do not let others wait for that.
-    this.context.undo(this.held.key, this.context.backend.release(this.held));
+    this.context.undo(this.#key, this.#free());
   }
 
-  #lose(reason: LostReason): void {
+  #lose(reason: LostReason, because?: string): void {
     const cause = reason === "unreachable" ? this.#lastFault : undefined;
-    const error = new LockLostError(this.held.key, reason, { cause });
+    const error = new LockLostError(this.#key, reason, because === undefined ? { cause } : { because });
     this.#end({ name: "lost", error });
     this.#abort?.abort(error);
-    this.context.events.emit("lost", { key: this.held.key, fencingToken: this.fencingToken, reason });
+    this.context.events.emit("lost", { key: this.#key, fencingToken: this.fencingToken, reason });
   }
 
   #end(state: State): void {

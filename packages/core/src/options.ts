@@ -1,4 +1,5 @@
 import { LockUsageError } from "./errors.ts";
+import type { Lease } from "./lease.ts";
 import { show } from "./show.ts";
 
 /** How long to wait for a busy key. */
@@ -14,8 +15,53 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal;
   /** Whether to extend the lease at a third of its ttl until it is released or lost. Default true. */
   readonly renew?: boolean;
+  /**
+   * The lease is never held longer than this, whatever extends it; it then ends as lost, with reason "expired".
+   * Milliseconds. Default: no limit.
+   */
+  readonly maxHold?: number;
+  /**
+   * A release within this time frees the key only at its end: a scheduled job that is done in 10 ms does not run
+   * again on the machine whose clock is late. Milliseconds. Default 0.
+   */
+  readonly minHold?: number;
+  /**
+   * A lease that the caller has. If it holds all of these keys already, it is used again: nothing is sent, and
+   * the release of the inner lease frees nothing. If it holds none of them, it makes no difference.
+   */
+  readonly within?: Lease;
+  /**
+   * Several keys are always taken all or none. Where a single step cannot take them (different hash slots of a
+   * Redis Cluster) they are taken in order, and given back should one fail; true refuses that. Default false.
+   */
+  readonly atomic?: boolean;
   /** Shown by `inspect`: small facts, such as a job id. At most 1 KB as JSON. */
   readonly meta?: Readonly<Record<string, string>>;
+}
+
+const MOST_PERMITS = 1_000_000;
+const MOST_SLOTS = 1_000;
+
+/** Refuses what is no whole number in the range. */
+function checkCount(name: string, value: unknown, most: number): asserts value is number {
+  if (!Number.isSafeInteger(value) || Number(value) < 1 || Number(value) > most) {
+    throw new LockUsageError(`${name} must be a whole number from 1 to ${most}, got ${show(value)}`);
+  }
+}
+
+/** @throws LockUsageError */
+export function checkPermits(permits: unknown): asserts permits is number {
+  checkCount("permits", permits, MOST_PERMITS);
+}
+
+/** @throws LockUsageError */
+export function checkSize(size: unknown): asserts size is number {
+  checkCount("size", size, MOST_SLOTS);
+}
+
+/** @throws LockUsageError */
+export function checkSlot(slot: unknown, size: number): asserts slot is number {
+  checkCount("slot", slot, size);
 }
 
 /** The longest ttl unless `maxTtl` says otherwise. */
@@ -60,17 +106,24 @@ export function checkHolder(holder: unknown): asserts holder is string {
 
 /** @throws LockUsageError */
 export function checkAcquireOptions(options: AcquireOptions, maxTtl: number): void {
-  const { ttl, wait, signal, renew, meta } = options;
+  const { ttl, wait, signal, renew, maxHold, minHold, atomic, meta } = options;
   if (ttl !== undefined) checkDuration("ttl", ttl, 1, maxTtl);
+  if (maxHold !== undefined) checkDuration("maxHold", maxHold, 1, Number.MAX_SAFE_INTEGER);
+  if (minHold !== undefined) checkDuration("minHold", minHold, 0, maxTtl);
   if (wait !== undefined) checkWait(wait);
-  if (renew !== undefined && typeof renew !== "boolean") {
-    throw new LockUsageError(`renew must be true or false, got ${show(renew)}`);
-  }
+  checkFlag("renew", renew);
+  checkFlag("atomic", atomic);
   // By its shape: test runners and frames have AbortSignals of their own.
   if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
     throw new LockUsageError(`signal must be an AbortSignal, got ${show(signal)}`);
   }
   if (meta !== undefined) checkMeta(meta);
+}
+
+function checkFlag(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "boolean") {
+    throw new LockUsageError(`${name} must be true or false, got ${show(value)}`);
+  }
 }
 
 function checkMeta(meta: unknown): void {

@@ -20,7 +20,16 @@ it.each([
   { entry: "node-redis", names: ["nodeRedisBackend"] },
   {
     entry: "testing",
-    names: ["FakeClock", "FaultyBackend", "RedisBackend", "backendSuite", "driverSuite", "locksSuite"],
+    names: [
+      "FakeClock",
+      "FaultyBackend",
+      "RedisBackend",
+      "backendSuite",
+      "driverSuite",
+      "locksSuite",
+      "modesSuite",
+      "mutexOf",
+    ],
   },
 ])("the public names of $entry", async ({ entry, names }) => {
   const exported = (await import(`../src/${entry}.ts`)) as object;

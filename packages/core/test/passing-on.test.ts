@@ -4,12 +4,12 @@ import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
 import { type Passed, Runs } from "../src/backends/redis/runs.ts";
 import { withdrawScript } from "../src/backends/redis/scripts/index.ts";
 import { createLocks, type Lease } from "../src/index.ts";
-import { newOwnerToken } from "../src/owner-token.ts";
 import { eventually } from "../src/testing/test-api.ts";
 import { FakeClock } from "../src/testing.ts";
 import { Child } from "./support/child.ts";
 import { ioredis6, libraries, type TestClient } from "./support/clients.ts";
 import { useRedis } from "./support/server.ts";
+import { ask } from "./support/two-backends.ts";
 
 const redis = useRedis();
 let admin: TestClient;
@@ -182,15 +182,8 @@ describe.each(libraries)("with $name", ({ name, connect }) => {
 });
 
 describe("a run of waiters of one process", () => {
-  const request = (ttl = 1_000): AcquireRequest => ({
-    prefix: "lock",
-    key: "key",
-    token: newOwnerToken(),
-    ttl,
-    holder: "here",
-    meta: undefined,
-    queue: true,
-  });
+  const request = (ttl = 1_000) => ask({ key: "key", ttl, queue: true });
+  const asHeld = ({ prefix, token }: AcquireRequest) => ({ prefix, key: "key", token });
 
   function start(followers = 2) {
     const clock = new FakeClock();
@@ -204,10 +197,11 @@ describe("a run of waiters of one process", () => {
       ttl: 1_000,
       followers,
       lastTicket: 9,
+      slot: undefined,
     };
     runs.start(holder, granted, handOver);
     const pass = (from: AcquireRequest, to = request()): Passed | null =>
-      runs.passOn(from, (by) => (by === handOver ? { request: to, ticket: "7" } : undefined));
+      runs.passOn(asHeld(from), (by) => (by === handOver ? { request: to, ticket: "7" } : undefined));
     return { clock, runs, holder, granted, pass };
   }
 
@@ -230,13 +224,13 @@ describe("a run of waiters of one process", () => {
     const { holder, runs, pass, granted } = start();
     const second = pass(holder);
     if (second === null) throw new Error("not passed on");
-    expect(runs.extendClaim(second.to)).toBe(`${holder.token} 7 7 101 1 {"h":"here"}`);
+    expect(runs.extendClaim(asHeld(second.to))).toBe(`${holder.token} 7 7 101 1 {"h":"here"}`);
     expect(pass(second.to)).toBeNull();
-    expect(runs.releaseClaim(second.to)).toBe(`${holder.token} 7 7`);
-    runs.extended(second.to, granted, false);
-    expect(runs.releaseClaim(second.to)).toBe(`${holder.token} 7 7`);
-    runs.extended(second.to, granted, true);
-    expect(runs.releaseClaim(second.to)).toBe("");
+    expect(runs.releaseClaim(asHeld(second.to))).toBe(`${holder.token} 7 7`);
+    runs.extended(asHeld(second.to), granted, false);
+    expect(runs.releaseClaim(asHeld(second.to))).toBe(`${holder.token} 7 7`);
+    runs.extended(asHeld(second.to), granted, true);
+    expect(runs.releaseClaim(asHeld(second.to))).toBe("");
   });
 
   it("is not passed on when less than half of the validity is left, or to one that wants another ttl", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { AcquireRequest, Granted, LockBackend } from "../backend.ts";
+import type { AcquireRequest, Granted, LockBackend, LockName } from "../backend.ts";
 import { newOwnerToken } from "../owner-token.ts";
 import { eventually, type Test, type TestApi, testsOn } from "./test-api.ts";
 
@@ -19,12 +19,16 @@ export interface BackendSuiteOptions {
 
 let made = 0;
 
+/** A request for a single key, that can also be inspected. */
+type Request = AcquireRequest & LockName;
+
 /** A request for a key that no other test uses. */
-function ask(options: Partial<AcquireRequest> = {}): AcquireRequest {
-  made += 1;
+function ask({ key = `key ${made++}`, ...options }: Partial<Request> = {}): Request {
   return {
     prefix: "suite",
-    key: `key ${made}`,
+    key,
+    keys: [key],
+    mode: { kind: "exclusive" },
     token: newOwnerToken(),
     ttl: 10_000,
     holder: "the suite",
@@ -35,7 +39,7 @@ function ask(options: Partial<AcquireRequest> = {}): AcquireRequest {
 }
 
 /** Another request for the same key. */
-const rival = (request: AcquireRequest, options: Partial<AcquireRequest> = {}): AcquireRequest => ({
+const rival = (request: Request, options: Partial<AcquireRequest> = {}): Request => ({
   ...request,
   token: newOwnerToken(),
   ...options,
@@ -52,7 +56,7 @@ async function busy(backend: LockBackend, request: AcquireRequest): Promise<void
 }
 
 /** Asks until the request stands in the queue: the first contention may have to open a connection before. */
-async function queue(backend: LockBackend, request: AcquireRequest): Promise<void> {
+async function queue(backend: LockBackend, request: Request): Promise<void> {
   for (;;) {
     await busy(backend, request);
     const waiters = (await backend.inspect(request))?.waiters ?? [];

@@ -12,7 +12,7 @@ import type {
 import { LockBackendError } from "../errors.ts";
 
 /** The methods that can be made to fail. */
-export type BackendMethod = "attempt" | "withdraw" | "extend" | "release";
+export type BackendMethod = "attempt" | "withdraw" | "extend" | "release" | "retain" | "adopt";
 
 type Fault =
   | { readonly kind: "fail"; readonly error: Error; times: number }
@@ -24,7 +24,14 @@ export class FaultyBackend implements LockBackend {
   readonly name: string;
   readonly #faults = new Map<BackendMethod, Fault>();
   /** How often each method was called. */
-  readonly calls: Record<BackendMethod, number> = { attempt: 0, withdraw: 0, extend: 0, release: 0 };
+  readonly calls: Record<BackendMethod, number> = {
+    attempt: 0,
+    withdraw: 0,
+    extend: 0,
+    release: 0,
+    retain: 0,
+    adopt: 0,
+  };
 
   constructor(private readonly inner: LockBackend) {
     this.name = `faulty ${inner.name}`;
@@ -36,6 +43,10 @@ export class FaultyBackend implements LockBackend {
 
   get requestTimeout() {
     return this.inner.requestTimeout;
+  }
+
+  get grantsPermits() {
+    return this.inner.grantsPermits;
   }
 
   /** The next calls are not executed and reject. */
@@ -71,8 +82,24 @@ export class FaultyBackend implements LockBackend {
     return this.#call("withdraw", () => this.inner.withdraw(request, unanswered));
   }
 
-  extend(held: Ownership, ttl: number): Promise<ExtendOutcome> {
-    return this.#call("extend", () => this.inner.extend(held, ttl));
+  extend(held: Ownership, ttl: number, fence?: number): Promise<ExtendOutcome> {
+    return this.#call("extend", () => this.inner.extend(held, ttl, fence));
+  }
+
+  retain(held: Ownership, ms: number): Promise<ReleaseOutcome> {
+    return this.#call("retain", () => this.inner.retain(held, ms));
+  }
+
+  adopt(request: AcquireRequest, from: string, fence: number, proof: string): Promise<ExtendOutcome> {
+    return this.#call("adopt", () => this.inner.adopt(request, from, fence, proof));
+  }
+
+  handOff(held: Ownership): string {
+    return this.inner.handOff(held);
+  }
+
+  takesTogether(keys: readonly string[]): boolean {
+    return this.inner.takesTogether(keys);
   }
 
   release(held: Ownership): Promise<ReleaseOutcome> {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { AcquireRequest, Granted } from "../../src/backend.ts";
+import type { Granted } from "../../src/backend.ts";
 import { lockKeys } from "../../src/backends/redis/keys.ts";
 import { defineScript } from "../../src/backends/redis/script.ts";
 import batch from "../../src/backends/redis/scripts/batch.lua";
 import grant from "../../src/backends/redis/scripts/grant.lua";
 import { acquireScript } from "../../src/backends/redis/scripts/index.ts";
 import { newOwnerToken } from "../../src/owner-token.ts";
-import { ask, granted, rival, useTwoBackends } from "../support/two-backends.ts";
+import { ask, granted, type Request, rival, useTwoBackends } from "../support/two-backends.ts";
 
 /** What only the scripts can get right, whatever client carries them. */
 const scene = useTwoBackends();
@@ -105,13 +105,13 @@ describe("fences", () => {
 });
 
 describe("the queue", () => {
-  const isFree = async (request: AcquireRequest) => (await scene.one.inspect(request)) === null;
+  const isFree = async (request: Request) => ((await scene.one.inspect(request))?.holding ?? 0) === 0;
 
   /** A waiter of a process that is gone; the server may not know that yet. */
-  async function addDead(request: AcquireRequest, aliveUntil: string | undefined): Promise<string> {
+  async function addDead(request: Request, aliveUntil: string | undefined): Promise<string> {
     const [, , queue, presence] = lockKeys(request);
     const channel = `lock:wake:dead-${newOwnerToken()}`;
-    await scene.admin.command("ZADD", queue, "1", `${newOwnerToken()} ${channel} 10000 {}`);
+    await scene.admin.command("ZADD", queue, "1", `${newOwnerToken()} ${channel} 10000 x {}`);
     if (aliveUntil !== undefined) await scene.admin.command("ZADD", presence, aliveUntil, channel);
     return channel;
   }
@@ -135,7 +135,10 @@ describe("the queue", () => {
     const held = ask();
     const [lock, , queue] = lockKeys(held);
     await granted(scene.one, held);
-    const dead = Array.from({ length: 1_001 }, (_, index) => [`${index + 1}`, `dead${index} nobody 1000 {}`]);
+    const dead = Array.from({ length: 1_001 }, (_, index) => [
+      `${index + 1}`,
+      `dead${index} nobody 1000 x {}`,
+    ]);
     await scene.admin.command("ZADD", queue, ...dead.flat());
     const waiter = rival(held, { queue: true });
     await scene.two.attempt(waiter);
@@ -208,7 +211,7 @@ describe("the queue", () => {
     await granted(scene.one, held);
     const header = [hourAhead(), "60000", "lock:wake:here 3000000 10000 1"];
     const place = async () => {
-      const args = [...header, "token", "1000", "0", "{}"];
+      const args = [...header, "token", "1000", "x", "0", "{}"];
       const [answer = ""] = (await scene.admin.driver.eval(
         acquireScript.source,
         lockKeys(held),
@@ -218,7 +221,7 @@ describe("the queue", () => {
     };
     const told = await place();
     expect(await place()).toBe(told);
-    const score = await scene.admin.command("ZSCORE", lockKeys(held)[2], "token lock:wake:here 1000 {}");
+    const score = await scene.admin.command("ZSCORE", lockKeys(held)[2], "token lock:wake:here 1000 x {}");
     expect(String(score)).toBe(told);
   });
 

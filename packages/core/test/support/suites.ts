@@ -1,6 +1,13 @@
 import { describe, it } from "vitest";
-import { createLocks } from "../../src/index.ts";
-import { backendSuite, driverSuite, locksSuite } from "../../src/testing.ts";
+import { createLocks, type Lockable, type Locks } from "../../src/index.ts";
+import {
+  backendSuite,
+  driverSuite,
+  locksSuite,
+  modesSuite,
+  mutexOf,
+  type OpenLocks,
+} from "../../src/testing.ts";
 import type { ConnectOptions, Library } from "./clients.ts";
 import { useRedis } from "./server.ts";
 
@@ -35,12 +42,30 @@ export function runRedisSuites({ name, connect }: Library, options: ConnectOptio
     },
   });
   backendSuite({ api, name: title, open: openTwo });
-  locksSuite({
-    api,
-    name: title,
-    open: async () => {
-      const { one, two, close } = await openTwo();
-      return { one: createLocks({ backend: one }), two: createLocks({ backend: two }), close };
-    },
-  });
+  const openLocks = async () => {
+    const { one, two, close } = await openTwo();
+    return { one: createLocks({ backend: one }), two: createLocks({ backend: two }), close };
+  };
+  locksSuite({ api, name: title, open: openLocks });
+  modesSuite({ api, name: title, open: openLocks });
+  if (options.protocol === undefined) runMutexSuites(title, openLocks);
+}
+
+/** The mutex suite on all else that can be one. */
+export function runMutexSuites(title: string, open: () => Promise<OpenLocks>): void {
+  const mutexes: Record<string, (locks: Locks, key: string) => Lockable> = {
+    write: (locks, key) => locks.readWrite(key).write,
+    "a semaphore of 1": (locks, key) => locks.semaphore(key, { permits: 1 }),
+    "a pool of 1": (locks, key) => locks.pool(key, { size: 1 }),
+  };
+  for (const [name, lockableOf] of Object.entries(mutexes)) {
+    locksSuite({
+      api,
+      name: `${name}, ${title}`,
+      open: async () => {
+        const { one, two, close } = await open();
+        return { one: mutexOf(one, lockableOf), two: mutexOf(two, lockableOf), close };
+      },
+    });
+  }
 }

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
-import type { AcquireRequest, Granted, LockBackend } from "../../src/backend.ts";
+import type { AcquireRequest, Granted, LockBackend, LockName } from "../../src/backend.ts";
 import { newOwnerToken } from "../../src/owner-token.ts";
 import { ioredis6, type TestClient } from "./clients.ts";
 import { useRedis } from "./server.ts";
@@ -55,10 +55,15 @@ export function useTwoBackends(): TwoBackends {
 
 let made = 0;
 
+/** A request for a single key, that can also be inspected. */
+export type Request = AcquireRequest & LockName;
+
 /** A request for a key that no other test uses. */
-export const ask = (options: Partial<AcquireRequest> = {}): AcquireRequest => ({
+export const ask = ({ key = `script ${made++}`, ...options }: Partial<Request> = {}): Request => ({
   prefix: "lock",
-  key: `script ${made++}`,
+  key,
+  keys: [key],
+  mode: { kind: "exclusive" },
   token: newOwnerToken(),
   ttl: 10_000,
   holder: "here",
@@ -68,7 +73,7 @@ export const ask = (options: Partial<AcquireRequest> = {}): AcquireRequest => ({
 });
 
 /** Another request for the same key. */
-export const rival = (request: AcquireRequest, options: Partial<AcquireRequest> = {}): AcquireRequest => ({
+export const rival = (request: Request, options: Partial<AcquireRequest> = {}): Request => ({
   ...request,
   token: newOwnerToken(),
   ...options,

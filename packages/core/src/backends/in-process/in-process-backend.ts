@@ -10,8 +10,10 @@ import type {
   LockState,
   Ownership,
   ReleaseOutcome,
+  WaiterState,
 } from "../../backend.ts";
-import { type Clock, elapsed, type Instant, systemClock, type Timer } from "../../clock.ts";
+import { type Clock, elapsed, systemClock } from "../../clock.ts";
+import { Entry, type Grant } from "./entry.ts";
 
 /** Options of the in-process backend. */
 export interface InProcessBackendOptions {
@@ -19,28 +21,9 @@ export interface InProcessBackendOptions {
   readonly clock?: Clock;
 }
 
-interface Grant {
-  readonly request: AcquireRequest;
-  readonly fencingToken: number;
-  readonly grantedAt: Instant;
-  since: Instant;
-  ttl: number;
-}
-
-interface Waiter {
-  readonly request: AcquireRequest;
-  resolve: ((granted: Granted | null) => void) | undefined;
-}
-
-/** A key that is held or waited for. */
-interface Entry {
-  grant: Grant | undefined;
-  readonly waiters: Map<string, Waiter>;
-  timer: Timer | undefined;
-}
-
 const TOKEN_SHOWN = 8;
 const WAITERS_SHOWN = 100;
+const HOLDERS_SHOWN = 1_000;
 
 /**
  * Grants leases within this process: for tests, development, and services of a single process. It keeps every
@@ -49,6 +32,7 @@ const WAITERS_SHOWN = 100;
 export class InProcessBackend implements LockBackend {
   readonly name = "in-process";
   readonly requestTimeout = 0;
+  readonly grantsPermits = true;
   readonly clock: Clock;
   readonly #entries = new Map<string, Entry>();
   #lastFence = 0;
@@ -57,21 +41,26 @@ export class InProcessBackend implements LockBackend {
     this.clock = options.clock ?? systemClock;
   }
 
+  takesTogether(): boolean {
+    return true;
+  }
+
   async attempt(request: AcquireRequest): Promise<AcquireOutcome> {
-    const entry = this.#entry(request);
-    const { grant } = entry;
-    if (grant?.request.token === request.token) return granted(grant);
-    if (grant === undefined && entry.waiters.size === 0) return this.#grant(entry, request);
-    if (request.queue && !entry.waiters.has(request.token)) {
-      entry.waiters.set(request.token, { request, resolve: undefined });
-    }
-    return this.#busy(grant);
+    const entries = this.#open(request);
+    const otherPermits = otherPermitsIn(entries, request);
+    const grant = this.#grantOf(entries, request);
+    if (grant !== undefined) return { ...granted(grant), otherPermits };
+    if (request.queue) this.#enlist(entries, request);
+    const outcome = this.#mayEnter(entries, request) ? this.#grant(entries, request) : this.#busy(entries);
+    this.#tidy(request, entries);
+    return { ...outcome, otherPermits };
   }
 
   hint(request: AcquireRequest): Promise<Granted | null> {
-    const { grant, waiters } = this.#entry(request);
-    if (grant?.request.token === request.token) return Promise.resolve(granted(grant));
-    const waiter = waiters.get(request.token);
+    const entries = this.#open(request);
+    const grant = this.#grantOf(entries, request);
+    if (grant !== undefined) return Promise.resolve(granted(grant));
+    const waiter = entries[0].waiters.get(request.token);
     if (waiter === undefined) return Promise.resolve(null);
     return new Promise((resolve) => {
       waiter.resolve = resolve;
@@ -79,123 +68,232 @@ export class InProcessBackend implements LockBackend {
   }
 
   async withdraw(request: AcquireRequest): Promise<void> {
-    const entry = this.#entry(request);
-    entry.waiters.get(request.token)?.resolve?.(null);
-    entry.waiters.delete(request.token);
-    if (entry.grant?.request.token === request.token) this.#free(entry);
-    this.#tidy(request, entry);
+    const entries = this.#open(request);
+    entries[0].waiters.get(request.token)?.resolve?.(null);
+    for (const entry of entries) {
+      entry.waiters.delete(request.token);
+      entry.grants.delete(request.token);
+    }
+    this.#serveAll(request, entries);
   }
 
-  async extend(held: Ownership, ttl: number): Promise<ExtendOutcome> {
-    const entry = this.#entry(held);
-    const { grant } = entry;
-    if (grant === undefined || grant.request.token !== held.token) {
-      this.#tidy(held, entry);
-      return { status: "lost", reason: grant === undefined ? "expired" : "stolen" };
+  async extend(held: Ownership, ttl: number, fence = 0): Promise<ExtendOutcome> {
+    const entries = this.#open(held);
+    const grant = this.#grantOf(entries, held);
+    if (grant === undefined) {
+      const stolen = entries.some(({ grants }) => grants.size > 0 && !grants.has(held.token));
+      this.#tidy(held, entries);
+      return { status: "lost", reason: stolen ? "stolen" : "expired" };
     }
-    if (this.#left(grant) < ttl) {
-      grant.since = this.clock.now();
-      grant.ttl = ttl;
-      this.#arm(entry);
-    }
-    return { status: "renewed", since: grant.since, ttl: grant.ttl };
+    this.#lastFence = Math.max(this.#lastFence, fence);
+    return this.#prolong(entries, grant, ttl);
   }
 
   async release(held: Ownership): Promise<ReleaseOutcome> {
-    const entry = this.#entry(held);
-    const owned = entry.grant?.request.token === held.token;
-    if (owned) this.#free(entry);
-    this.#tidy(held, entry);
+    const entries = this.#open(held);
+    const owned = this.#grantOf(entries, held) !== undefined;
+    for (const entry of entries) entry.grants.delete(held.token);
+    this.#serveAll(held, entries);
     return owned ? "released" : "notHeld";
+  }
+
+  async retain(held: Ownership, ms: number): Promise<ReleaseOutcome> {
+    const entries = this.#open(held);
+    const grant = this.#grantOf(entries, held);
+    if (grant === undefined) return "notHeld";
+    grant.since = this.clock.now();
+    grant.ttl = ms;
+    this.#armAll(held, entries, grant);
+    return "released";
+  }
+
+  handOff(): string {
+    return "";
+  }
+
+  async adopt(request: AcquireRequest, from: string): Promise<ExtendOutcome> {
+    const entries = this.#open(request);
+    const own = this.#grantOf(entries, request);
+    const grant = own ?? this.#grantOf(entries, { ...request, token: from });
+    if (grant === undefined)
+      return { status: "lost", reason: entries[0].grants.size > 0 ? "stolen" : "expired" };
+    grant.request = request;
+    for (const { grants } of entries) {
+      grants.delete(from);
+      grants.set(request.token, grant);
+    }
+    return this.#prolong(entries, grant, request.ttl);
   }
 
   async forceRelease(name: LockName, token = ""): Promise<boolean> {
     const entry = this.#entry(name);
-    const owned = entry.grant?.request.token.startsWith(token) ?? false;
-    if (owned) this.#free(entry);
-    this.#tidy(name, entry);
-    return owned;
+    const taken = [...entry.grants.keys()].filter((held) => held.startsWith(token));
+    for (const held of taken) entry.grants.delete(held);
+    this.#serve(name, entry);
+    return taken.length > 0;
   }
 
   async inspect(name: LockName): Promise<LockState | null> {
     const entry = this.#entry(name);
-    this.#tidy(name, entry);
-    if (entry.grant === undefined) return null;
-    const waiters = [...entry.waiters.values()].slice(0, WAITERS_SHOWN);
+    this.#tidy({ prefix: name.prefix, keys: [name.key] }, [entry]);
+    const grants = [...entry.grants.values()];
+    const waiters = [...entry.waiters.values()].map(({ request }) => waiterState(request));
+    const mode = grants[0]?.request.mode.kind ?? waiters[0]?.mode;
+    if (mode === undefined) return null;
     return {
       key: name.key,
-      mode: "exclusive",
-      holders: [this.#holderState(entry.grant)],
-      waiters: waiters.map(({ request: { token, holder, meta = {} } }) => ({
-        token: token.slice(0, TOKEN_SHOWN),
-        holder,
-        meta,
-      })),
-      waiting: entry.waiters.size,
+      mode,
+      permits: entry.permits,
+      holders: grants.slice(0, HOLDERS_SHOWN).map((grant) => this.#holderState(grant)),
+      holding: grants.length,
+      waiters: waiters.slice(0, WAITERS_SHOWN),
+      waiting: waiters.length,
     };
   }
 
   async *list(prefix: string): AsyncIterable<LockState> {
-    const keys = [...this.#entries.values()].flatMap(({ grant }) =>
-      grant === undefined ? [] : [grant.request],
-    );
-    for (const request of keys) {
-      const state = request.prefix === prefix ? await this.inspect(request) : null;
+    for (const id of [...this.#entries.keys()]) {
+      const key = id.slice(prefix.length + 1);
+      const state = id.startsWith(`${prefix}/`) ? await this.inspect({ prefix, key }) : null;
       if (state !== null) yield state;
     }
   }
 
   async close(): Promise<void> {}
 
-  /** The entry of a name, with an expired grant already handed on: timers may be late. */
-  #entry(name: LockName): Entry {
-    const entry = this.#entries.get(id(name)) ?? { grant: undefined, waiters: new Map(), timer: undefined };
-    this.#entries.set(id(name), entry);
-    if (entry.grant !== undefined && this.#left(entry.grant) <= 0) this.#free(entry);
-    return entry;
+  #open(held: Pick<Ownership, "prefix" | "keys">): [Entry, ...Entry[]] {
+    const [first, ...others] = held.keys.map((key) => this.#entry({ prefix: held.prefix, key }));
+    return [first ?? new Entry(), ...others];
   }
 
-  #tidy(name: LockName, entry: Entry): void {
-    if (entry.grant === undefined && entry.waiters.size === 0) this.#entries.delete(id(name));
+  /** The entry of a name, with expired grants already handed on: timers may be late. */
+  #entry(name: LockName): Entry {
+    const entry = this.#entries.get(idOf(name)) ?? new Entry();
+    this.#entries.set(idOf(name), entry);
+    if (entry.next === undefined || this.#left(entry.next) > 0) return entry;
+    entry.next = undefined;
+    for (const grant of [...entry.grants.values()]) {
+      if (this.#left(grant) <= 0) entry.grants.delete(grant.request.token);
+    }
+    this.#serve(name, entry);
+    return this.#entry(name);
+  }
+
+  #tidy(held: Pick<Ownership, "prefix" | "keys">, entries: readonly Entry[]): void {
+    for (const [index, entry] of entries.entries()) {
+      const { grants, waiters } = entry;
+      if (grants.size > 0 || waiters.size > 0) continue;
+      entry.timer?.cancel();
+      this.#entries.delete(idOf(nameOf(held, index)));
+    }
   }
 
   #left(grant: Grant): number {
     return grant.ttl - elapsed(grant.since, this.clock.now());
   }
 
-  #busy(grant: Grant | undefined): Busy {
-    if (grant === undefined) return { status: "busy", holder: undefined };
-    return { status: "busy", holder: { holder: grant.request.holder, remaining: this.#left(grant) } };
+  /** The lease of a token, if it holds all keys; one that lost some of them has lost all. */
+  #grantOf(entries: readonly [Entry, ...Entry[]], { token }: Pick<Ownership, "token">): Grant | undefined {
+    return entries.every(({ grants }) => grants.has(token)) ? entries[0].grants.get(token) : undefined;
   }
 
-  #grant(entry: Entry, request: AcquireRequest): Granted {
+  #enlist(entries: readonly Entry[], request: AcquireRequest): void {
+    const waiter = { request, resolve: undefined };
+    for (const entry of entries) {
+      if (request.mode.kind === "permits" && entry.permits !== undefined) entry.limit(request.mode);
+      if (!entry.waiters.has(request.token)) entry.waiters.set(request.token, waiter);
+    }
+  }
+
+  /** Whether nobody who holds one of the keys, or waits for it in front of the request, is in its way. */
+  #mayEnter(entries: readonly Entry[], request: AcquireRequest): boolean {
+    return entries.every((entry) => {
+      if (!entry.fits(request)) return false;
+      for (const waiter of entry.waiters.values()) {
+        if (waiter.request.token === request.token) break;
+        if (entry.hinders(waiter.request, request)) return false;
+      }
+      return true;
+    });
+  }
+
+  #busy(entries: readonly Entry[]): Busy {
+    const grants = entries.flatMap((entry) => [...entry.grants.values()]);
+    const [first] = grants.sort((a, b) => this.#left(a) - this.#left(b));
+    const holder = first && { holder: first.request.holder, remaining: this.#left(first) };
+    return { status: "busy", holder };
+  }
+
+  #grant(entries: readonly [Entry, ...Entry[]], request: AcquireRequest): Granted {
     const now = this.clock.now();
-    // Microseconds of wall time, as the server mints them: the token grows also over a restart of the process.
-    this.#lastFence = Math.max(this.#lastFence + 1, Math.floor(now.wall * 1_000));
-    entry.grant = { request, fencingToken: this.#lastFence, grantedAt: now, since: now, ttl: request.ttl };
-    this.#arm(entry);
-    return granted(entry.grant);
+    const { mode, token, ttl } = request;
+    const slot = entries[0].slotFor(mode);
+    const fencingToken = this.#fence(request);
+    const grant: Grant = { request, fencingToken, grantedAt: now, since: now, ttl, slot };
+    for (const entry of entries) {
+      entry.waiters.delete(token);
+      if (mode.kind === "permits") entry.limit(mode);
+      entry.grants.set(token, grant);
+    }
+    this.#armAll(request, entries, grant);
+    return granted(grant);
   }
 
-  /** Ends the grant, and hands the key to the first waiter. */
-  #free(entry: Entry): void {
-    entry.grant = undefined;
-    entry.timer?.cancel();
-    const [first] = entry.waiters.values();
-    if (first === undefined) return;
-    entry.waiters.delete(first.request.token);
-    const handed = this.#grant(entry, first.request);
-    first.resolve?.(handed);
+  /** Microseconds of wall time, as the server mints them: the token grows also over a restart of the process. */
+  #fence({ mode }: AcquireRequest): number {
+    // Readers carry the last one: no writer has a larger one before they are gone.
+    if (mode.kind === "shared" && this.#lastFence > 0) return this.#lastFence;
+    this.#lastFence = Math.max(this.#lastFence + 1, Math.floor(this.clock.now().wall * 1_000));
+    return this.#lastFence;
   }
 
-  #arm(entry: Entry): void {
+  #prolong(entries: readonly Entry[], grant: Grant, ttl: number): ExtendOutcome {
+    if (this.#left(grant) < ttl) {
+      grant.since = this.clock.now();
+      grant.ttl = ttl;
+      this.#armAll(grant.request, entries, grant);
+    }
+    return { status: "renewed", since: grant.since, ttl: grant.ttl };
+  }
+
+  #serveAll(held: Pick<Ownership, "prefix" | "keys">, entries: readonly Entry[]): void {
+    for (const [index, entry] of entries.entries()) this.#serve(nameOf(held, index), entry);
+  }
+
+  /** Grants the key to those who come next, until one of them has to wait. */
+  #serve(name: LockName, entry: Entry): void {
+    for (const { request, resolve } of entry.waiters.values()) {
+      const entries = this.#open(request);
+      if (this.#mayEnter(entries, request)) {
+        const grant = this.#grant(entries, request);
+        resolve?.(grant);
+      } else if (entry.hinders(request, request)) break;
+    }
+    this.#arm(name, entry);
+    this.#tidy({ prefix: name.prefix, keys: [name.key] }, [entry]);
+  }
+
+  #armAll(held: Ownership, entries: readonly Entry[], changed: Grant): void {
+    for (const [index, entry] of entries.entries()) this.#arm(nameOf(held, index), entry, changed);
+  }
+
+  /** Sets the timer to the next end of a grant, after one of them was given or changed, or any of them went. */
+  #arm(name: LockName, entry: Entry, changed?: Grant): void {
+    const { next, grants } = entry;
+    const stands = next !== undefined && next !== changed && grants.has(next.request.token);
+    if (stands && (changed === undefined || this.#left(next) <= this.#left(changed))) return;
     entry.timer?.cancel();
-    const { grant } = entry;
-    if (grant === undefined) return;
+    entry.next = undefined;
+    for (const grant of grants.values()) {
+      if (entry.next === undefined || this.#left(grant) < this.#left(entry.next)) entry.next = grant;
+    }
+    if (entry.next === undefined) return;
     entry.timer = this.clock.setTimer(() => {
-      if (entry.grant !== undefined && this.#left(entry.grant) > 0) this.#arm(entry);
-      else if (entry.grant !== undefined) this.#tidy(entry.grant.request, this.#entry(entry.grant.request));
-    }, this.#left(grant));
+      const due = this.#entry(name);
+      due.next = undefined;
+      this.#arm(name, due);
+      this.#tidy({ prefix: name.prefix, keys: [name.key] }, [due]);
+    }, this.#left(entry.next));
   }
 
   #holderState(grant: Grant): HolderState {
@@ -206,16 +304,31 @@ export class InProcessBackend implements LockBackend {
       fencingToken: grant.fencingToken,
       since: new Date(grant.grantedAt.wall),
       remaining: this.#left(grant),
+      slot: grant.slot,
       meta,
     };
   }
 }
 
 /** Prefixes hold no slash, so no two names meet. */
-function id(name: LockName): string {
+function idOf(name: LockName): string {
   return `${name.prefix}/${name.key}`;
 }
 
-function granted({ fencingToken, since, ttl }: Grant): Granted {
-  return { status: "granted", fencingToken, since, ttl };
+function nameOf({ prefix, keys }: Pick<Ownership, "prefix" | "keys">, index: number): LockName {
+  return { prefix, key: keys[index] ?? keys[0] };
+}
+
+function granted({ fencingToken, since, ttl, slot }: Grant): Granted {
+  return { status: "granted", fencingToken, since, ttl, slot };
+}
+
+function otherPermitsIn([entry]: readonly [Entry, ...Entry[]], { mode }: AcquireRequest): number | undefined {
+  const others = entry.permits;
+  return mode.kind === "permits" && others !== mode.permits ? others : undefined;
+}
+
+function waiterState({ token, mode, holder, meta = {} }: AcquireRequest): WaiterState {
+  const slot = mode.kind === "permits" ? mode.slot : undefined;
+  return { token: token.slice(0, TOKEN_SHOWN), mode: mode.kind, slot, holder, meta };
 }

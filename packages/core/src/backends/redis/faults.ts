@@ -21,9 +21,9 @@ const LASTING = {
   NOAUTH: "the client has to authenticate: give it a username and password",
   WRONGPASS: "wrong username or password",
   NOPERM:
-    "the ACL user lacks rights: it needs ~<prefix>:* &<prefix>:* +eval +evalsha +get +set +del +exists +pexpire " +
-    "+pttl +time +publish +subscribe +unsubscribe +zadd +zrem +zrange +zcard +zscore +zpopmin +zremrangebyscore " +
-    "+ping, and +scan for list()",
+    "the ACL user lacks rights: it needs ~<prefix>:* &<prefix>:* +eval +evalsha +get +set +del +exists +type " +
+    "+pexpire +pttl +time +publish +subscribe +unsubscribe +zadd +zrem +zrange +zrangebyscore +zremrangebyscore " +
+    "+zcard +zcount +zscore +hget +hset +hmget +hdel +hvals +ping, and +scan for list()",
   WRONGTYPE: "a key of this lock holds a value of another type: does another program use the same prefix?",
   CROSSSLOT: "the keys are in different hash slots; does the client's key prefix contain a brace?",
   DENIED: "the server is in protected mode",

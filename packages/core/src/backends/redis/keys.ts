@@ -18,12 +18,18 @@ export function lockKey(name: LockName): string {
   return `${name.prefix}:{${encodeKey(name.key)}}`;
 }
 
-/** All keys of a lock, in the order in which the scripts declare them: lock, fence, queue, presence. */
-export function lockKeys(
-  name: LockName,
-): readonly [lock: string, fence: string, queue: string, presence: string] {
+/** All keys of a lock, in the order in which the scripts declare them. */
+export type LockKeys = readonly [
+  lock: string,
+  fence: string,
+  queue: string,
+  presence: string,
+  holders: string,
+];
+
+export function lockKeys(name: LockName): LockKeys {
   const lock = lockKey(name);
-  return [lock, `${lock}:fence`, `${lock}:queue`, `${lock}:presence`];
+  return [lock, `${lock}:fence`, `${lock}:queue`, `${lock}:presence`, `${lock}:holders`];
 }
 
 /** A SCAN pattern for the locks of a prefix. Only a checked prefix and the client's own go into it, escaped. */

@@ -9,14 +9,19 @@ import type {
   LockState,
   Ownership,
   ReleaseOutcome,
+  Renewed,
 } from "../../backend.ts";
 import { type Clock, type Instant, shift, systemClock } from "../../clock.ts";
 import { LockBackendError } from "../../errors.ts";
+import { showKeys } from "../../key.ts";
 import { checkDuration } from "../../options.ts";
+import { validityLeft } from "../../timing.ts";
 import type { RedisDriver } from "./driver.ts";
 import { backendError, unreadable } from "./faults.ts";
-import { keyOf, lockKeys, scanPattern } from "./keys.ts";
-import { readAcquireAnswer, readHolderState, readNumber, readWaiterState, writeInfo } from "./replies.ts";
+import { inspectLock, listLocks, type RunOnce } from "./inspection.ts";
+import { lockKeys } from "./keys.ts";
+import { writeMode } from "./modes.ts";
+import { readAcquireAnswer, readNumber, writeInfo } from "./replies.ts";
 import { Runs } from "./runs.ts";
 import type { Script } from "./script.ts";
 import { type Answer, BatchedScript, runScript, withDeadline } from "./script-runner.ts";
@@ -47,8 +52,6 @@ const BELIEVED_ALIVE = 3_000;
 const KEEP_QUEUE = 10_000;
 /** The server's time is unknown before the first answer: that one only tells it. More would be a clock that runs. */
 const MOST_LATE_ANSWERS = 3;
-const WAITERS_SHOWN = 100;
-const SCAN_COUNT = "500";
 
 /**
  * Grants leases on one Redis server (or a cluster of them) through a driver. What happens on the server is in
@@ -56,6 +59,7 @@ const SCAN_COUNT = "500";
  */
 export class RedisBackend implements LockBackend {
   readonly name = "redis";
+  readonly grantsPermits = true;
   readonly clock: Clock;
   readonly requestTimeout: number;
   readonly #driver: RedisDriver;
@@ -70,6 +74,8 @@ export class RedisBackend implements LockBackend {
   readonly #withdraw: Map<string, BatchedScript> = new Map();
   readonly #release: BatchedScript;
   readonly #extend: BatchedScript;
+  readonly #retain: BatchedScript;
+  readonly #adopt: BatchedScript;
   /** Requests that may queue: the subscriber was opened for them, or could not be. */
   readonly #listened = new WeakSet<AcquireRequest>();
   readonly #givenUp = new WeakSet<AcquireRequest>();
@@ -89,13 +95,15 @@ export class RedisBackend implements LockBackend {
     this.#wake = new Wake(
       clock,
       (request, granted, told) => this.#runs.start(request, granted, told),
-      (token) => this.#runs.end({ token }),
+      (token) => this.#runs.endOf(token),
       (ended) => this.#giveBack(ended),
     );
     const timeLimit = <T>(work: Promise<T>) => withDeadline(clock, requestTimeout, undefined, work);
     this.#subscription = new Subscription(driver, clock, timeLimit, this.#wake);
     this.#release = this.#batched(scripts.releaseScript, () => [this.#retention, this.#countsReceivers]);
-    this.#extend = this.#batched(scripts.extendScript, () => []);
+    this.#extend = this.#batched(scripts.extendScript, () => [this.#retention]);
+    this.#retain = this.#batched(scripts.retainScript, () => []);
+    this.#adopt = this.#batched(scripts.adoptScript, () => []);
   }
 
   async attempt(request: AcquireRequest): Promise<AcquireOutcome> {
@@ -116,8 +124,8 @@ export class RedisBackend implements LockBackend {
     this.#wake.forget(request);
     this.#wake.noteEnded(request);
     // The lock was passed on to it in the turn in which it gave up.
-    if (this.#runs.holds(request.token)) await this.release(request);
-    const { prefix, token, ttl } = request;
+    if (this.#runs.holds(request)) await this.release(request);
+    const { prefix, keys, token, ttl, mode } = request;
     const script = cached(this.#withdraw, prefix, () =>
       this.#batched(scripts.withdrawScript, () => [
         this.#channel(prefix),
@@ -126,41 +134,97 @@ export class RedisBackend implements LockBackend {
         this.#keep,
       ]),
     );
-    const args = [token, String(ttl), writeInfo(request), unanswered ? "1" : "0"];
-    await script.call(request.key, lockKeys(request), args);
+    const info = writeInfo(request);
+    await this.#each(request, (part, index) => {
+      const inQueue = writeMode(mode, keys.length > 1 ? index + 1 : undefined);
+      return script.call(part.key, lockKeys(part), [
+        token,
+        String(ttl),
+        inQueue,
+        info,
+        unanswered ? "1" : "0",
+      ]);
+    });
     this.#wake.forgetEnded(request);
   }
 
-  async extend(held: Ownership, ttl: number): Promise<ExtendOutcome> {
-    const [lock, , queue] = lockKeys(held);
-    const args = [held.token, String(ttl), this.#runs.extendClaim(held)];
-    const { text, sentAt } = await this.#extend.call(held.key, [lock, queue], args);
-    const [status, left, named] = text.split(" ");
-    if (status === "renewed") {
-      const validity = { since: sentAt, ttl: readNumber(left) };
-      this.#runs.extended(held, validity, named === "1");
-      return { status, ...validity };
-    }
-    if (status !== "expired" && status !== "stolen") throw unreadable(text);
-    this.#runs.end(held);
-    return { status: "lost", reason: status };
+  async extend(held: Ownership, ttl: number, fence?: number): Promise<ExtendOutcome> {
+    const outcomes = await this.#each(held, async (part): Promise<ExtendOutcome> => {
+      const claim = claimOf(held) ?? this.#runs.extendClaim(part);
+      const args = [held.token, String(ttl), claim, fence === undefined ? "" : String(fence)];
+      const { text, sentAt } = await this.#extend.call(part.key, lockKeys(part), args);
+      const [status, left, named] = text.split(" ");
+      if (status === "renewed") {
+        const validity = { since: sentAt, ttl: readNumber(left) };
+        this.#runs.extended(part, validity, named === "1");
+        return { status, ...validity };
+      }
+      if (status !== "expired" && status !== "stolen") throw unreadable(text);
+      this.#runs.end(part);
+      return { status: "lost", reason: status };
+    });
+    return this.#shortest(outcomes);
   }
 
   async release(held: Ownership): Promise<ReleaseOutcome> {
-    const passed = this.#runs.passOn(held, (handOver) => this.#wake.follower(held, handOver));
+    const [name] = partsOf(held);
+    const passed = this.#runs.passOn(name, (handOver) => this.#wake.follower(name, handOver));
     if (passed !== null) {
       this.#wake.noteEnded(held);
       this.#wake.grant(passed.to, passed.granted);
       return "released";
     }
-    const claim = this.#runs.releaseClaim(held);
-    // Served over its process, it stands in the server's queue until this is answered.
-    if (claim !== "") this.#wake.noteEnded(held);
-    const { text } = await this.#release.call(held.key, lockKeys(held), [held.token, claim]);
+    const outcomes = await this.#each(held, async (part) => {
+      const claim = claimOf(held) ?? this.#runs.releaseClaim(part);
+      // Served over its process, it stands in the server's queue until this is answered.
+      if (isOfRun(claim)) this.#wake.noteEnded(held);
+      const { text } = await this.#release.call(part.key, lockKeys(part), [held.token, claim]);
+      this.#runs.end(part);
+      return readRelease(text);
+    });
     this.#wake.forgetEnded(held);
-    this.#runs.end(held);
-    if (text === "released" || text === "notHeld") return text;
-    throw unreadable(text);
+    return outcomes.every((outcome) => outcome === "released") ? "released" : "notHeld";
+  }
+
+  async retain(held: Ownership, ms: number): Promise<ReleaseOutcome> {
+    const outcomes = await this.#each(held, async (part) => {
+      const claim = claimOf(held) ?? this.#runs.releaseClaim(part);
+      this.#runs.end(part);
+      const { text } = await this.#retain.call(part.key, lockKeys(part), [held.token, claim, String(ms)]);
+      return readRelease(text);
+    });
+    return outcomes.every((outcome) => outcome === "released") ? "released" : "notHeld";
+  }
+
+  handOff(held: Ownership): string {
+    const [name] = partsOf(held);
+    const claim = claimOf(held) ?? this.#runs.releaseClaim(name);
+    // Those who were served before it stand in the server's queue until the ticket is adopted, and so does it.
+    if (isOfRun(claim)) this.#wake.noteEnded(held);
+    this.#runs.end(name);
+    return claim;
+  }
+
+  async adopt(
+    request: AcquireRequest,
+    from: string,
+    fencingToken: number,
+    proof: string,
+  ): Promise<ExtendOutcome> {
+    const { token, ttl } = request;
+    const info = writeInfo(request);
+    const outcomes = await this.#each(request, async (part): Promise<ExtendOutcome> => {
+      const args = [from, token, String(ttl), proof, String(fencingToken), info];
+      const { text, sentAt } = await this.#adopt.call(part.key, lockKeys(part), args);
+      const [status, left] = text.split(" ");
+      if (status === "adopted") return { status: "renewed", since: sentAt, ttl: readNumber(left) };
+      if (status !== "expired" && status !== "stolen") throw unreadable(text);
+      return { status: "lost", reason: status };
+    });
+    const outcome = this.#shortest(outcomes);
+    const isPartial = outcome.status === "lost" && outcomes.some(({ status }) => status === "renewed");
+    if (isPartial) await this.release(request);
+    return outcome;
   }
 
   async forceRelease(name: LockName, token = ""): Promise<boolean> {
@@ -169,37 +233,17 @@ export class RedisBackend implements LockBackend {
     return done === "1";
   }
 
-  async inspect(name: LockName): Promise<LockState | null> {
-    const [lock, , queue] = lockKeys(name);
-    const state = await this.#run(name.key, scripts.inspectScript, [lock, queue], [String(WAITERS_SHOWN)]);
-    const [value, pttl, waiting, ...waiters] = state;
-    if (value === undefined) return null;
-    return {
-      key: name.key,
-      mode: "exclusive",
-      holders: [readHolderState(value, pttl)],
-      waiters: waiters.map(readWaiterState),
-      waiting: readNumber(waiting),
-    };
+  inspect(name: LockName): Promise<LockState | null> {
+    return inspectLock(this.#run, name);
   }
 
-  async *list(prefix: string): AsyncIterable<LockState> {
-    const pattern = scanPattern(this.#driver.keyPrefix, prefix);
-    let cursor = "0";
-    do {
-      const [next = "0", ...found] = await this.#run(
-        undefined,
-        scripts.scanScript,
-        [],
-        [cursor, pattern, SCAN_COUNT],
-      );
-      cursor = next;
-      for (const redisKey of found) {
-        const key = keyOf(this.#driver.keyPrefix, prefix, redisKey);
-        const state = key === null ? null : await this.inspect({ prefix, key });
-        if (state !== null) yield state;
-      }
-    } while (cursor !== "0");
+  list(prefix: string): AsyncIterable<LockState> {
+    return listLocks(this.#run, this.#driver, prefix);
+  }
+
+  takesTogether(keys: readonly string[]): boolean {
+    // Each key is a hash tag of its own: in a cluster two of them hardly ever share a slot.
+    return keys.length === 1 || this.#driver.deployment === "single";
   }
 
   close(): Promise<void> {
@@ -208,7 +252,7 @@ export class RedisBackend implements LockBackend {
 
   /** Frees a key that was handed to a request that had ended, unless the same token holds it after all. */
   #giveBack(ended: Ownership): void {
-    if (!this.#runs.holds(ended.token)) this.release(ended).catch(() => undefined);
+    if (!this.#runs.holds(ended)) this.release(ended).catch(() => undefined);
   }
 
   #channel(prefix: string): string {
@@ -219,15 +263,32 @@ export class RedisBackend implements LockBackend {
     return new BatchedScript(this.#driver, script, this.clock, this.requestTimeout, header);
   }
 
+  /** Does something for each key of a lease; batched, it all travels as one command. */
+  #each<T>(held: Ownership, work: (part: Part, index: number) => Promise<T>): Promise<T[]> {
+    return Promise.all(partsOf(held).map(work));
+  }
+
+  /** What came of several keys: as much as the worst of them. */
+  #shortest(outcomes: readonly ExtendOutcome[]): ExtendOutcome {
+    const now = this.clock.now();
+    let shortest: Renewed | undefined;
+    for (const outcome of outcomes) {
+      if (outcome.status === "lost") return outcome;
+      if (shortest === undefined || validityLeft(outcome, now) < validityLeft(shortest, now))
+        shortest = outcome;
+    }
+    return shortest ?? { status: "lost", reason: "expired" };
+  }
+
   /** A single run of a script that is not on a hot path. */
-  async #run(key: string | undefined, script: Script, keys: readonly string[], args: readonly string[]) {
+  readonly #run: RunOnce = async (key, script, keys, args) => {
     try {
       const work = runScript(this.#driver, script, keys, args);
       return await withDeadline(this.clock, this.requestTimeout, key, work);
     } catch (error) {
       throw error instanceof LockBackendError ? error : backendError(error, key);
     }
-  }
+  };
 
   async #ask(request: AcquireRequest, queues: boolean): Promise<AcquireOutcome> {
     const waiter = queues ? this.#wake.enlist(request) : undefined;
@@ -235,7 +296,10 @@ export class RedisBackend implements LockBackend {
       if (waiter !== undefined) await this.#wake.gather(waiter);
       // Given up while it gathered: `withdraw` has come and gone, so nobody would ever remove it.
       if (this.#givenUp.has(request)) throw refused("withdrawn");
+      waiter?.ready.clear();
       const { answer, sample } = await this.#answered(request, waiter?.ticket ?? "");
+      const { permits } = request.mode.kind === "permits" ? request.mode : { permits: undefined };
+      const otherPermits = answer.otherPermits === permits ? undefined : answer.otherPermits;
       if (waiter !== undefined && answer.rejoined) this.#wake.rejoin(waiter);
       if (answer.status === "granted") {
         this.#wake.forget(request);
@@ -244,10 +308,13 @@ export class RedisBackend implements LockBackend {
           fencingToken: answer.fencingToken,
           since: sample.sentAt,
           ttl: answer.ttl,
+          slot: answer.slot,
+          otherPermits,
         };
       }
-      if (waiter !== undefined) this.#wake.queued(waiter, sample, answer.ticket, answer.holder.remaining);
-      return { status: "busy", holder: answer.holder };
+      const { holder, ticket, missing } = answer;
+      if (waiter !== undefined) this.#wake.queued(waiter, sample, ticket, holder?.remaining, missing);
+      return { status: "busy", holder, otherPermits };
     } catch (error) {
       // Without a place in the queue nothing will wake it: the next attempt enters it again.
       if (waiter?.ticket === "0") this.#wake.forget(request);
@@ -268,7 +335,7 @@ export class RedisBackend implements LockBackend {
   }
 
   #send(request: AcquireRequest, ticket: string): Promise<Answer> {
-    const { prefix, token, ttl } = request;
+    const { prefix, keys, token, ttl, mode } = request;
     const script = cached(this.#acquire, prefix, () =>
       this.#batched(scripts.acquireScript, (sentAt) => [
         this.#notAfter(sentAt),
@@ -276,7 +343,16 @@ export class RedisBackend implements LockBackend {
         `${this.#channel(prefix)} ${BELIEVED_ALIVE * 1_000} ${this.#keep} ${this.#countsReceivers}`,
       ]),
     );
-    return script.call(request.key, lockKeys(request), [token, String(ttl), ticket, writeInfo(request)]);
+    const args = [
+      token,
+      String(ttl),
+      writeMode(mode, keys.length > 1 ? keys.length : undefined),
+      ticket,
+      writeInfo(request),
+    ];
+    if (keys.length === 1) return script.call(keys[0], lockKeys({ prefix, key: keys[0] }), args);
+    const all = keys.flatMap((key) => lockKeys({ prefix, key }));
+    return script.call(showKeys(keys), all, args);
   }
 
   /** Server time, in microseconds, after which a request that is sent now must not be executed any more. */
@@ -300,4 +376,31 @@ function refused(status: "late" | "withdrawn"): LockBackendError {
     retryable: status === "late",
     ambiguous: false,
   });
+}
+
+/** One key of a lease. */
+interface Part extends LockName {
+  readonly token: string;
+}
+
+function partsOf({ prefix, keys, token }: Ownership): [Part, ...Part[]] {
+  const [first, ...others] = keys;
+  return [{ prefix, key: first, token }, ...others.map((key) => ({ prefix, key, token }))];
+}
+
+/** How the scripts are told that a lease is one of many of its key. */
+const MANY = "many";
+
+function claimOf({ mode }: Ownership): string | undefined {
+  return mode.kind === "exclusive" ? undefined : MANY;
+}
+
+/** Whether a claim is of a lock that was passed on within this process. */
+function isOfRun(claim: string): boolean {
+  return claim !== "" && claim !== MANY;
+}
+
+function readRelease(text: string): ReleaseOutcome {
+  if (text === "released" || text === "notHeld") return text;
+  throw unreadable(text);
 }

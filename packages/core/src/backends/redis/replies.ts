@@ -1,6 +1,7 @@
 import type { HolderState, WaiterState } from "../../backend.ts";
 import type { SeenHolder } from "../../errors.ts";
 import { unreadable } from "./faults.ts";
+import { readMode } from "./modes.ts";
 
 /** What the scripts write about a holder beside its token: kept short, since it travels with every acquire. */
 export interface Info {
@@ -29,8 +30,8 @@ export function readNumber(text: string | undefined): number {
   return number;
 }
 
-/** "<token> <fence> <granted at, us> <info>"; any other text was written by another program. */
-const LOCK_VALUE = /^(\S+) (\d{1,16}) (\d{1,16}) (\{.*)$/s;
+/** "<token> <fence> <granted at, us> [<slot or -> ]<info>"; any other text was written by another program. */
+const HOLDER = /^(\S+) (\d{1,16}) (\d{1,16}) (?:(\d{1,4}|-) )?(\{.*)$/s;
 
 /** Milliseconds as PTTL tells them: -1 is a key that never ends. */
 function readRemaining(text: string | undefined): number | undefined {
@@ -38,8 +39,12 @@ function readRemaining(text: string | undefined): number | undefined {
   return remaining >= 0 ? remaining : undefined;
 }
 
-function readSeenHolder(value: string, remaining: string | undefined): SeenHolder {
-  const info = LOCK_VALUE.exec(value)?.[4];
+/** How the scripts say that nobody holds the key. */
+const NOBODY = "-2";
+
+function readSeenHolder(value: string, remaining: string | undefined): SeenHolder | undefined {
+  if (remaining === NOBODY) return undefined;
+  const info = HOLDER.exec(value)?.[5];
   return {
     holder: info === undefined ? undefined : readInfo(info).holder,
     remaining: readRemaining(remaining),
@@ -49,34 +54,28 @@ function readSeenHolder(value: string, remaining: string | undefined): SeenHolde
 const TOKEN_SHOWN = 8;
 
 export function readHolderState(value: string, pttl: string | undefined): HolderState {
-  const [, token, fence, since, info] = LOCK_VALUE.exec(value) ?? [];
-  const remaining = readRemaining(pttl);
-  if (token === undefined || info === undefined) {
-    const shown = value.slice(0, TOKEN_SHOWN);
-    return {
-      token: shown,
-      holder: undefined,
-      fencingToken: undefined,
-      since: undefined,
-      remaining,
-      meta: {},
-    };
-  }
+  const [, token = value, fence, since, slot, info] = HOLDER.exec(value) ?? [];
   return {
     token: token.slice(0, TOKEN_SHOWN),
-    ...readInfo(info),
-    fencingToken: readNumber(fence),
-    since: new Date(readNumber(since) / 1_000),
-    remaining,
+    ...readInfo(info ?? ""),
+    fencingToken: fence === undefined ? undefined : readNumber(fence),
+    since: since === undefined ? undefined : new Date(readNumber(since) / 1_000),
+    remaining: readRemaining(pttl),
+    slot: readOptional(slot),
   };
 }
 
-/** "<token> <channel> <ttl> <info>" */
-const WAITER = /^(\S+) \S+ \S+ (.*)$/s;
+/** A number where "-" is none. */
+function readOptional(text: string | undefined): number | undefined {
+  return text === undefined || text === "-" ? undefined : readNumber(text);
+}
+
+/** "<token> <channel> <ttl> <mode> <info>" */
+const WAITER = /^(\S+) \S+ \S+ (\S+) (.*)$/s;
 
 export function readWaiterState(member: string): WaiterState {
-  const [, token, info] = WAITER.exec(member) ?? [];
-  return { token: (token ?? member).slice(0, TOKEN_SHOWN), ...readInfo(info ?? "") };
+  const [, token = member, mode = "", info = ""] = WAITER.exec(member) ?? [];
+  return { token: token.slice(0, TOKEN_SHOWN), ...readMode(mode), ...readInfo(info) };
 }
 
 /** What the server published when it handed a lock over. */
@@ -89,9 +88,18 @@ export interface HandOver {
   /** How many waiters of this process come next in the queue, and the ticket of the last of them. */
   readonly followers: number;
   readonly lastTicket: number;
+  /** The slot that was granted, where one was asked for. */
+  readonly slot: number | undefined;
 }
 
-const HAND_OVER = /^(\S+) (\d{1,16}) (\d{1,16}) (\d{1,10}) (\d{1,2}) (\d{1,16})$/;
+/** What the server published when one of several keys that a request waits for became ready for it. */
+export interface KeyReady {
+  readonly token: string;
+  /** Which of the request's keys, from 1. */
+  readonly part: number;
+}
+
+const HAND_OVER = /^(\S+) (\d{1,16}) (\d{1,16}) (\d{1,10}) (\d{1,2}) (\d{1,16})(?: (\d{1,4}))?$/;
 
 /** Null for anything that is no hand-over: whoever may publish can send us any text. */
 export function readHandOver(message: string): HandOver | null {
@@ -99,7 +107,15 @@ export function readHandOver(message: string): HandOver | null {
   const [fencingToken, grantedAt, ttl, followers, lastTicket] = numbers.map(Number);
   if (token === undefined || fencingToken === undefined || grantedAt === undefined) return null;
   if (ttl === undefined || followers === undefined || lastTicket === undefined) return null;
-  return { token, fencingToken, grantedAt, ttl, followers, lastTicket };
+  return { token, fencingToken, grantedAt, ttl, followers, lastTicket, slot: readOptional(numbers[5]) };
+}
+
+const KEY_READY = /^(\S+) (\d{1,3})$/;
+
+/** Null for anything else. */
+export function readKeyReady(message: string): KeyReady | null {
+  const [, token, part] = KEY_READY.exec(message) ?? [];
+  return token === undefined ? null : { token, part: Number(part) };
 }
 
 /** What the acquire script answered. Times in microseconds of server time, durations in milliseconds. */
@@ -109,36 +125,51 @@ export type AcquireAnswer =
       readonly now: number;
       readonly fencingToken: number;
       readonly ttl: number;
-    } & Rejoined)
+      readonly slot: number | undefined;
+    } & Circumstances)
   | ({
       readonly status: "busy";
       readonly now: number;
       readonly ticket: string;
-      readonly holder: SeenHolder;
-    } & Rejoined)
+      readonly holder: SeenHolder | undefined;
+      /** Which of the request's keys are not ready for it, from 1. */
+      readonly missing: readonly number[];
+    } & Circumstances)
   | { readonly status: "late" | "withdrawn"; readonly now: number };
 
-interface Rejoined {
+interface Circumstances {
   /** The place in the queue had been lost. */
   readonly rejoined: boolean;
+  /** The number of permits that others named. */
+  readonly otherPermits: number | undefined;
 }
 
 export function readAcquireAnswer(text: string): AcquireAnswer {
   const [status, time, ...rest] = text.split(" ");
   const now = readNumber(time);
   if (status === "granted") {
-    const [fence, left, rejoined] = rest;
+    const [fence, left, rejoined, slot, permits] = rest;
     return {
       status,
       now,
       fencingToken: readNumber(fence),
       ttl: readNumber(left),
       rejoined: rejoined === "1",
+      slot: readOptional(slot),
+      otherPermits: readOptional(permits),
     };
   }
   if (status === "busy") {
-    const [left, ticket = "", rejoined, ...value] = rest;
-    return { status, now, ticket, holder: readSeenHolder(value.join(" "), left), rejoined: rejoined === "1" };
+    const [left, ticket = "", rejoined, permits, missing = "", ...value] = rest;
+    return {
+      status,
+      now,
+      ticket,
+      holder: readSeenHolder(value.join(" "), left),
+      rejoined: rejoined === "1",
+      otherPermits: readOptional(permits),
+      missing: missing.split(",").map(Number),
+    };
   }
   if (status === "late" || status === "withdrawn") return { status, now };
   throw unreadable(text);

@@ -1,4 +1,4 @@
-import type { AcquireRequest, Granted, Ownership } from "../../backend.ts";
+import type { AcquireRequest, Granted, LockName } from "../../backend.ts";
 import { type Clock, elapsed, type Instant } from "../../clock.ts";
 import { longer, type Validity, validityLeft } from "../../timing.ts";
 import { type HandOver, writeInfo } from "./replies.ts";
@@ -27,6 +27,11 @@ interface Run {
   releasing: boolean;
 }
 
+/** A lease of one key. */
+export interface Held extends LockName {
+  readonly token: string;
+}
+
 /** A waiter that can be handed the lock. */
 export interface Successor {
   readonly request: AcquireRequest;
@@ -52,14 +57,15 @@ export class Runs {
   constructor(private readonly clock: Clock) {}
 
   /** Whether a lease of this token holds the lock as far as this process knows. */
-  holds(token: string): boolean {
+  holds({ token }: { readonly token: string }): boolean {
     const run = this.#byHolder.get(token);
     return run !== undefined && !run.releasing;
   }
 
   /** Notes a hand-over that others may follow. */
   start(holder: AcquireRequest, granted: Granted, handOver: HandOver): void {
-    if (handOver.followers === 0) return;
+    // Keys that are taken in order have one token: only one of them can be passed on.
+    if (handOver.followers === 0 || this.#byHolder.has(holder.token)) return;
     this.#forgetOver();
     const run: Run = {
       alias: holder.token,
@@ -75,18 +81,23 @@ export class Runs {
     this.#byHolder.set(holder.token, run);
   }
 
+  #runOf({ token, key }: Held): Run | undefined {
+    const run = this.#byHolder.get(token);
+    return run?.holder.keys[0] === key ? run : undefined;
+  }
+
   /**
    * Passes a lock on that its holder releases; null where it has to go back to the server, and then stays so: a
    * release whose answer was lost may have freed it. `follower` tells who comes next by right of a hand-over.
    */
-  passOn(held: Ownership, follower: (handOver: HandOver) => Successor | undefined): Passed | null {
-    const run = this.#byHolder.get(held.token);
+  passOn(held: Held, follower: (handOver: HandOver) => Successor | undefined): Passed | null {
+    const run = this.#runOf(held);
     if (run === undefined) return null;
     const now = this.clock.now();
     const fresh =
       validityLeft(run.validity, now) > run.validity.ttl / 2 && elapsed(run.handedAt, now) < WINDOW;
     const to = fresh && run.left > 0 ? follower(run.handOver) : undefined;
-    if (to === undefined || to.request.ttl !== run.handOver.ttl) {
+    if (to === undefined || to.request.ttl !== run.handOver.ttl || this.#byHolder.has(to.request.token)) {
       run.left = 0;
       run.releasing = true;
       return null;
@@ -103,14 +114,14 @@ export class Runs {
   }
 
   /** What a release must say beside the token. */
-  releaseClaim(held: Ownership): string {
-    const run = this.#byHolder.get(held.token);
+  releaseClaim(held: Held): string {
+    const run = this.#runOf(held);
     return run?.served === undefined ? "" : `${run.alias} ${run.served.first} ${run.served.last}`;
   }
 
   /** What an extend must say beside the token, to take the lock over in its own name. */
-  extendClaim(held: Ownership): string {
-    const run = this.#byHolder.get(held.token);
+  extendClaim(held: Held): string {
+    const run = this.#runOf(held);
     if (run?.served === undefined) return "";
     const { alias, served, fencingToken, handOver, holder } = run;
     // The server will know it under this holder's token: whoever comes next must not claim it by the alias.
@@ -119,16 +130,21 @@ export class Runs {
   }
 
   /** An extend was acknowledged; `named`: the server has the lock under the holder's own token. */
-  extended(held: Ownership, validity: Validity, named: boolean): void {
-    const run = this.#byHolder.get(held.token);
+  extended(held: Held, validity: Validity, named: boolean): void {
+    const run = this.#runOf(held);
     if (run === undefined) return;
     run.validity = longer(run.validity, validity, this.clock.now());
     if (named && run.served !== undefined) this.end(held);
   }
 
   /** The lock was released or lost, or the server knows it by the holder's own token: no more to pass on or claim. */
-  end(held: { readonly token: string }): void {
-    this.#byHolder.delete(held.token);
+  end(held: Held): void {
+    if (this.#runOf(held) !== undefined) this.endOf(held.token);
+  }
+
+  /** The server has given the lock to this token anew, or the lease of the token is over. */
+  endOf(token: string): void {
+    this.#byHolder.delete(token);
   }
 
   /** Runs whose release failed for good are over with their validity. */
@@ -136,7 +152,7 @@ export class Runs {
     if (this.#byHolder.size < MANY) return;
     const now = this.clock.now();
     for (const { holder, validity } of [...this.#byHolder.values()]) {
-      if (validityLeft(validity, now) <= 0) this.end(holder);
+      if (validityLeft(validity, now) <= 0) this.endOf(holder.token);
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { AcquireRequest, Granted, LockName, Ownership } from "../../backend.ts";
 import type { Clock, Timer } from "../../clock.ts";
 import type { SubscriberEars } from "./driver.ts";
-import { type HandOver, readHandOver } from "./replies.ts";
+import { type HandOver, readHandOver, readKeyReady } from "./replies.ts";
 import { localInstantOf, type TimeSample } from "./server-time.ts";
 
 /** Hand-overs may be lost and holders may die: the first waiter of each key asks again at least this often. */
@@ -18,7 +18,11 @@ const MOST_ENDED = 10_000;
 /** A queued request of this process. */
 export interface Waiter {
   readonly request: AcquireRequest;
-  readonly list: WaitList;
+  /** One for each key. */
+  readonly lists: readonly WaitList[];
+  /** Which of several keys became ready since it was asked last, and which were not ready then; from 1. */
+  readonly ready: Set<number>;
+  missing: readonly number[];
   /** Its place in the server's queue; "0" before it has one. With it, it can rejoin where it was. */
   ticket: string;
   /** What came before somebody listened. */
@@ -81,20 +85,19 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
   enlist(request: AcquireRequest): Waiter {
     const known = this.#byToken.get(request.token);
     if (known !== undefined) return known;
-    const id = listId(request);
-    const list: WaitList = this.#lists.get(id) ?? {
-      id,
-      waiters: new Map(),
-      sample: undefined,
-      timer: undefined,
-      due: 0,
-      latest: undefined,
-      gathering: undefined,
+    const { prefix, keys, token } = request;
+    const lists = keys.map((key) => this.#listOf({ prefix, key }));
+    const waiter: Waiter = {
+      request,
+      lists,
+      ready: new Set(),
+      missing: [],
+      ticket: "0",
+      news: undefined,
+      listener: undefined,
     };
-    const waiter: Waiter = { request, list, ticket: "0", news: undefined, listener: undefined };
-    this.#lists.set(id, list);
-    list.waiters.set(request.token, waiter);
-    this.#byToken.set(request.token, waiter);
+    for (const list of lists) list.waiters.set(token, waiter);
+    this.#byToken.set(token, waiter);
     return waiter;
   }
 
@@ -104,23 +107,36 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
    * trip. That costs no idle time: they leave at once when nobody of this process is queued any more.
    */
   gather(waiter: Waiter): Promise<void> | undefined {
-    const { list } = waiter;
-    if (waiter.ticket !== "0" || !isQueued(list)) return undefined;
+    const [list, ...others] = waiter.lists;
+    if (list === undefined || others.length > 0 || waiter.ticket !== "0" || !isQueued(list)) return undefined;
     list.gathering ??= this.#gathering(list);
     return list.gathering.left;
   }
 
   /** Notes that the server queued the request, and plans when to ask again. */
-  queued(waiter: Waiter, sample: TimeSample, ticket: string, remaining: number | undefined): void {
+  queued(
+    waiter: Waiter,
+    sample: TimeSample,
+    ticket: string,
+    remaining: number | undefined,
+    missing: readonly number[],
+  ): void {
     waiter.ticket = ticket;
-    waiter.list.sample = sample;
-    if (this.#byToken.has(waiter.request.token)) this.#plan(waiter.list, remaining ?? LONGEST_SILENCE);
+    waiter.missing = missing;
+    const isWaiting = this.#byToken.has(waiter.request.token);
+    for (const list of waiter.lists) {
+      list.sample = sample;
+      if (isWaiting) this.#plan(list, remaining ?? LONGEST_SILENCE);
+    }
+    if (isWaiting) this.#checkReady(waiter);
   }
 
   /** The server had lost our place in the queue (it took us for dead, or lost its data): all must rejoin. */
   rejoin(waiter: Waiter): void {
-    for (const other of waiter.list.waiters.values()) {
-      if (other !== waiter) this.#tell(other, null);
+    for (const { waiters } of waiter.lists) {
+      for (const other of waiters.values()) {
+        if (other !== waiter) this.#tell(other, null);
+      }
     }
   }
 
@@ -167,6 +183,7 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
     const list = this.#lists.get(listId(name));
     const [first] = list?.waiters.values() ?? [];
     if (first?.listener === undefined || list?.latest !== handOver || first.ticket === "0") return undefined;
+    if (first.lists.length > 1 || first.request.mode.kind !== "exclusive") return undefined;
     return Number(first.ticket) <= handOver.lastTicket ? first : undefined;
   }
 
@@ -179,7 +196,10 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
   /** A message came in: the lock may have been handed to one of ours. */
   message(text: string): void {
     const told = readHandOver(text);
-    if (told === null) return;
+    if (told === null) {
+      this.#keyReady(text);
+      return;
+    }
     const waiter = this.#byToken.get(told.token);
     const ended = this.#ended.get(told.token);
     if (ended !== undefined) this.handedInVain(ended);
@@ -187,14 +207,16 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
       this.namedByServer(told.token);
       return;
     }
-    const { sample } = waiter.list;
-    if (sample === undefined) {
+    const [list] = waiter.lists;
+    const sample = list?.sample;
+    if (list === undefined || sample === undefined) {
       this.#tell(waiter, null);
       return;
     }
     const since = localInstantOf(sample, told.grantedAt, this.clock.now());
-    const granted: Granted = { status: "granted", fencingToken: told.fencingToken, since, ttl: told.ttl };
-    waiter.list.latest = told;
+    const { fencingToken, ttl, slot } = told;
+    const granted: Granted = { status: "granted", fencingToken, since, ttl, slot };
+    list.latest = told;
     this.handedOver(waiter.request, granted, told);
     this.#tell(waiter, granted);
   }
@@ -205,6 +227,37 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
       const [first] = waiters.values();
       if (first !== undefined) this.#tell(first, null);
     }
+  }
+
+  /** One of several keys is ready for a request: it is worth asking again when all are that were not. */
+  #keyReady(text: string): void {
+    const told = readKeyReady(text);
+    const waiter = told === null ? undefined : this.#byToken.get(told.token);
+    if (told === null || waiter === undefined) return;
+    waiter.ready.add(told.part);
+    this.#checkReady(waiter);
+  }
+
+  #checkReady(waiter: Waiter): void {
+    const { missing, ready } = waiter;
+    if (ready.size > 0 && missing.every((part) => ready.has(part))) this.#tell(waiter, null);
+  }
+
+  #listOf(name: LockName): WaitList {
+    const id = listId(name);
+    const known = this.#lists.get(id);
+    if (known !== undefined) return known;
+    const list: WaitList = {
+      id,
+      waiters: new Map(),
+      sample: undefined,
+      timer: undefined,
+      due: 0,
+      latest: undefined,
+      gathering: undefined,
+    };
+    this.#lists.set(id, list);
+    return list;
   }
 
   #gathering(list: WaitList): Gathering {
@@ -221,15 +274,19 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
   }
 
   #remove(waiter: Waiter): void {
-    const { list, request, listener } = waiter;
+    const { lists, request, listener } = waiter;
     this.#byToken.delete(request.token);
-    list.waiters.delete(request.token);
-    if (!isQueued(list)) list.gathering?.leave();
+    for (const list of lists) {
+      list.waiters.delete(request.token);
+      if (!isQueued(list)) list.gathering?.leave();
+    }
     waiter.listener = undefined;
     listener?.(null);
-    if (list.waiters.size > 0) return;
-    list.timer?.cancel();
-    this.#lists.delete(list.id);
+    for (const list of lists) {
+      if (list.waiters.size > 0) continue;
+      list.timer?.cancel();
+      this.#lists.delete(list.id);
+    }
   }
 
   #tell(waiter: Waiter, news: Granted | null): void {

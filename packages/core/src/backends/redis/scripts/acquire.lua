@@ -1,71 +1,143 @@
--- KEYS, four per request: lock, fence, queue, presence
+-- KEYS, five per key of a request: lock, fence, queue, presence, holders
 -- ARGV: not_after (us of server time), retention (ms), "<channel> <alive, us> <keep, ms> <counts_receivers>",
---       then four per request: token, ttl (ms), ticket, info
+--       then five per request: token, ttl (ms), mode, ticket, info
 --       ticket: '' does not queue; '0' queues at the end; else the place in the queue it had before
--- Answers 'granted <now> <fence> <ms left> <rejoined>', 'busy <now> <ms left or -1> <ticket> <rejoined> <holder>',
+-- Answers 'granted <now> <fence> <ms left> <rejoined> <slot> <permits of others>',
+--         'busy <now> <ms left, -1 without end, -2 if nobody holds it> <ticket> <rejoined> <permits of others>
+--         <numbers of the keys that are not ready, with commas> <holder>',
 --         'late <now>' or 'withdrawn <now>'; rejoined is 1 when the place in the queue had been lost
 local now = server_time()
 local now_text = whole(now)
 local not_after, retention = tonumber(ARGV[1]), ARGV[2]
+local line
 
-local function granted(fence, left, rejoined)
-  return 'granted ' .. now_text .. ' ' .. fence .. ' ' .. left .. ' ' .. rejoined
-end
-
-local function busy(lock, ticket, rejoined)
-  local value = redis.call('GET', lock) or ''
-  return 'busy ' .. now_text .. ' ' .. redis.call('PTTL', lock) .. ' ' .. ticket .. ' ' .. rejoined .. ' '
-    .. string.sub(value, 1, 2048)
-end
-
-local function contended(lock, fence_key, queue, presence, token, ttl, ticket, info, value)
+local function contended(offset, count, token, ttl, mode_text, ticket, info)
   local channel, alive, keep, counts_receivers = string.match(ARGV[3], '^(%S+) (%S+) (%S+) (%S+)$')
+  line = line or make_line(now, retention, counts_receivers)
+  local mode = line.mode(mode_text)
+  local keys, held, mine = {}, {}, {}
+  for i = 1, count do
+    keys[i] = line.keys(offset + (i - 1) * 5)
+    if redis.call('ZSCORE', keys[i].presence, token) then return 'withdrawn ' .. now_text end
+    held[i] = line.read(keys[i])
+  end
+  local others = held[1].permits or '-'
+
+  local function granted(fence, left, rejoined, slot)
+    return 'granted ' .. now_text .. ' ' .. fence .. ' ' .. left .. ' ' .. rejoined .. ' ' .. slot .. ' ' .. others
+  end
+
+  -- The grant of a key to this token, if it has one: its fence, ms left, slot.
+  local function own(k, state)
+    if owns(state.value, token) then
+      return { string.match(state.value, '^%S+ (%S+)'), redis.call('PTTL', k.lock), '-' }
+    end
+    local ends = state.kind and redis.call('ZSCORE', k.lock, token)
+    if not ends then return nil end
+    local fence, slot = string.match(redis.call('HGET', k.holders, token), '^(%S+) %S+ (%S+)')
+    return { fence, math.floor((ends - now) / 1000), slot }
+  end
+
+  local function answer_own()
+    local left, have = math.huge, 0
+    for i = 1, count do
+      mine[i] = own(keys[i], held[i])
+      if mine[i] then
+        have = have + 1
+        left = math.min(left, mine[i][2])
+      end
+    end
+    if have == count then return granted(mine[1][1], left, '0', mine[1][3]) end
+    -- Some of several keys were taken away by force: all or none.
+    for i in pairs(mine) do
+      if held[i].kind then line.leave(keys[i], token) else redis.call('DEL', keys[i].lock) end
+      held[i] = line.read(keys[i])
+    end
+  end
+
+  local function member(i)
+    local text = mode.part and mode.kind .. '+' .. i or mode_text
+    return token .. ' ' .. channel .. ' ' .. ttl .. ' ' .. text .. ' ' .. info
+  end
 
   local function join()
-    local first = ticket == '0'
+    local first, lost = ticket == '0', false
     if first then
-      local last = redis.call('ZRANGE', queue, -1, -1, 'WITHSCORES')[2]
-      ticket = whole(math.max(now, (tonumber(last) or 0) + 1))
+      local last = now
+      for i = 1, count do
+        local score = redis.call('ZRANGE', keys[i].queue, -1, -1, 'WITHSCORES')[2]
+        last = math.max(last, (tonumber(score) or 0) + 1)
+      end
+      ticket = whole(redis.call('ZSCORE', keys[1].queue, member(1)) or last)
     end
-    local member = token .. ' ' .. channel .. ' ' .. ttl .. ' ' .. info
-    local added = redis.call('ZADD', queue, 'NX', ticket, member)
-    if added == 0 then ticket = whole(redis.call('ZSCORE', queue, member)) end
-    redis.call('ZADD', presence, whole(now + alive), channel)
-    redis.call('PEXPIRE', queue, keep)
-    redis.call('PEXPIRE', presence, keep)
-    return (added == 1 and not first) and '1' or '0'
+    for i = 1, count do
+      local k = keys[i]
+      lost = redis.call('ZADD', k.queue, 'NX', ticket, member(i)) == 1 or lost
+      redis.call('ZADD', k.presence, whole(now + alive), channel)
+      redis.call('PEXPIRE', k.queue, keep)
+      redis.call('PEXPIRE', k.presence, keep)
+      line.limit(k, held[i], mode)
+    end
+    return (lost and not first) and '1' or '0'
   end
 
-  if redis.call('ZSCORE', presence, token) then return 'withdrawn ' .. now_text end
-  local rejoined = '0'
-  if not value and redis.call('EXISTS', queue) == 0 then
-    -- One that had a place in a queue that is gone: the server lost its data, and others lost their places too.
-    if ticket ~= '' and ticket ~= '0' then rejoined = '1' end
-    return granted(grant(lock, fence_key, token, ttl, info, retention, now), ttl, rejoined)
-  end
-  if ticket ~= '' then rejoined = join() end
-  if not value then
-    -- The last holder died, or another program freed the key: nobody handed it over, so do it now.
-    local winner, fence = serve(lock, fence_key, queue, presence, retention, counts_receivers, token)
-    if not winner and redis.call('EXISTS', queue) == 0 then
-      winner, fence = token, grant(lock, fence_key, token, ttl, info, retention, now)
+  local function enter(rejoined)
+    local fence, slot = line.fence(keys, mode), '-'
+    for i = 1, count do
+      local place = line.fits(keys[i], held[i], mode)
+      line.enter(keys[i], held[i], mode, place, fence, token, ttl, info)
+      if mode.slot then slot = place end
     end
-    if winner == token then return granted(fence, ttl, rejoined) end
+    return granted(fence, ttl, rejoined, slot)
   end
-  return busy(lock, ticket == '' and '-' or ticket, rejoined)
+
+  -- Who is in the way: of those who hold it together, the one whose lease ends first.
+  local function busy(rejoined, missing)
+    local k, state = keys[missing[1]], held[missing[1]]
+    local left, holder = -2, ''
+    if state.value then
+      left, holder = redis.call('PTTL', k.lock), string.sub(state.value, 1, 2048)
+    elseif state.kind then
+      local first, ends = unpack(redis.call('ZRANGE', k.lock, 0, 0, 'WITHSCORES'))
+      left = math.max(0, math.ceil((ends - now) / 1000))
+      holder = first .. ' ' .. (redis.call('HGET', k.holders, first) or '')
+    end
+    return 'busy ' .. now_text .. ' ' .. left .. ' ' .. (ticket == '' and '-' or ticket) .. ' ' .. rejoined .. ' '
+      .. others .. ' ' .. table.concat(missing, ',') .. ' ' .. holder
+  end
+
+  local again = answer_own()
+  if again then return again end
+  local free = true
+  for i = 1, count do
+    free = free and redis.call('EXISTS', keys[i].queue) == 0 and line.fits(keys[i], held[i], mode)
+  end
+  -- One that had a place in a queue that is gone: the server lost its data, and others lost their places too.
+  if free then return enter((ticket ~= '' and ticket ~= '0') and '1' or '0') end
+  local rejoined = ticket == '' and '0' or join()
+  local missing = {}
+  for i = 1, count do
+    -- A holder that died, or a program that freed the key, handed it to nobody: do it now.
+    local ready = not held[i].value and line.serve(keys[i], held[i], token)
+    if not ready or not line.fits(keys[i], held[i], mode) then missing[#missing + 1] = i end
+  end
+  if #missing > 0 then return busy(rejoined, missing) end
+  if ticket ~= '' then
+    for i = 1, count do redis.call('ZREM', keys[i].queue, member(i)) end
+  end
+  return enter(rejoined)
 end
 
-return each(#KEYS / 4, function(i)
+local offset = 0
+return each((#ARGV - 3) / 5, function(i)
+  local a = i * 5
+  local token, ttl, mode, ticket, info = ARGV[a - 1], ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
+  local from, count = offset, mode == 'x' and 1 or tonumber(string.match(mode, '%+(%d+)$')) or 1
+  offset = offset + count * 5
   if now > not_after then return 'late ' .. now_text end
-  local k, a = i * 4, i * 4
-  local lock, fence_key, queue, presence = KEYS[k - 3], KEYS[k - 2], KEYS[k - 1], KEYS[k]
-  local token, ttl, ticket, info = ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
-  local value = redis.call('GET', lock)
-  if owns(value, token) then
-    return granted(string.match(value, '^%S+ (%S+)'), redis.call('PTTL', lock), '0')
+  if mode == 'x' and redis.call('EXISTS', KEYS[from + 1], KEYS[from + 3], KEYS[from + 4]) == 0 then
+    local fence = grant(KEYS[from + 1], KEYS[from + 2], token, ttl, info, retention, now)
+    return 'granted ' .. now_text .. ' ' .. fence .. ' ' .. ttl .. ' 0 - -'
   end
-  if not value and redis.call('EXISTS', queue, presence) == 0 then
-    return granted(grant(lock, fence_key, token, ttl, info, retention, now), ttl, '0')
-  end
-  return contended(lock, fence_key, queue, presence, token, ttl, ticket, info, value)
+  return contended(from, count, token, ttl, mode, ticket, info)
 end)

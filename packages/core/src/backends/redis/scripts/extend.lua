@@ -1,17 +1,43 @@
--- KEYS, two per request: lock, queue
--- ARGV, three per request: token, ttl (ms), claim
---       claim: '', or '<alias> <first> <last> <fence> <granted at, us> <info>' of a lock that was passed on within its
---       process: its holder takes it over in its own name
+-- KEYS, five per request: lock, fence, queue, presence, holders
+-- ARGV: retention (ms), then four per request: token, ttl (ms), claim, fence
+--       claim: '', or 'many' for a lock that many hold, or '<alias> <first> <last> <fence> <granted at, us> <info>' of
+--       a lock that was passed on within its process: its holder takes it over in its own name
+--       fence: '', or what the counter is to be raised to
 -- Answers 'renewed <ms left> <1: in its own name>', 'expired' or 'stolen'. Only PEXPIRE must succeed: extending
 -- works also when memory is full.
-return each(#KEYS / 2, function(i)
-  local lock, token, ttl, claim = KEYS[i * 2 - 1], ARGV[i * 3 - 2], tonumber(ARGV[i * 3 - 1]), ARGV[i * 3]
-  local value = redis.call('GET', lock)
+local function extend_one_of_many(lock, holders, token, ttl)
+  local ends = redis.pcall('ZSCORE', lock, token)
+  if type(ends) == 'table' then return 'stolen' end
+  local now = server_time()
+  if not ends then return redis.call('EXISTS', lock) == 1 and 'stolen' or 'expired' end
+  if tonumber(ends) <= now then return 'expired' end
+  local left = math.floor((ends - now) / 1000)
+  if left < ttl then
+    left = ttl
+    if redis.call('PTTL', lock) < ttl then
+      redis.call('PEXPIRE', holders, ttl)
+      redis.call('PEXPIRE', lock, ttl)
+    else
+      -- A write that needs no memory: after it the server does not refuse the next for want of memory.
+      redis.call('ZREM', lock, '')
+    end
+    redis.call('ZADD', lock, 'XX', whole(now + ttl * 1000), token)
+  end
+  return 'renewed ' .. left .. ' 1'
+end
+
+return each(#KEYS / 5, function(i)
+  local offset, a = i * 5 - 5, i * 4 - 2
+  local lock, fence_key, queue, holders = KEYS[offset + 1], KEYS[offset + 2], KEYS[offset + 3], KEYS[offset + 5]
+  local token, ttl, claim, fence = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2], ARGV[a + 3]
+  if claim == 'many' then return extend_one_of_many(lock, holders, token, ttl) end
+  local value = redis.pcall('GET', lock)
+  if type(value) == 'table' then return 'stolen' end
   local named = owns(value, token)
   local owned = named
   if claim ~= '' then
     local alias, first, last, rest = string.match(claim, '^(%S+) (%S+) (%S+) (.*)$')
-    redis.call('ZREMRANGEBYSCORE', KEYS[i * 2], first, last)
+    redis.call('ZREMRANGEBYSCORE', queue, first, last)
     if owns(value, alias) then
       owned = true
       named = not redis.pcall('SET', lock, token .. ' ' .. rest, 'KEEPTTL').err
@@ -22,6 +48,9 @@ return each(#KEYS / 2, function(i)
   if left < ttl then
     left = ttl
     redis.call('PEXPIRE', lock, ttl)
+  end
+  if fence ~= '' and (tonumber(redis.call('GET', fence_key) or nil) or 0) < tonumber(fence) then
+    redis.call('SET', fence_key, fence, 'PX', ARGV[1])
   end
   return 'renewed ' .. left .. ' ' .. (named and '1' or '0')
 end)

@@ -1,10 +1,32 @@
--- KEYS: lock, queue
--- ARGV: how many waiters to tell
--- Answers {} when free, else value, ms left, how many wait, waiter, waiter, ...
-local value = redis.call('GET', KEYS[1])
-if not value then return {} end
-local state = { value, tostring(redis.call('PTTL', KEYS[1])), tostring(redis.call('ZCARD', KEYS[2])) }
-for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, ARGV[1] - 1)) do
+-- KEYS: lock, fence, queue, presence, holders
+-- ARGV: how many holders to tell, how many waiters
+-- Answers kind ('x', 's', 'p' or '' for nobody), permits or '-', how many hold it, how many wait, how many holders
+-- follow; then two per holder: "<token> ...", ms left; then the waiters
+local k = { lock = KEYS[1], queue = KEYS[3], holders = KEYS[5] }
+local now = server_time()
+local state = { '', '-', '0', tostring(redis.call('ZCARD', k.queue)), '0' }
+
+local function tell(value, left)
+  state[#state + 1] = value
+  state[#state + 1] = tostring(left)
+  state[5] = tostring(state[5] + 1)
+end
+
+local kind_of_key = redis.call('TYPE', k.lock).ok
+local kind, permits
+if kind_of_key == 'zset' then kind, permits = unpack(redis.call('HMGET', k.holders, 'kind', 'permits')) end
+if kind then
+  local live = redis.call('ZRANGEBYSCORE', k.lock, '(' .. whole(now), '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[1])
+  for i = 1, #live, 2 do
+    tell(live[i] .. ' ' .. (redis.call('HGET', k.holders, live[i]) or ''), math.floor((live[i + 1] - now) / 1000))
+  end
+  state[3] = tostring(redis.call('ZCOUNT', k.lock, '(' .. whole(now), '+inf'))
+  if #live > 0 then state[1], state[2] = kind, permits or '-' end
+elseif kind_of_key ~= 'none' then
+  tell(redis.call('GET', k.lock), redis.call('PTTL', k.lock))
+  state[1], state[3] = 'x', '1'
+end
+for _, member in ipairs(redis.call('ZRANGE', k.queue, 0, ARGV[2] - 1)) do
   state[#state + 1] = member
 end
 return state

@@ -1,22 +1,30 @@
--- KEYS, four per request: lock, fence, queue, presence
+-- KEYS, five per request: lock, fence, queue, presence, holders
 -- ARGV: channel, retention (ms), counts_receivers, keep (ms),
---       then four per request: token, ttl, info, unanswered ('1': an attempt may still arrive and must fail)
+--       then five per request: token, ttl, mode (as it stands in the queue), info, unanswered ('1': an attempt may
+--       still arrive and must fail)
 -- Answers 'withdrawn'
 local channel, retention, counts_receivers, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local now = server_time()
+local line = make_line(now, retention, counts_receivers)
 
-return each(#KEYS / 4, function(i)
-  local k, a = i * 4 - 3, i * 4 + 1
-  local lock, fence_key, queue, presence = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
-  local token = ARGV[a]
-  redis.call('ZREM', queue, token .. ' ' .. channel .. ' ' .. ARGV[a + 1] .. ' ' .. ARGV[a + 2])
-  if owns(redis.call('GET', lock), token) then
-    serve(lock, fence_key, queue, presence, retention, counts_receivers)
+return each(#KEYS / 5, function(i)
+  local a, k = i * 5, line.keys(i * 5 - 5)
+  local token, ttl, mode, info, unanswered = unpack(ARGV, a, a + 4)
+  redis.call('ZREM', k.queue, token .. ' ' .. channel .. ' ' .. ttl .. ' ' .. mode .. ' ' .. info)
+  if unanswered == '1' then
+    redis.call('ZREMRANGEBYSCORE', k.presence, '-inf', '(' .. whole(now))
+    redis.call('ZADD', k.presence, whole(now + keep * 1000), token)
+    redis.call('PEXPIRE', k.presence, keep)
   end
-  if ARGV[a + 3] == '1' then
-    local now = server_time()
-    redis.call('ZREMRANGEBYSCORE', presence, '-inf', '(' .. whole(now))
-    redis.call('ZADD', presence, whole(now + keep * 1000), token)
-    redis.call('PEXPIRE', presence, keep)
+  local held = line.read(k)
+  if owns(held.value, token) then
+    redis.call('DEL', k.lock)
+    held = {}
+  elseif held.kind and redis.call('ZSCORE', k.lock, token) then
+    line.leave(k, token)
+    held = line.read(k)
   end
+  -- Those behind it may have waited for nobody else.
+  if not held.value then line.serve(k, held) end
   return 'withdrawn'
 end)

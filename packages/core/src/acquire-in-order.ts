@@ -1,0 +1,42 @@
+import { type AcquireContext, acquireLock } from "./acquire.ts";
+import type { AcquireRequest, Granted } from "./backend.ts";
+import { LockBackendError } from "./errors.ts";
+import { showKeys } from "./key.ts";
+import type { HeldLease } from "./lease.ts";
+import type { Patience } from "./patience.ts";
+
+/**
+ * Takes keys one after the other where no single attempt can take them together. Everybody takes them in the same
+ * order, so nobody waits in a circle (Havender, "Avoiding Deadlock in Multitasking Systems", 1968). What is held
+ * already is renewed while the rest is waited for, and given back should it end in vain.
+ * @throws what `acquireLock` throws
+ */
+export async function acquireInOrder(
+  context: AcquireContext,
+  request: AcquireRequest,
+  patience: Patience,
+  keep: (part: AcquireRequest, granted: Granted) => HeldLease,
+): Promise<Granted> {
+  const parts: HeldLease[] = [];
+  try {
+    for (const key of request.keys) {
+      const part: AcquireRequest = { ...request, keys: [key] };
+      parts.push(keep(part, await acquireLock(context, part, patience)));
+    }
+    // One fencing token for all: no later grant of any of the keys may have a smaller one.
+    const fencingToken = Math.max(...parts.map((part) => part.fencingToken));
+    const outcome = await context.backend.extend(request, request.ttl, fencingToken);
+    if (outcome.status === "lost") throw lostMeanwhile(request);
+    for (const part of parts) part.letGo();
+    return { status: "granted", fencingToken, since: outcome.since, ttl: outcome.ttl };
+  } catch (error) {
+    for (const part of parts) context.undo(part.release());
+    throw error;
+  }
+}
+
+function lostMeanwhile({ keys }: AcquireRequest): LockBackendError {
+  const key = showKeys(keys);
+  const text = `one of ${JSON.stringify(key)} was lost while the others were waited for`;
+  return new LockBackendError(text, { key, retryable: true, ambiguous: false });
+}

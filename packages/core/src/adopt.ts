@@ -1,0 +1,98 @@
+import type { AcquireRequest, Granted, LockBackend } from "./backend.ts";
+import { asBackendError, LockLostError, LockUsageError } from "./errors.ts";
+import { checkKeys, showKeys } from "./key.ts";
+import { checkDuration } from "./options.ts";
+import { newOwnerToken } from "./owner-token.ts";
+import { type Patience, TIME_OVER } from "./patience.ts";
+import { type LeaseTicket, readTicket } from "./ticket.ts";
+import { retryPause, validityLeft } from "./timing.ts";
+
+/** Who adopts: what the new owner of the lease is known by. */
+export interface Adopter {
+  readonly prefix: string;
+  readonly holder: string;
+  readonly maxTtl: number;
+}
+
+/** A checked ticket, and the request that takes its lease over under a new owner token. */
+export interface Adoption {
+  readonly ticket: LeaseTicket;
+  readonly request: AcquireRequest;
+}
+
+/** @throws LockUsageError; nothing was sent */
+export function planAdoption(given: unknown, { prefix, holder, maxTtl }: Adopter): Adoption {
+  const ticket = readTicket(given);
+  if (ticket.prefix !== prefix) {
+    throw new LockUsageError(
+      `the ticket is of the prefix ${JSON.stringify(ticket.prefix)}, these locks are of ${JSON.stringify(prefix)}`,
+    );
+  }
+  checkDuration("the ticket's ttl", ticket.ttl, 1, maxTtl);
+  const { ttl, mode, meta } = ticket;
+  const keys = checkKeys(ticket.keys);
+  const request = {
+    prefix,
+    keys,
+    mode,
+    token: newOwnerToken(),
+    ttl,
+    holder,
+    meta: meta ?? undefined,
+    queue: false,
+  };
+  return { ticket, request };
+}
+
+/**
+ * Takes the lease over, trying again while the backend fails and the caller waits. Each ticket works once: the owner
+ * token changes with it.
+ * @throws LockLostError, LockBackendError
+ */
+export async function adoptLease(
+  backend: LockBackend,
+  { ticket, request }: Adoption,
+  patience: Patience,
+): Promise<Granted> {
+  for (let faults = 0; ; faults++) {
+    try {
+      return await takeOver(backend, ticket, request);
+    } catch (fault) {
+      if (fault instanceof LockLostError) throw fault;
+      const error = asBackendError(fault, showKeys(request.keys));
+      const pause = new Promise<void>((resume) => {
+        backend.clock.setTimer(resume, retryPause(faults), true);
+      });
+      if (!error.retryable || (await patience.until(pause)) === TIME_OVER) throw error;
+    }
+  }
+}
+
+async function takeOver(
+  backend: LockBackend,
+  ticket: LeaseTicket,
+  request: AcquireRequest,
+): Promise<Granted> {
+  const { token, fencingToken, proof, mode } = ticket;
+  const outcome = await backend.adopt(request, token, fencingToken, proof);
+  if (outcome.status === "lost") throw gone(request, outcome.reason);
+  const slot = mode.kind === "permits" && typeof mode.slot === "number" ? mode.slot : undefined;
+  const granted: Granted = {
+    status: "granted",
+    since: outcome.since,
+    ttl: outcome.ttl,
+    fencingToken,
+    slot,
+  };
+  if (validityLeft(granted, backend.clock.now()) > 0) return granted;
+  await backend.release(request);
+  throw gone(request, "expired");
+}
+
+function gone({ keys }: AcquireRequest, reason: "expired" | "stolen"): LockLostError {
+  const because =
+    reason === "expired"
+      ? "it ended before the ticket was adopted"
+      : "the ticket was adopted already, or somebody else holds the key";
+  return new LockLostError(showKeys(keys), reason, { because });
+}

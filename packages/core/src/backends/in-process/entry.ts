@@ -1,0 +1,84 @@
+import type { AcquireRequest, Granted, PermitsMode } from "../../backend.ts";
+import type { Instant, Timer } from "../../clock.ts";
+
+/** A lease: the same object stands in the entry of each of its keys. */
+export interface Grant {
+  request: AcquireRequest;
+  readonly fencingToken: number;
+  readonly grantedAt: Instant;
+  readonly slot: number | undefined;
+  since: Instant;
+  ttl: number;
+}
+
+export interface Waiter {
+  readonly request: AcquireRequest;
+  resolve: ((granted: Granted | null) => void) | undefined;
+}
+
+/** A key that is held or waited for, and the rules of who fits beside whom. */
+export class Entry {
+  readonly grants = new Map<string, Grant>();
+  readonly waiters = new Map<string, Waiter>();
+  /** The grant that ends first, and the timer for its end. */
+  next: Grant | undefined;
+  timer: Timer | undefined;
+  #permits: number | undefined;
+
+  /** The smallest number of permits that was asked for since the key was free. */
+  get permits(): number | undefined {
+    return this.#holds("permits") ? this.#permits : undefined;
+  }
+
+  /** Notes that somebody holds it, or waits for it, with so many permits. */
+  limit({ permits }: PermitsMode): void {
+    this.#permits = Math.min(permits, this.permits ?? permits);
+  }
+
+  /** Whether those who hold it now leave room for the request. */
+  fits({ mode }: AcquireRequest): boolean {
+    const [held] = this.grants.values();
+    if (held === undefined) return true;
+    if (mode.kind === "exclusive" || mode.kind !== held.request.mode.kind) return false;
+    return mode.kind === "shared" || (this.#hasRoom(mode) && this.#hasSlot(mode));
+  }
+
+  /** Whether one that has to wait keeps the request, which comes behind it, waiting as well. */
+  hinders(waiter: AcquireRequest, request: AcquireRequest): boolean {
+    if (waiter.mode.kind === "shared") return request.mode.kind !== "shared" || !this.fits(waiter);
+    const wantsTakenSlot =
+      waiter.mode.kind === "permits" && this.#holds("permits") && this.#hasRoom(waiter.mode);
+    return !wantsTakenSlot;
+  }
+
+  /** The slot that a grant of the mode gets. */
+  slotFor(mode: AcquireRequest["mode"]): number | undefined {
+    if (mode.kind !== "permits" || mode.slot === undefined) return undefined;
+    if (mode.slot !== "any") return mode.slot;
+    const taken = this.#takenSlots();
+    let slot = 1;
+    while (taken.has(slot)) slot += 1;
+    return slot;
+  }
+
+  #holds(kind: AcquireRequest["mode"]["kind"]): boolean {
+    const [held] = this.grants.values();
+    return held?.request.mode.kind === kind;
+  }
+
+  #hasRoom({ permits }: PermitsMode): boolean {
+    return this.grants.size < Math.min(permits, this.permits ?? permits);
+  }
+
+  #hasSlot({ slot, permits }: PermitsMode): boolean {
+    if (slot === undefined) return true;
+    const most = Math.min(permits, this.permits ?? permits);
+    return slot === "any"
+      ? (this.slotFor({ kind: "permits", permits, slot }) ?? 0) <= most
+      : slot <= most && !this.#takenSlots().has(slot);
+  }
+
+  #takenSlots(): Set<number | undefined> {
+    return new Set([...this.grants.values()].map(({ slot }) => slot));
+  }
+}

@@ -1,0 +1,64 @@
+import type { LockName, LockState } from "../../backend.ts";
+import type { RedisDriver } from "./driver.ts";
+import { keyOf, lockKeys, scanPattern } from "./keys.ts";
+import { readKind } from "./modes.ts";
+import { readHolderState, readNumber, readWaiterState } from "./replies.ts";
+import type { Script } from "./script.ts";
+import { inspectScript, scanScript } from "./scripts/index.ts";
+
+const WAITERS_SHOWN = 100;
+const HOLDERS_SHOWN = 1_000;
+const SCAN_COUNT = "500";
+
+/** Runs a script that is not on a hot path. */
+export type RunOnce = (
+  key: string | undefined,
+  script: Script,
+  keys: readonly string[],
+  args: readonly string[],
+) => Promise<readonly string[]>;
+
+/** Who holds a key and who waits for it; null when nobody does. */
+export async function inspectLock(run: RunOnce, name: LockName): Promise<LockState | null> {
+  const args = [String(HOLDERS_SHOWN), String(WAITERS_SHOWN)];
+  const [kind, permits, holding, waiting, told, ...rest] = await run(
+    name.key,
+    inspectScript,
+    lockKeys(name),
+    args,
+  );
+  const holders = rest.splice(0, 2 * readNumber(told));
+  const waiters = rest.map(readWaiterState);
+  const mode = readKind(kind) ?? waiters[0]?.mode;
+  if (mode === undefined) return null;
+  return {
+    key: name.key,
+    mode,
+    permits: permits === "-" ? undefined : readNumber(permits),
+    holders: holders
+      .flatMap((value, index) => (index % 2 === 0 ? [readHolderState(value, holders[index + 1])] : []))
+      .sort((a, b) => Number(a.since) - Number(b.since)),
+    holding: readNumber(holding),
+    waiters,
+    waiting: readNumber(waiting),
+  };
+}
+
+/** The keys of a prefix that are held, by SCAN: one may be told twice while the set changes. */
+export async function* listLocks(
+  run: RunOnce,
+  driver: RedisDriver,
+  prefix: string,
+): AsyncIterable<LockState> {
+  const pattern = scanPattern(driver.keyPrefix, prefix);
+  let cursor = "0";
+  do {
+    const [next = "0", ...found] = await run(undefined, scanScript, [], [cursor, pattern, SCAN_COUNT]);
+    cursor = next;
+    for (const redisKey of found) {
+      const key = keyOf(driver.keyPrefix, prefix, redisKey);
+      const state = key === null ? null : await inspectLock(run, { prefix, key });
+      if (state !== null) yield state;
+    }
+  } while (cursor !== "0");
+}

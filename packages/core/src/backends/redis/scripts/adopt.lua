@@ -1,0 +1,48 @@
+-- KEYS, five per request: lock, fence, queue, presence, holders
+-- ARGV, six per request: old token, new token, ttl (ms), claim (as for release), fence, info
+-- The lease of the old token becomes that of the new one. Answers 'adopted <ms left>', 'expired' or 'stolen'
+local function adopt_one_of_many(lock, holders, old, new, ttl, info)
+  local now = server_time()
+  if redis.call('TYPE', lock).ok ~= 'zset' then
+    return redis.call('EXISTS', lock) == 1 and 'stolen' or 'expired'
+  end
+  local from = redis.call('ZSCORE', lock, new) and new or old
+  local ends = redis.call('ZSCORE', lock, from)
+  if not ends then return 'stolen' end
+  if tonumber(ends) <= now then return 'expired' end
+  local told = string.match(redis.call('HGET', holders, from), '^%S+ %S+ %S+')
+  redis.call('ZREM', lock, from)
+  redis.call('HDEL', holders, from)
+  local left = math.max(ttl, math.floor((ends - now) / 1000))
+  redis.call('ZADD', lock, whole(now + left * 1000), new)
+  redis.call('HSET', holders, new, told .. ' ' .. info)
+  return left
+end
+
+return each(#KEYS / 5, function(i)
+  local offset, a = i * 5 - 5, i * 6 - 5
+  local lock, queue, holders = KEYS[offset + 1], KEYS[offset + 3], KEYS[offset + 5]
+  local old, new, ttl, claim, fence, info = unpack(ARGV, a, a + 5)
+  ttl = tonumber(ttl)
+  local left
+  if claim == 'many' then
+    left = adopt_one_of_many(lock, holders, old, new, ttl, info)
+    if type(left) == 'string' then return left end
+  else
+    local value = redis.pcall('GET', lock)
+    if not value then return 'expired' end
+    local alias, first, last = string.match(claim, '^(%S+) (%S+) (%S+)$')
+    if alias then redis.call('ZREMRANGEBYSCORE', queue, first, last) end
+    if type(value) == 'table' then return 'stolen' end
+    if not (owns(value, old) or owns(value, new) or (alias and owns(value, alias))) then return 'stolen' end
+    local at = string.match(value, '^%S+ %S+ (%S+)')
+    redis.call('SET', lock, new .. ' ' .. fence .. ' ' .. at .. ' ' .. info, 'KEEPTTL')
+    left = redis.call('PTTL', lock)
+  end
+  if left < ttl then left = ttl end
+  if redis.call('PTTL', lock) < left then
+    redis.call('PEXPIRE', lock, left)
+    redis.call('PEXPIRE', holders, left)
+  end
+  return 'adopted ' .. left
+end)

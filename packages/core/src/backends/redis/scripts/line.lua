@@ -1,0 +1,199 @@
+-- The line of those who hold a lock and wait for it: who may enter, in any mode. Made only where somebody is in it.
+local function make_line(now, retention, counts_receivers)
+  local line = {}
+
+  function line.keys(offset)
+    local lock, fence, queue, presence, holders = unpack(KEYS, offset + 1, offset + 5)
+    return { lock = lock, fence = fence, queue = queue, presence = presence, holders = holders }
+  end
+
+  function line.mode(text)
+    local kind, permits, slot, part = string.match(text, '^(%a)(%d*):?(%d*)%+?(%d*)$')
+    return { kind = kind, permits = tonumber(permits), slot = tonumber(slot), part = tonumber(part) }
+  end
+
+  -- Takes a token out of those who hold the lock together.
+  function line.leave(k, token)
+    redis.call('ZREM', k.lock, token)
+    redis.call('HDEL', k.holders, token)
+    if redis.call('EXISTS', k.lock) == 0 then redis.call('DEL', k.holders) end
+  end
+
+  -- Who holds the lock: { value } exclusively, { kind, count, permits } many, {} nobody.
+  function line.read(k)
+    local kind_of_key = redis.call('TYPE', k.lock).ok
+    if kind_of_key == 'none' then return {} end
+    local kind, permits
+    if kind_of_key == 'zset' then kind, permits = unpack(redis.call('HMGET', k.holders, 'kind', 'permits')) end
+    -- A key of any other type is of another program: the server's own error says so.
+    if not kind then return { value = redis.call('GET', k.lock) } end
+    repeat
+      local gone = redis.call('ZRANGEBYSCORE', k.lock, '-inf', whole(now), 'LIMIT', 0, 1000)
+      for _, token in ipairs(gone) do line.leave(k, token) end
+    until #gone < 1000
+    local count = redis.call('ZCARD', k.lock)
+    if count == 0 then return {} end
+    return { kind = kind, count = count, permits = tonumber(permits) }
+  end
+
+  -- The slots that are taken; read once, and then kept up to date by `enter`.
+  local function taken(k, held)
+    if held.taken then return held.taken end
+    held.taken = {}
+    for _, text in ipairs(held.kind and redis.call('HVALS', k.holders) or {}) do
+      local slot = tonumber(string.match(text, '^%d+ %d+ (%d+) '))
+      if slot then held.taken[slot] = true end
+    end
+    return held.taken
+  end
+
+  local function most(held, mode)
+    return math.min(mode.permits, held.permits or mode.permits)
+  end
+
+  -- Whether those who hold it leave room for a mode: false, or, where a slot is wanted, which, or true.
+  function line.fits(k, held, mode)
+    if held.value then return false end
+    if held.kind and (mode.kind == 'x' or mode.kind ~= held.kind) then return false end
+    if mode.kind ~= 'p' then return true end
+    local permits = most(held, mode)
+    if held.kind and held.count >= permits then return false end
+    if not mode.slot then return true end
+    local slots = taken(k, held)
+    if mode.slot > 0 then return mode.slot <= permits and not slots[mode.slot] and mode.slot end
+    for slot = 1, permits do
+      if not slots[slot] then return slot end
+    end
+    return false
+  end
+
+  -- The fencing token for a grant of these keys: larger than all before, or, for readers, that of the last writer.
+  function line.fence(keys, mode)
+    local shared = mode.kind == 's'
+    local fence = shared and 0 or now
+    for _, k in ipairs(keys) do
+      local last = tonumber(redis.call('GET', k.fence) or nil)
+      if last then fence = math.max(fence, shared and last or last + 1) end
+    end
+    if fence == 0 then fence = now end
+    for _, k in ipairs(keys) do
+      redis.call('SET', k.fence, whole(fence), 'PX', retention)
+    end
+    return whole(fence)
+  end
+
+  -- Notes that somebody wants so many permits: the smallest number rules until nobody holds any.
+  function line.limit(k, held, mode)
+    if held.kind ~= 'p' or mode.kind ~= 'p' or held.permits <= mode.permits then return end
+    redis.call('HSET', k.holders, 'permits', mode.permits)
+    held.permits = mode.permits
+  end
+
+  -- Makes a token hold the lock in a mode that fits. `place` is what `fits` gave.
+  function line.enter(k, held, mode, place, fence, token, ttl, info)
+    local at = whole(now)
+    if mode.kind == 'x' then
+      held.value = token .. ' ' .. fence .. ' ' .. at .. ' ' .. info
+      redis.call('SET', k.lock, held.value, 'PX', ttl)
+      return
+    end
+    local slot = mode.slot and place or '-'
+    redis.call('ZADD', k.lock, whole(now + ttl * 1000), token)
+    redis.call('HSET', k.holders, 'kind', mode.kind, token, fence .. ' ' .. at .. ' ' .. slot .. ' ' .. info)
+    if mode.kind == 'p' then
+      held.permits = most(held, mode)
+      redis.call('HSET', k.holders, 'permits', held.permits)
+    end
+    if redis.call('PTTL', k.lock) < tonumber(ttl) then
+      redis.call('PEXPIRE', k.lock, ttl)
+      redis.call('PEXPIRE', k.holders, ttl)
+    end
+    held.kind, held.count = mode.kind, (held.count or 0) + 1
+    if held.taken then held.taken[slot] = true end
+  end
+
+  -- The waiters that come next and belong to the same process: how many, and the ticket of the last. They would be
+  -- served in this order anyway, so the process may pass the lock on among them by itself.
+  local function run_of(queue, channel)
+    local count, last = 0, '0'
+    for _, until_index in ipairs({ 0, 31 }) do
+      local ahead = redis.call('ZRANGE', queue, 0, until_index, 'WITHSCORES')
+      while string.match(ahead[count * 2 + 1] or '', '^%S+ (%S+) %d+ x ') == channel do
+        count = count + 1
+        last = whole(ahead[count * 2])
+      end
+      if count == 0 then break end
+    end
+    return count, last
+  end
+
+  -- Grants the lock to a waiter and tells its process. False: nobody heard it. Nil: it could not be granted.
+  local function hand_over(k, held, mode, place, token, channel, ttl, info)
+    -- The write comes first: should it fail, nobody has been told, and the waiter rejoins by its ticket.
+    local granted, fence = pcall(line.fence, { k }, mode)
+    if not granted then return nil end
+    line.enter(k, held, mode, place, fence, token, ttl, info)
+    local count, last = 0, '0'
+    if mode.kind == 'x' then count, last = run_of(k.queue, channel) end
+    if count > 0 then redis.call('SET', k.fence, whole(fence + count), 'PX', retention) end
+    local message = token .. ' ' .. fence .. ' ' .. whole(now) .. ' ' .. ttl .. ' ' .. count .. ' ' .. last
+      .. (mode.slot and ' ' .. place or '')
+    if redis.call('PUBLISH', channel, message) > 0 or counts_receivers == '0' then return true end
+    if mode.kind == 'x' then
+      redis.call('DEL', k.lock)
+      held.value = nil
+    else
+      line.leave(k, token)
+      held.count = held.count - 1
+      if held.count == 0 then held.kind, held.permits = nil, nil end
+      if mode.slot and held.taken then held.taken[place] = nil end
+    end
+    return false
+  end
+
+  -- Whether one that has to wait keeps all behind it waiting, too: not one that wants a slot that is taken while
+  -- others are free.
+  local function hinders(held, mode)
+    return not (mode.kind == 'p' and mode.slot and held.kind == 'p' and held.count < most(held, mode))
+  end
+
+  -- Grants the lock to those who come next, in their order, until one has to wait. Whoever needs other keys as well
+  -- is told that this one is ready, and keeps it ready by standing first. Returns whether nobody is left in front of
+  -- `self`. At most 1000 a call, so that no call blocks the server for long.
+  function line.serve(k, held, self)
+    local passed = 0
+    for _ = 1, 1000 do
+      local member = redis.call('ZRANGE', k.queue, passed, passed)[1]
+      if not member then return true end
+      local token, channel, ttl, mode_text, info = string.match(member, '^(%S+) (%S+) (%S+) (%S+) (.*)$')
+      if token and token == self then return true end
+      local alive_until = token and redis.call('ZSCORE', k.presence, channel)
+      if not alive_until or tonumber(alive_until) < now then
+        redis.call('ZREM', k.queue, member)
+      else
+        local mode = line.mode(mode_text)
+        local place = line.fits(k, held, mode)
+        if not place then
+          if hinders(held, mode) then return false end
+          passed = passed + 1
+        elseif mode.part then
+          if redis.call('PUBLISH', channel, token .. ' ' .. mode.part) == 0 and counts_receivers == '1' then
+            redis.call('ZREM', k.presence, channel)
+          elseif mode.kind == 's' then
+            passed = passed + 1
+          else
+            return false
+          end
+        else
+          redis.call('ZREM', k.queue, member)
+          local heard = hand_over(k, held, mode, place, token, channel, ttl, info)
+          if heard == nil or (heard and mode.kind == 'x') then return false end
+          if not heard then redis.call('ZREM', k.presence, channel) end
+        end
+      end
+    end
+    return false
+  end
+
+  return line
+end

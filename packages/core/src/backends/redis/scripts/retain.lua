@@ -1,0 +1,25 @@
+-- KEYS, five per request: lock, fence, queue, presence, holders
+-- ARGV, three per request: token, claim (as for release), ms
+-- The lease ends by itself after so many ms, sooner or later than it would. Answers 'released' or 'notHeld'
+return each(#KEYS / 5, function(i)
+  local offset = i * 5 - 5
+  local lock, queue, holders = KEYS[offset + 1], KEYS[offset + 3], KEYS[offset + 5]
+  local token, claim, ms = ARGV[i * 3 - 2], ARGV[i * 3 - 1], ARGV[i * 3]
+  if claim == 'many' then
+    if type(redis.pcall('ZSCORE', lock, token)) ~= 'string' then return 'notHeld' end
+    -- A write that needs no memory: after it the server does not refuse the next for want of memory.
+    redis.call('ZREM', lock, '')
+    redis.call('ZADD', lock, 'XX', whole(server_time() + ms * 1000), token)
+    if redis.call('PTTL', lock) < tonumber(ms) then
+      redis.call('PEXPIRE', lock, ms)
+      redis.call('PEXPIRE', holders, ms)
+    end
+    return 'released'
+  end
+  local value = redis.pcall('GET', lock)
+  local alias, first, last = string.match(claim, '^(%S+) (%S+) (%S+)$')
+  if alias then redis.call('ZREMRANGEBYSCORE', queue, first, last) end
+  if type(value) == 'table' or not (owns(value, token) or (alias and owns(value, alias))) then return 'notHeld' end
+  redis.call('PEXPIRE', lock, ms)
+  return 'released'
+end)

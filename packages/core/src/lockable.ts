@@ -1,0 +1,72 @@
+import type { LockMode } from "./backend.ts";
+import { LockTimeoutError, LockUsageError } from "./errors.ts";
+import type { Keys } from "./key.ts";
+import type { Lease } from "./lease.ts";
+import type { AcquireOptions } from "./options.ts";
+import { show } from "./show.ts";
+
+/** Something that can be locked: its key, or keys, and mode are settled. */
+export interface Lockable<L extends Lease = Lease, O extends AcquireOptions = AcquireOptions> {
+  /**
+   * Waits for it and resolves with a lease.
+   * @throws LockTimeoutError, LockBackendError, LockUsageError, or `options.signal.reason`
+   */
+  acquire(options?: O): Promise<L>;
+  /**
+   * Resolves with a lease, or with null when it is busy. Waits only when `options.wait` says so.
+   * @throws LockBackendError, LockUsageError, or `options.signal.reason`
+   */
+  tryAcquire(options?: O): Promise<L | null>;
+  /**
+   * Acquires, runs `fn`, releases. Settles as `fn` does: a release that fails never masks its result or error.
+   * @throws what `acquire` throws
+   */
+  using<T>(fn: (lease: L) => T | Promise<T>): Promise<T>;
+  using<T>(options: O, fn: (lease: L) => T | Promise<T>): Promise<T>;
+}
+
+/** What is to be locked, and how. */
+export interface Target {
+  readonly keys: Keys;
+  readonly mode: LockMode;
+}
+
+/** The arguments of `using` behind the key. */
+export type UsingArguments<T, L extends Lease, O extends AcquireOptions> =
+  | [fn: (lease: L) => T | Promise<T>]
+  | [options: O, fn: (lease: L) => T | Promise<T>];
+
+/** `defaultWait` is what counts where the options say nothing; undefined: the default of the locks. */
+export type Acquire<L extends Lease, O extends AcquireOptions> = (
+  options: O | undefined,
+  defaultWait: 0 | undefined,
+) => Promise<L>;
+
+/** The three ways to hold a lock, over one way to acquire it. */
+export class BoundLock<L extends Lease, O extends AcquireOptions> implements Lockable<L, O> {
+  constructor(private readonly acquireOnce: Acquire<L, O>) {}
+
+  async acquire(options?: O): Promise<L> {
+    return this.acquireOnce(options, undefined);
+  }
+
+  async tryAcquire(options?: O): Promise<L | null> {
+    try {
+      return await this.acquireOnce(options, 0);
+    } catch (error) {
+      if (error instanceof LockTimeoutError) return null;
+      throw error;
+    }
+  }
+
+  async using<T>(...rest: UsingArguments<T, L, O>): Promise<T> {
+    const [options, fn] = rest.length === 1 ? [undefined, rest[0]] : rest;
+    if (typeof fn !== "function") throw new LockUsageError(`using needs a function to run, got ${show(fn)}`);
+    const lease = await this.acquireOnce(options, undefined);
+    try {
+      return await fn(lease);
+    } finally {
+      await lease[Symbol.asyncDispose]();
+    }
+  }
+}

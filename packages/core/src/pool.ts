@@ -1,0 +1,68 @@
+import type { LockState, PermitsMode } from "./backend.ts";
+import type { PoolLease } from "./lease.ts";
+import { type Acquire, BoundLock, type Lockable } from "./lockable.ts";
+import { type AcquireOptions, checkSlot } from "./options.ts";
+
+/** Options of an acquire from a pool. */
+export interface PoolAcquireOptions extends AcquireOptions {
+  /** The slot that is wanted, from 1 to the pool's size. Default: whichever is free, the lowest first. */
+  readonly slot?: number;
+}
+
+/** What is known of one slot of a pool. */
+export type PoolSlot =
+  | { readonly slot: number; readonly inUse: false }
+  | {
+      readonly slot: number;
+      readonly inUse: true;
+      /** `LocksOptions.holder` of the process. */
+      readonly holder: string | undefined;
+      /** The first 8 characters of the owner token. */
+      readonly token: string;
+      readonly fencingToken: number | undefined;
+      /** When it was granted, by the server's clock. */
+      readonly since: Date | undefined;
+      /** When it ends unless it is extended, by this machine's clock. */
+      readonly until: Date | undefined;
+      readonly meta: Readonly<Record<string, string>>;
+    };
+
+/** Numbered slots that many processes share: each lease holds one of them. */
+export interface Pool extends Lockable<PoolLease, PoolAcquireOptions> {
+  readonly name: string;
+  readonly size: number;
+  /** All slots, from 1, and who uses them. @throws LockBackendError, LockUsageError */
+  list(): Promise<readonly PoolSlot[]>;
+}
+
+export class SlotPool extends BoundLock<PoolLease, PoolAcquireOptions> implements Pool {
+  constructor(
+    readonly name: string,
+    readonly size: number,
+    acquire: (
+      mode: PermitsMode,
+      ...rest: Parameters<Acquire<PoolLease, PoolAcquireOptions>>
+    ) => Promise<PoolLease>,
+    private readonly inspect: () => Promise<LockState | null>,
+  ) {
+    super(async (options, defaultWait) => {
+      const { slot = "any" } = options ?? {};
+      if (slot !== "any") checkSlot(slot, size);
+      return acquire({ kind: "permits", permits: size, slot }, options, defaultWait);
+    });
+  }
+
+  async list(): Promise<readonly PoolSlot[]> {
+    const state = await this.inspect();
+    const slots = Array.from(
+      { length: this.size },
+      (_, index): PoolSlot => ({ slot: index + 1, inUse: false }),
+    );
+    for (const { slot, remaining, ...holder } of state?.holders ?? []) {
+      if (slot === undefined || slot > this.size) continue;
+      const until = remaining === undefined ? undefined : new Date(Date.now() + remaining);
+      slots[slot - 1] = { slot, inUse: true, ...holder, until };
+    }
+    return slots;
+  }
+}
