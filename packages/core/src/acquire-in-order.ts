@@ -1,8 +1,8 @@
 import { type AcquireContext, acquireLock } from "./acquire.ts";
 import type { AcquireRequest, Granted } from "./backend.ts";
 import { LockBackendError } from "./errors.ts";
+import { type HeldLease, RENEWED } from "./held-lease.ts";
 import { showKeys } from "./key.ts";
-import type { HeldLease } from "./lease.ts";
 import type { Patience } from "./patience.ts";
 
 /**
@@ -15,13 +15,11 @@ export async function acquireInOrder(
   context: AcquireContext,
   request: AcquireRequest,
   patience: Patience,
-  keep: (part: AcquireRequest, granted: Granted) => HeldLease,
 ): Promise<Granted> {
   const parts: HeldLease[] = [];
   try {
     for (const key of request.keys) {
-      const part: AcquireRequest = { ...request, keys: [key] };
-      parts.push(keep(part, await acquireLock(context, part, patience)));
+      parts.push(await acquireLock(context, { ...request, keys: [key] }, patience, RENEWED));
     }
     // One fencing token for all: no later grant of any of the keys may have a smaller one.
     const fencingToken = Math.max(...parts.map((part) => part.fencingToken));
@@ -30,7 +28,7 @@ export async function acquireInOrder(
     for (const part of parts) part.letGo();
     return { status: "granted", fencingToken, since: outcome.since, ttl: outcome.ttl };
   } catch (error) {
-    for (const part of parts) context.undo(part.release());
+    for (const part of parts) context.undo(request, part.release());
     throw error;
   }
 }

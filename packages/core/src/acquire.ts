@@ -1,146 +1,199 @@
-import type { AcquireOutcome, AcquireRequest, Busy, Granted, LockBackend } from "./backend.ts";
+import type { AcquireRequest, Granted, LockBackend } from "./backend.ts";
 import { LockBackendError, LockTimeoutError, type SeenHolder } from "./errors.ts";
+import type { HeldLease, LeaseTerms } from "./held-lease.ts";
 import { showKeys } from "./key.ts";
-import { type Patience, TIME_OVER } from "./patience.ts";
+import { type Patience, TIME_OVER, type Worker } from "./patience.ts";
 import { retryPause, validityLeft } from "./timing.ts";
 
-/** What the loop needs from its surroundings. */
+/** What the loop needs from its surroundings; one for all acquires. */
 export interface AcquireContext {
   readonly backend: LockBackend;
+  /** Makes the lease of what was granted. */
+  lease(request: AcquireRequest, granted: Granted, patience: Patience, terms: LeaseTerms): HeldLease;
+  /** The acquire has ended, in whatever way. */
+  ended(patience: Patience): void;
   /** Told once, when a key is found busy. */
-  contended(holder: SeenHolder | undefined): void;
+  contended(request: AcquireRequest, holder: SeenHolder | undefined): void;
   /** Told once, when others name another number of permits. */
-  permitsDiffer(others: number): void;
+  permitsDiffer(request: AcquireRequest, others: number): void;
   /** Runs an undo in the background: it must never delay the caller. */
-  undo(work: Promise<unknown>): void;
-}
-
-/** Everything that one acquire has learned so far. */
-interface Progress {
-  faults: number;
-  lastFault: LockBackendError | undefined;
-  holder: SeenHolder | undefined;
-  contended: boolean;
-  permitsDiffer: boolean;
-  /** An attempt is on its way now. */
-  asking: boolean;
-  /** An attempt was sent that was never answered: it may still arrive. */
-  unanswered: boolean;
+  undo(request: AcquireRequest, work: Promise<unknown>): void;
 }
 
 /**
- * The only acquire loop: attempt, wait for a hint, attempt. Ends with the lock, or with an error after
+ * The only acquire loop: attempt, wait for a hint, attempt. Ends with a lease, or with an error after
  * everything was undone.
  * @throws LockTimeoutError when the key stays busy, LockBackendError when the backend fails for as long as the
  *   caller waits, and whatever reason the caller interrupted the wait with
  */
-export async function acquireLock(
+export function acquireLock(
   context: AcquireContext,
   request: AcquireRequest,
   patience: Patience,
-): Promise<Granted> {
-  const progress: Progress = {
-    faults: 0,
-    lastFault: undefined,
-    holder: undefined,
-    contended: false,
-    permitsDiffer: false,
-    asking: false,
-    unanswered: false,
-  };
-  try {
-    for (;;) {
-      const granted = await round(context, request, patience, progress);
-      if (granted !== null) return granted;
-    }
-  } catch (error) {
-    const unanswered = progress.unanswered || progress.asking;
-    const queued = request.queue && progress.contended;
-    if (unanswered || queued) context.undo(context.backend.withdraw(request, unanswered));
-    throw error;
-  }
+  terms: LeaseTerms,
+): Promise<HeldLease> {
+  return new Acquisition(context, request, patience, terms).run();
 }
 
-/** One round: an attempt, and the wait for a hint where it was in vain. Null: again. Throws when it is over. */
-async function round(
-  context: AcquireContext,
-  request: AcquireRequest,
-  patience: Patience,
-  progress: Progress,
-): Promise<Granted | null> {
-  try {
-    const outcome = await ask(context.backend, request, patience, progress);
-    if (outcome.otherPermits !== undefined && !progress.permitsDiffer) {
-      progress.permitsDiffer = true;
-      context.permitsDiffer(outcome.otherPermits);
+/**
+ * One acquire, and what it has learned so far. Tens of thousands may wait at once, so while it waits it consists of
+ * this object, one suspended function and the promise of a hint.
+ */
+class Acquisition implements Worker {
+  #faults = 0;
+  #lastFault: LockBackendError | undefined;
+  #holder: SeenHolder | undefined;
+  #busy = false;
+  #contended = false;
+  #permitsDiffer = false;
+  /** An attempt is on its way now. */
+  #asking = false;
+  /** An attempt was sent that was never answered: it may still arrive. */
+  #unanswered = false;
+  #calledOff = false;
+  #undone = false;
+
+  constructor(
+    private readonly context: AcquireContext,
+    private readonly request: AcquireRequest,
+    private readonly patience: Patience,
+    private readonly terms: LeaseTerms,
+  ) {}
+
+  async run(): Promise<HeldLease> {
+    try {
+      for (;;) {
+        const granted = (await this.#survive(this.#ask())) ?? (await this.#nextHint());
+        this.#assertWanted();
+        if (granted !== null && this.#isValid(granted)) return this.#lease(granted);
+        if (granted !== null) await this.#survive(this.#giveBack());
+      }
+    } catch (error) {
+      this.#undo();
+      throw error;
+    } finally {
+      this.context.ended(this.patience);
     }
-    if (outcome.status === "granted") return await believed(context.backend, request, outcome);
-    const news = await nextHint(context, request, patience, outcome, progress);
-    return news === null ? null : await believed(context.backend, request, news);
-  } catch (error) {
-    if (!(error instanceof LockBackendError)) throw error;
-    progress.asking = false;
-    progress.unanswered ||= error.ambiguous;
-    progress.lastFault = error;
-    progress.faults += 1;
-    if (!error.retryable || patience.left <= 0) throw error;
-    const pause = new Promise<void>((resume) => {
-      context.backend.clock.setTimer(resume, retryPause(progress.faults), true);
-    });
-    if ((await patience.until(pause)) === TIME_OVER) throw error;
+  }
+
+  #isValid(granted: Granted): boolean {
+    return validityLeft(granted, this.context.backend.clock.now()) > 0;
+  }
+
+  #lease(granted: Granted): HeldLease {
+    return this.context.lease(this.request, granted, this.patience, this.terms);
+  }
+
+  /** The caller's time is over, or it gave up, while it waited: the hint is called off by its withdrawal. */
+  callOff(): void {
+    this.patience.unwatch();
+    this.#calledOff = true;
+    this.#undo();
+  }
+
+  /** @throws what the caller gave up with, or LockTimeoutError */
+  #assertWanted(): void {
+    if (!this.#calledOff) {
+      this.patience.unwatch();
+      return;
+    }
+    const { interrupted, waited } = this.patience;
+    if (interrupted !== undefined) throw interrupted.reason;
+    throw new LockTimeoutError(showKeys(this.request.keys), waited, this.#holder);
+  }
+
+  /** One attempt; null when the key is busy. */
+  async #ask(): Promise<Granted | null> {
+    const { context, request, patience } = this;
+    const { backend } = context;
+    this.#asking = true;
+    const attempting = backend.attempt(request);
+    // A single attempt has the backend's own limit: with `wait: 0` there would be no time to hear the answer.
+    const outcome = request.queue
+      ? await patience.until(attempting, backend.requestTimeout)
+      : await attempting;
+    if (outcome === TIME_OVER) throw this.#noAnswer();
+    this.#asking = false;
+    if (outcome.otherPermits !== undefined && !this.#permitsDiffer) {
+      this.#permitsDiffer = true;
+      context.permitsDiffer(request, outcome.otherPermits);
+    }
+    if (outcome.status === "granted") return outcome;
+    this.#busy = true;
+    this.#holder = outcome.holder;
     return null;
   }
-}
 
-async function ask(
-  backend: LockBackend,
-  request: AcquireRequest,
-  patience: Patience,
-  progress: Progress,
-): Promise<AcquireOutcome> {
-  progress.asking = true;
-  const attempting = backend.attempt(request);
-  // A single attempt has the backend's own limit: with `wait: 0` there would be no time to hear the answer.
-  const outcome = request.queue ? await patience.until(attempting, backend.requestTimeout) : await attempting;
-  if (outcome === TIME_OVER) {
-    progress.unanswered = true;
-    if (progress.lastFault !== undefined) throw progress.lastFault;
-    throw new LockBackendError(`${backend.name} did not answer within ${Math.round(patience.waited)} ms`, {
-      key: showKeys(request.keys),
+  /**
+   * What comes of waiting for a busy key: the lock, or null when it is worth asking again, or it was called off. Null
+   * at once where the last attempt failed.
+   */
+  #nextHint(): Promise<Granted | null> | null {
+    const { context, request, patience } = this;
+    if (!this.#busy) return null;
+    this.#busy = false;
+    if (!this.#contended) {
+      this.#contended = true;
+      context.contended(request, this.#holder);
+    }
+    if (!request.queue || patience.interrupted !== undefined || patience.left <= 0) {
+      this.#calledOff = true;
+      return null;
+    }
+    patience.watch(this);
+    return context.backend.hint(request);
+  }
+
+  /** A grant that was heard of after its validity is none: it is given back, and counts as a fault. */
+  async #giveBack(): Promise<never> {
+    const { context, request } = this;
+    await context.backend.release(request);
+    const key = showKeys(request.keys);
+    throw new LockBackendError(
+      `${JSON.stringify(key)} was granted, but the answer took longer than a ttl of ${request.ttl} ms allows`,
+      { key, retryable: true, ambiguous: false },
+    );
+  }
+
+  /** Null after a fault that may pass, and a pause. @throws what `work` throws when it is over */
+  async #survive<T>(work: Promise<T>): Promise<T | null> {
+    try {
+      return await work;
+    } catch (error) {
+      if (!(error instanceof LockBackendError)) throw error;
+      const { clock } = this.context.backend;
+      this.#asking = false;
+      this.#unanswered ||= error.ambiguous;
+      this.#lastFault = error;
+      this.#faults += 1;
+      if (!error.retryable || this.patience.left <= 0) throw error;
+      const pause = new Promise<void>((resume) => {
+        clock.setTimer(resume, retryPause(this.#faults), true);
+      });
+      if ((await this.patience.until(pause)) === TIME_OVER) throw error;
+      return null;
+    }
+  }
+
+  /** Once. */
+  #undo(): void {
+    const { context, request } = this;
+    const unanswered = this.#unanswered || this.#asking;
+    const queued = request.queue && this.#contended;
+    if (this.#undone || !(unanswered || queued)) return;
+    this.#undone = true;
+    context.undo(request, context.backend.withdraw(request, unanswered));
+  }
+
+  #noAnswer(): LockBackendError {
+    this.#unanswered = true;
+    if (this.#lastFault !== undefined) return this.#lastFault;
+    const { backend } = this.context;
+    const text = `${backend.name} did not answer within ${Math.round(this.patience.waited)} ms`;
+    return new LockBackendError(text, {
+      key: showKeys(this.request.keys),
       retryable: true,
       ambiguous: true,
     });
   }
-  progress.asking = false;
-  return outcome;
-}
-
-/** What came of waiting for a busy key: the lock, or null when it is worth asking again. */
-async function nextHint(
-  context: AcquireContext,
-  request: AcquireRequest,
-  patience: Patience,
-  busy: Busy,
-  progress: Progress,
-): Promise<Granted | null> {
-  progress.holder = busy.holder;
-  if (!progress.contended) {
-    progress.contended = true;
-    context.contended(busy.holder);
-  }
-  const news = request.queue ? await patience.until(context.backend.hint(request)) : TIME_OVER;
-  if (news === TIME_OVER)
-    throw new LockTimeoutError(showKeys(request.keys), patience.waited, progress.holder);
-  return news;
-}
-
-/** A grant that was heard of after its validity is none: it is given back, and counts as a fault. */
-async function believed(backend: LockBackend, request: AcquireRequest, granted: Granted): Promise<Granted> {
-  if (validityLeft(granted, backend.clock.now()) > 0) return granted;
-  await backend.release(request);
-  const key = showKeys(request.keys);
-  throw new LockBackendError(
-    `${JSON.stringify(key)} was granted, but the answer took longer than a ttl of ${request.ttl} ms allows`,
-    { key, retryable: true, ambiguous: false },
-  );
 }

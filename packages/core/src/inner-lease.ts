@@ -1,7 +1,8 @@
 import type { LockMode } from "./backend.ts";
 import { LockLostError, LockUsageError } from "./errors.ts";
+import type { LeaseContext } from "./held-lease.ts";
 import { type Keys, showKeys } from "./key.ts";
-import type { Lease, LeaseContext, ReleaseResult } from "./lease.ts";
+import type { Lease, ReleaseResult } from "./lease.ts";
 import type { Target } from "./lockable.ts";
 import type { LeaseTicket } from "./ticket.ts";
 

@@ -46,7 +46,7 @@ export type Acquire<L extends Lease, O extends AcquireOptions> = (
 export class BoundLock<L extends Lease, O extends AcquireOptions> implements Lockable<L, O> {
   constructor(private readonly acquireOnce: Acquire<L, O>) {}
 
-  async acquire(options?: O): Promise<L> {
+  acquire(options?: O): Promise<L> {
     return this.acquireOnce(options, undefined);
   }
 

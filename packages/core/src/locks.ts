@@ -1,18 +1,15 @@
 import { hostname } from "node:os";
-import { type AcquireContext, acquireLock } from "./acquire.ts";
-import { acquireInOrder } from "./acquire-in-order.ts";
-import { adoptLease, planAdoption } from "./adopt.ts";
-import type { AcquireRequest, Granted, LockBackend, LockMode, LockState, PermitsMode } from "./backend.ts";
-import { asBackendError, LockUsageError } from "./errors.ts";
-import { Events, type LockEventName, type LockListener } from "./events.ts";
-import { leaseWithin, type OuterLease } from "./inner-lease.ts";
-import { checkKey, checkKeys, checkPrefix, type Keys, showKeys } from "./key.ts";
+import type { LockBackend, LockMode, LockState } from "./backend.ts";
+import { LockUsageError } from "./errors.ts";
+import type { LockEventName, LockListener } from "./events.ts";
+import type { OuterLease } from "./inner-lease.ts";
+import { checkKey, checkKeys, checkPrefix } from "./key.ts";
 import { matcher } from "./key-match.ts";
-import { HeldLease, type Lease, type LeaseContext, type LeaseTerms, type PoolLease } from "./lease.ts";
-import { type Acquire, BoundLock, type Lockable, type Target, type UsingArguments } from "./lockable.ts";
+import type { Lease, PoolLease } from "./lease.ts";
+import { Leases } from "./leases.ts";
+import { BoundLock, type Lockable, type UsingArguments } from "./lockable.ts";
 import {
   type AcquireOptions,
-  checkAcquireOptions,
   checkDuration,
   checkHolder,
   checkPermits,
@@ -21,8 +18,6 @@ import {
   DEFAULT_MAX_TTL,
   type Wait,
 } from "./options.ts";
-import { newOwnerToken } from "./owner-token.ts";
-import { Patience } from "./patience.ts";
 import { type Pool, SlotPool } from "./pool.ts";
 import { type ReadWriteLock, readWriteLock } from "./read-write.ts";
 import { show } from "./show.ts";
@@ -120,7 +115,6 @@ export type LocksOn<Backend extends LockBackend> = Backend extends { readonly gr
   : Locks;
 
 const EXCLUSIVE = { kind: "exclusive" } as const;
-const CLOSE_PATIENCE = 500;
 const DEFAULT_TTL = 30_000;
 const DEFAULT_WAIT = 10_000;
 /** What `inspect` shows of a token; fewer characters could name two. */
@@ -138,17 +132,7 @@ export function createLocks(options: LocksOptions): Locks {
 class BackendLocks implements Locks {
   readonly #backend: LockBackend;
   readonly #prefix: string;
-  readonly #holder: string;
-  readonly #maxTtl: number;
-  readonly #defaults: { readonly ttl: number; readonly wait: Wait };
-  readonly #events = new Events();
-  readonly #held = new Set<HeldLease>();
-  readonly #acquiring = new Map<Patience, Promise<Lease>>();
-  readonly #undoing = new Set<Promise<unknown>>();
-  readonly #leaseContext: LeaseContext;
-  /** Of the parts of a lease while the others are waited for: nobody is told of them. */
-  readonly #partContext: LeaseContext;
-  #closed: Promise<void> | undefined;
+  readonly #leases: Leases;
 
   constructor(options: LocksOptions) {
     const { backend, prefix = "lock", holder = `${hostname()}:${process.pid}` } = options;
@@ -166,65 +150,55 @@ class BackendLocks implements Locks {
     checkWait(wait);
     this.#backend = backend;
     this.#prefix = prefix;
-    this.#holder = holder;
-    this.#maxTtl = maxTtl;
-    this.#defaults = { ttl, wait };
-    this.#leaseContext = {
-      backend,
-      events: this.#events,
-      checkTtl: (ttl) => checkDuration("ttl", ttl, 1, this.#maxTtl),
-      ended: (lease) => void this.#held.delete(lease),
-      undo: (key, work) => this.#undo(key, "release", work),
-    };
-    this.#partContext = { ...this.#leaseContext, events: new Events() };
+    this.#leases = new Leases({ backend, prefix, holder, ttl, wait, maxTtl });
   }
 
-  async acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lease> {
+  acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lease> {
     return this.#exclusive(key).acquire(options);
   }
 
-  async tryAcquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lease | null> {
+  tryAcquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lease | null> {
     return this.#exclusive(key).tryAcquire(options);
   }
 
-  async using<T>(
-    key: string | readonly string[],
-    ...rest: UsingArguments<T, Lease, AcquireOptions>
-  ): Promise<T> {
+  using<T>(key: string | readonly string[], ...rest: UsingArguments<T, Lease, AcquireOptions>): Promise<T> {
     return this.#exclusive(key).using(...rest);
   }
 
   readWrite(key: string | readonly string[]): ReadWriteLock {
-    return readWriteLock(checkKeys(key), (target, ...rest) => this.#acquire(target, ...rest));
+    const keys = checkKeys(key);
+    return readWriteLock((mode, ...rest) => this.#leases.acquire({ keys, mode }, ...rest));
   }
 
-  semaphore(key: string, { permits }: { readonly permits: number }): Lockable {
+  semaphore(key: string, options: { readonly permits: number }): Lockable {
     checkKey(key);
-    checkPermits(permits);
+    checkPermits(options?.permits);
     this.#assertGrantsPermits("a semaphore");
-    return this.#bound([key], { kind: "permits", permits });
+    const mode: LockMode = { kind: "permits", permits: options.permits };
+    return new BoundLock((...rest) => this.#leases.acquire({ keys: [key], mode }, ...rest));
   }
 
-  pool(name: string, { size }: { readonly size: number }): Pool {
+  pool(name: string, options: { readonly size: number }): Pool {
     checkKey(name);
-    checkSize(size);
+    checkSize(options?.size);
     this.#assertGrantsPermits("a pool");
-    const acquire = async (mode: PermitsMode, ...rest: Parameters<Acquire<Lease, AcquireOptions>>) => {
-      const lease = await this.#acquire({ keys: [name], mode }, ...rest);
-      return withSlot(lease);
-    };
-    return new SlotPool(name, size, acquire, () => this.inspect(name));
+    return new SlotPool(
+      name,
+      options.size,
+      async (mode, ...rest) => withSlot(await this.#leases.acquire({ keys: [name], mode }, ...rest)),
+      () => this.inspect(name),
+    );
   }
 
   async inspect(key: string): Promise<LockState | null> {
     checkKey(key);
-    this.#assertOpen();
+    this.#leases.assertOpen();
     return this.#backend.inspect({ prefix: this.#prefix, key });
   }
 
   async *list(options: { readonly match?: string } = {}): AsyncIterable<LockState> {
     const matches = matcher(options.match ?? "*");
-    this.#assertOpen();
+    this.#leases.assertOpen();
     for await (const state of this.#backend.list(this.#prefix)) {
       if (matches(state.key)) yield state;
     }
@@ -237,172 +211,40 @@ class BackendLocks implements Locks {
       const got = typeof token === "string" ? `${String(token).length} characters` : show(token);
       throw new LockUsageError(`token must have at least ${SHORTEST_TOKEN} characters, got ${got}`);
     }
-    this.#assertOpen();
+    this.#leases.assertOpen();
     return this.#backend.forceRelease({ prefix: this.#prefix, key }, token);
   }
 
-  async adopt(ticket: LeaseTicket): Promise<Lease> {
-    const adopter = { prefix: this.#prefix, holder: this.#holder, maxTtl: this.#maxTtl };
-    const adoption = planAdoption(ticket, adopter);
-    this.#assertOpen();
-    const { renew, minHold, maxHold = Number.POSITIVE_INFINITY } = adoption.ticket;
-    const patience = new Patience(this.#backend.clock, this.#defaults.wait, undefined);
-    const granting = adoptLease(this.#backend, adoption, patience);
-    return this.#deliver(adoption.request, granting, patience, { renew, minHold, maxHold });
+  adopt(ticket: LeaseTicket): Promise<Lease> {
+    return this.#leases.adopt(ticket);
   }
 
   on<Name extends LockEventName>(event: Name, listener: LockListener<Name>): () => void {
-    return this.#events.on(event, listener);
+    return this.#leases.events.on(event, listener);
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
+    return this.#leases.close();
   }
 
-  async #close(): Promise<void> {
-    for (const patience of this.#acquiring.keys()) patience.interrupt(closedError());
-    const patience = new Patience(this.#backend.clock, CLOSE_PATIENCE, undefined);
-    await patience.until(this.#settle());
-    await patience.until(this.#backend.close());
+  /** A wrong key rejects, as everything that is wrong with an acquire does. */
+  #exclusive(key: string | readonly string[]): BoundLock<Lease, AcquireOptions> {
+    return new BoundLock((options, defaultWait) => {
+      try {
+        return this.#leases.acquire({ keys: checkKeys(key), mode: EXCLUSIVE }, options, defaultWait);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    });
   }
 
-  /** Ends when nothing of ours is under way; the undo of an acquire begins when its promise settles. */
-  async #settle(): Promise<void> {
-    const releases = [...this.#held].map((lease) => lease[Symbol.asyncDispose]());
-    await Promise.allSettled([...releases, ...this.#acquiring.values()]);
-    await Promise.allSettled(this.#undoing);
-  }
-
-  #assertOpen(): void {
-    if (this.#closed !== undefined) throw closedError();
-  }
-
+  /** @throws LockUsageError */
   #assertGrantsPermits(what: string): void {
     if (this.#backend.grantsPermits) return;
     throw new LockUsageError(
       `${what} is not possible on ${this.#backend.name}: use a backend of a single server`,
     );
   }
-
-  #exclusive(key: string | readonly string[]): BoundLock<Lease, AcquireOptions> {
-    return this.#bound(checkKeys(key), EXCLUSIVE);
-  }
-
-  #bound(keys: Keys, mode: LockMode): BoundLock<Lease, AcquireOptions> {
-    return new BoundLock((...rest) => this.#acquire({ keys, mode }, ...rest));
-  }
-
-  async #acquire(
-    target: Target,
-    options: AcquireOptions = {},
-    defaultWait: 0 | undefined,
-  ): Promise<OuterLease> {
-    checkAcquireOptions(options, this.#maxTtl);
-    this.#assertOpen();
-    const { signal, meta, renew = true, minHold = 0, maxHold = Number.POSITIVE_INFINITY, within } = options;
-    const { ttl = this.#defaults.ttl, wait = defaultWait ?? this.#defaults.wait } = options;
-    signal?.throwIfAborted();
-    const inner = within === undefined ? undefined : leaseWithin(this.#own(within), target);
-    if (inner !== undefined) return inner;
-    if (options.atomic === true && !this.#backend.takesTogether(target.keys)) throw notTogether(target.keys);
-    const { keys, mode } = target;
-    const request: AcquireRequest = {
-      prefix: this.#prefix,
-      keys,
-      mode,
-      token: newOwnerToken(),
-      ttl: Math.min(ttl, maxHold),
-      holder: this.#holder,
-      meta,
-      queue: wait !== 0,
-    };
-    const patience = new Patience(this.#backend.clock, wait, signal);
-    return this.#deliver(request, this.#grant(request, patience), patience, { renew, minHold, maxHold });
-  }
-
-  /** The lease of what is being granted; `close` waits for it, and nobody gets it after that. */
-  async #deliver(
-    request: AcquireRequest,
-    granting: Promise<Granted>,
-    patience: Patience,
-    terms: LeaseTerms,
-  ): Promise<HeldLease> {
-    const lease = this.#lease(request, granting, patience, terms);
-    this.#acquiring.set(patience, lease);
-    try {
-      return await lease;
-    } finally {
-      this.#acquiring.delete(patience);
-    }
-  }
-
-  /** @throws LockUsageError */
-  #own(within: Lease): OuterLease {
-    const { context } = within as Partial<OuterLease>;
-    if (context === this.#leaseContext) return within as OuterLease;
-    throw new LockUsageError(`within must be a lease that these locks granted, got ${show(within)}`);
-  }
-
-  async #lease(
-    request: AcquireRequest,
-    granting: Promise<Granted>,
-    patience: Patience,
-    terms: LeaseTerms,
-  ): Promise<HeldLease> {
-    const key = showKeys(request.keys);
-    const granted = await granting;
-    if (this.#closed !== undefined) {
-      this.#undo(key, "withdraw", this.#backend.release(request));
-      throw closedError();
-    }
-    const lease = new HeldLease(this.#leaseContext, request, granted, terms);
-    this.#held.add(lease);
-    this.#events.emit("acquired", { key, fencingToken: lease.fencingToken, waited: patience.waited });
-    return lease;
-  }
-
-  #grant(request: AcquireRequest, patience: Patience): Promise<Granted> {
-    const context = this.#acquireContext(request);
-    if (this.#backend.takesTogether(request.keys)) return acquireLock(context, request, patience);
-    const terms = { renew: true, minHold: 0, maxHold: Number.POSITIVE_INFINITY };
-    return acquireInOrder(
-      context,
-      request,
-      patience,
-      (part, granted) => new HeldLease(this.#partContext, part, granted, terms),
-    );
-  }
-
-  #acquireContext({ keys, mode }: AcquireRequest): AcquireContext {
-    const key = showKeys(keys);
-    const permits = mode.kind === "permits" ? mode.permits : 1;
-    return {
-      backend: this.#backend,
-      contended: (holder) => this.#events.emit("contended", { key, holder }),
-      permitsDiffer: (others) => this.#events.emit("permitsMismatch", { key, permits, others }),
-      undo: (work) => this.#undo(key, "withdraw", work),
-    };
-  }
-
-  /** Work that no caller waits for; `close` does. */
-  #undo(key: string, operation: "withdraw" | "release", work: Promise<unknown>): void {
-    const settled = work.catch((error: unknown) => {
-      this.#events.emit("backendError", { key, operation, error: asBackendError(error, key) });
-    });
-    this.#undoing.add(settled);
-    settled.finally(() => this.#undoing.delete(settled));
-  }
-}
-
-function closedError(): LockUsageError {
-  return new LockUsageError("these locks were closed; create new ones with createLocks()");
-}
-
-function notTogether(keys: Keys): LockUsageError {
-  return new LockUsageError(
-    `${JSON.stringify(showKeys(keys))} lie in different hash slots of a Redis Cluster and cannot be taken in one step: leave atomic out to take them in order, all or none`,
-  );
 }
 
 function withSlot(lease: OuterLease): PoolLease {

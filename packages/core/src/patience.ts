@@ -1,13 +1,20 @@
-import { type Clock, elapsed, type Instant } from "./clock.ts";
+import { type Clock, elapsed, type Instant, type Timer } from "./clock.ts";
 import type { Wait } from "./options.ts";
 
 /** The caller's time is over. */
 export const TIME_OVER = Symbol("time over");
 
+/** Whoever works for an impatient caller. */
+export interface Worker {
+  /** The caller does not wait any more. */
+  callOff(): void;
+}
+
 /** How long one caller is ready to wait, and whether it still wants to. */
 export class Patience {
   readonly #start: Instant;
-  #interrupt: ((reason: unknown) => void) | undefined;
+  #worker: Worker | undefined;
+  #timer: Timer | undefined;
   #interrupted: { readonly reason: unknown } | undefined;
 
   constructor(
@@ -31,7 +38,34 @@ export class Patience {
   /** Ends the waiting from outside, with what the caller's promise shall reject with. */
   interrupt(reason: unknown): void {
     this.#interrupted ??= { reason };
-    this.#interrupt?.(reason);
+    this.#worker?.callOff();
+  }
+
+  /** Why the caller gave up, if it did. */
+  get interrupted(): { readonly reason: unknown } | undefined {
+    const { signal } = this;
+    return this.#interrupted ?? (signal?.aborted ? { reason: signal.reason } : undefined);
+  }
+
+  /** Has the worker called off, once, when the caller's time ends or it gives up; until `unwatch`. */
+  watch(worker: Worker): void {
+    const { left, signal } = this;
+    this.#worker = worker;
+    signal?.addEventListener("abort", this);
+    if (left === Number.POSITIVE_INFINITY) return;
+    this.#timer = this.clock.setTimer(() => worker.callOff(), Math.max(0, left), true);
+  }
+
+  unwatch(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#worker = undefined;
+    this.signal?.removeEventListener("abort", this);
+  }
+
+  /** The signal was aborted: a listener without a function of its own, since thousands may listen. */
+  handleEvent(): void {
+    this.#worker?.callOff();
   }
 
   /**
@@ -39,32 +73,22 @@ export class Patience {
    * the caller gives up. Work that settles within `bound` milliseconds by itself is not worth a timer.
    */
   until<T>(work: Promise<T>, bound = Number.POSITIVE_INFINITY): Promise<T | typeof TIME_OVER> {
-    const { signal, left } = this;
-    const over = this.#interrupted ?? (signal?.aborted ? { reason: signal.reason } : undefined);
+    const over = this.interrupted;
     if (over !== undefined) {
       // Nobody waits for the work any more: its failure must not become an unhandled rejection.
       work.catch(() => undefined);
       return Promise.reject(over.reason);
     }
-    if (signal === undefined && left > bound) return work;
+    if (this.signal === undefined && this.left > bound) return work;
     return new Promise((resolve, reject) => {
-      const timer =
-        left > bound || left === Number.POSITIVE_INFINITY
-          ? undefined
-          : this.clock.setTimer(() => finish(() => resolve(TIME_OVER)), Math.max(0, left), true);
-      const onAbort = () => finish(() => reject(signal?.reason));
-      const finish = (settle: () => void) => {
-        timer?.cancel();
-        signal?.removeEventListener("abort", onAbort);
-        this.#interrupt = undefined;
-        settle();
+      const callOff = () => {
+        const { interrupted } = this;
+        this.unwatch();
+        if (interrupted === undefined) resolve(TIME_OVER);
+        else reject(interrupted.reason);
       };
-      this.#interrupt = (reason) => finish(() => reject(reason));
-      signal?.addEventListener("abort", onAbort);
-      work.then(
-        (value) => finish(() => resolve(value)),
-        (error) => finish(() => reject(error)),
-      );
+      this.watch({ callOff });
+      work.finally(() => this.unwatch()).then(resolve, reject);
     });
   }
 }

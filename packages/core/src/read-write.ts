@@ -1,6 +1,6 @@
-import type { Keys } from "./key.ts";
+import type { LockMode } from "./backend.ts";
 import type { Lease } from "./lease.ts";
-import { BoundLock, type Lockable, type Target } from "./lockable.ts";
+import { type Acquire, BoundLock, type Lockable } from "./lockable.ts";
 import type { AcquireOptions } from "./options.ts";
 
 /** Many readers, or one writer; first come, first served, so neither starves the other. */
@@ -12,16 +12,9 @@ export interface ReadWriteLock {
 }
 
 export function readWriteLock(
-  keys: Keys,
-  acquire: (
-    target: Target,
-    options: AcquireOptions | undefined,
-    defaultWait: 0 | undefined,
-  ) => Promise<Lease>,
+  acquire: (mode: LockMode, ...rest: Parameters<Acquire<Lease, AcquireOptions>>) => Promise<Lease>,
 ): ReadWriteLock {
-  const bound = (kind: "shared" | "exclusive") =>
-    new BoundLock<Lease, AcquireOptions>((options, defaultWait) =>
-      acquire({ keys, mode: { kind } }, options, defaultWait),
-    );
+  const bound = (kind: "shared" | "exclusive"): Lockable =>
+    new BoundLock((...rest) => acquire({ kind }, ...rest));
   return { read: bound("shared"), write: bound("exclusive") };
 }

@@ -201,7 +201,7 @@ describe("a run of waiters of one process", () => {
     };
     runs.start(holder, granted, handOver);
     const pass = (from: AcquireRequest, to = request()): Passed | null =>
-      runs.passOn(asHeld(from), (by) => (by === handOver ? { request: to, ticket: "7" } : undefined));
+      runs.passOn(asHeld(from), (by) => (by === handOver ? { request: to, ticket: 7 } : undefined));
     return { clock, runs, holder, granted, pass };
   }
 

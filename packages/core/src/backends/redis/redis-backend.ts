@@ -19,7 +19,7 @@ import { validityLeft } from "../../timing.ts";
 import type { RedisDriver } from "./driver.ts";
 import { backendError, unreadable } from "./faults.ts";
 import { inspectLock, listLocks, type RunOnce } from "./inspection.ts";
-import { lockKeys } from "./keys.ts";
+import { lockKey, lockKeys } from "./keys.ts";
 import { writeMode } from "./modes.ts";
 import { readAcquireAnswer, readNumber, writeInfo } from "./replies.ts";
 import { Runs } from "./runs.ts";
@@ -111,12 +111,8 @@ export class RedisBackend implements LockBackend {
     return this.#ask(request, request.queue && listens);
   }
 
-  async hint(request: AcquireRequest): Promise<Granted | null> {
-    if (this.#wake.has(request)) return this.#wake.next(request);
-    // The first contention of this process: a waiter that cannot be told would count as dead, so listen first.
-    await this.#subscription.listen(this.#channel(request.prefix));
-    this.#listened.add(request);
-    return null;
+  hint(request: AcquireRequest): Promise<Granted | null> {
+    return this.#wake.has(request) ? this.#wake.next(request) : this.#listen(request);
   }
 
   async withdraw(request: AcquireRequest, unanswered: boolean): Promise<void> {
@@ -134,7 +130,7 @@ export class RedisBackend implements LockBackend {
         this.#keep,
       ]),
     );
-    const info = writeInfo(request);
+    const info = this.#info(request);
     await this.#each(request, (part, index) => {
       const inQueue = writeMode(mode, keys.length > 1 ? index + 1 : undefined);
       return script.call(part.key, lockKeys(part), [
@@ -212,7 +208,7 @@ export class RedisBackend implements LockBackend {
     proof: string,
   ): Promise<ExtendOutcome> {
     const { token, ttl } = request;
-    const info = writeInfo(request);
+    const info = this.#info(request);
     const outcomes = await this.#each(request, async (part): Promise<ExtendOutcome> => {
       const args = [from, token, String(ttl), proof, String(fencingToken), info];
       const { text, sentAt } = await this.#adopt.call(part.key, lockKeys(part), args);
@@ -263,6 +259,21 @@ export class RedisBackend implements LockBackend {
     return new BatchedScript(this.#driver, script, this.clock, this.requestTimeout, header);
   }
 
+  /** What the server shows of a request; the same text each time, since a waiter is found by it. */
+  #info(request: AcquireRequest): string {
+    const { holder, meta, keys, prefix } = request;
+    if (keys.length === 1) return writeInfo({ holder, meta });
+    const names = keys.map((key) => this.#driver.keyPrefix + lockKey({ prefix, key }));
+    return writeInfo({ holder, meta, lockKeys: names });
+  }
+
+  /** The first contention of this process: a waiter that cannot be told would count as dead, so listen first. */
+  async #listen(request: AcquireRequest): Promise<null> {
+    await this.#subscription.listen(this.#channel(request.prefix));
+    this.#listened.add(request);
+    return null;
+  }
+
   /** Does something for each key of a lease; batched, it all travels as one command. */
   #each<T>(held: Ownership, work: (part: Part, index: number) => Promise<T>): Promise<T[]> {
     return Promise.all(partsOf(held).map(work));
@@ -296,8 +307,11 @@ export class RedisBackend implements LockBackend {
       if (waiter !== undefined) await this.#wake.gather(waiter);
       // Given up while it gathered: `withdraw` has come and gone, so nobody would ever remove it.
       if (this.#givenUp.has(request)) throw refused("withdrawn");
-      waiter?.ready.clear();
-      const { answer, sample } = await this.#answered(request, waiter?.ticket ?? "");
+      if (waiter !== undefined) waiter.ready = undefined;
+      const { answer, sample } = await this.#answered(
+        request,
+        waiter === undefined ? "" : String(waiter.ticket),
+      );
       const { permits } = request.mode.kind === "permits" ? request.mode : { permits: undefined };
       const otherPermits = answer.otherPermits === permits ? undefined : answer.otherPermits;
       if (waiter !== undefined && answer.rejoined) this.#wake.rejoin(waiter);
@@ -317,7 +331,7 @@ export class RedisBackend implements LockBackend {
       return { status: "busy", holder, otherPermits };
     } catch (error) {
       // Without a place in the queue nothing will wake it: the next attempt enters it again.
-      if (waiter?.ticket === "0") this.#wake.forget(request);
+      if (waiter?.ticket === 0) this.#wake.forget(request);
       throw error;
     }
   }
@@ -348,7 +362,7 @@ export class RedisBackend implements LockBackend {
       String(ttl),
       writeMode(mode, keys.length > 1 ? keys.length : undefined),
       ticket,
-      writeInfo(request),
+      this.#info(request),
     ];
     if (keys.length === 1) return script.call(keys[0], lockKeys({ prefix, key: keys[0] }), args);
     const all = keys.flatMap((key) => lockKeys({ prefix, key }));

@@ -7,13 +7,33 @@ import { readMode } from "./modes.ts";
 export interface Info {
   readonly holder: string;
   readonly meta: Readonly<Record<string, string>> | undefined;
+  /** All keys of a lease of several, as the server has them. */
+  readonly lockKeys?: readonly string[];
 }
 
-export function writeInfo(info: Info): string {
-  return JSON.stringify(info.meta === undefined ? { h: info.holder } : { h: info.holder, m: info.meta });
+/** Longer lists of keys are not told: they would travel, and stand in the queue of each key, once for each key. */
+const LONGEST_LIST = 1_024;
+
+export function writeInfo({ holder, meta, lockKeys }: Info): string {
+  if (meta === undefined && lockKeys === undefined) return `{"h":${JSON.stringify(holder)}}`;
+  const isTold = lockKeys !== undefined && lockKeys.join("").length <= LONGEST_LIST;
+  return JSON.stringify({ h: holder, m: meta, k: isTold ? lockKeys : undefined });
 }
 
-function readInfo(text: string): { holder: string | undefined; meta: Readonly<Record<string, string>> } {
+interface ReadInfo {
+  readonly holder: string | undefined;
+  readonly meta: Readonly<Record<string, string>>;
+}
+
+/** The last one that was read: thousands who wait for a key are told of the same holder. */
+let lastRead: { readonly text: string; readonly info: ReadInfo } | undefined;
+
+function readInfo(text: string): ReadInfo {
+  if (lastRead?.text !== text) lastRead = { text, info: parseInfo(text) };
+  return lastRead.info;
+}
+
+function parseInfo(text: string): ReadInfo {
   try {
     const { h, m } = JSON.parse(text) as { h?: unknown; m?: unknown };
     const meta = typeof m === "object" && m !== null ? (m as Record<string, string>) : {};
@@ -130,7 +150,8 @@ export type AcquireAnswer =
   | ({
       readonly status: "busy";
       readonly now: number;
-      readonly ticket: string;
+      /** The place in the queue; 0 where none was asked for. */
+      readonly ticket: number;
       readonly holder: SeenHolder | undefined;
       /** Which of the request's keys are not ready for it, from 1. */
       readonly missing: readonly number[];
@@ -160,11 +181,11 @@ export function readAcquireAnswer(text: string): AcquireAnswer {
     };
   }
   if (status === "busy") {
-    const [left, ticket = "", rejoined, permits, missing = "", ...value] = rest;
+    const [left, ticket, rejoined, permits, missing = "", ...value] = rest;
     return {
       status,
       now,
-      ticket,
+      ticket: readOptional(ticket) ?? 0,
       holder: readSeenHolder(value.join(" "), left),
       rejoined: rejoined === "1",
       otherPermits: readOptional(permits),

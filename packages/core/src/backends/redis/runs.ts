@@ -22,7 +22,7 @@ interface Run {
   /** How often it may still be passed on. */
   left: number;
   /** The tickets of the first and last who were served; they stand in the server's queue until it hears of it. */
-  served: { readonly first: string; readonly last: string } | undefined;
+  served: { readonly first: number; readonly last: number } | undefined;
   /** A release was sent. */
   releasing: boolean;
 }
@@ -35,7 +35,7 @@ export interface Held extends LockName {
 /** A waiter that can be handed the lock. */
 export interface Successor {
   readonly request: AcquireRequest;
-  readonly ticket: string;
+  readonly ticket: number;
 }
 
 /** Whom a lock was passed on to, and as what. */

@@ -15,16 +15,19 @@ const GATHER = 1;
 /** More of them than this are forgotten: each would cost the lock one ttl, should it ever be handed to it. */
 const MOST_ENDED = 10_000;
 
+const NONE: readonly never[] = [];
+
 /** A queued request of this process. */
 export interface Waiter {
   readonly request: AcquireRequest;
-  /** One for each key. */
-  readonly lists: readonly WaitList[];
-  /** Which of several keys became ready since it was asked last, and which were not ready then; from 1. */
-  readonly ready: Set<number>;
+  readonly list: WaitList;
+  /** Of the other keys, where it waits for several. */
+  readonly others: readonly WaitList[];
+  /** Of several keys: which were not ready when it was asked last, and which of them are by now; from 1. */
   missing: readonly number[];
-  /** Its place in the server's queue; "0" before it has one. With it, it can rejoin where it was. */
-  ticket: string;
+  ready: Set<number> | undefined;
+  /** Its place in the server's queue; 0 before it has one. With it, it can rejoin where it was. */
+  ticket: number;
   /** What came before somebody listened. */
   news: Granted | null | undefined;
   listener: ((news: Granted | null) => void) | undefined;
@@ -52,7 +55,11 @@ interface Gathering {
 /** Whether the first waiter of a list stands in the server's queue: newcomers are entered behind it. */
 function isQueued({ waiters }: WaitList): boolean {
   const [first] = waiters.values();
-  return first !== undefined && first.ticket !== "0";
+  return first !== undefined && first.ticket !== 0;
+}
+
+function listsOf({ list, others }: Waiter): readonly WaitList[] {
+  return others.length === 0 ? [list] : [list, ...others];
 }
 
 /** Prefixes hold no space, so no two names meet. */
@@ -86,17 +93,21 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
     const known = this.#byToken.get(request.token);
     if (known !== undefined) return known;
     const { prefix, keys, token } = request;
-    const lists = keys.map((key) => this.#listOf({ prefix, key }));
+    const [key, ...otherKeys] = keys;
+    const list = this.#listOf({ prefix, key });
+    const others =
+      otherKeys.length === 0 ? NONE : otherKeys.map((other) => this.#listOf({ prefix, key: other }));
     const waiter: Waiter = {
       request,
-      lists,
-      ready: new Set(),
-      missing: [],
-      ticket: "0",
+      list,
+      others,
+      missing: NONE,
+      ready: undefined,
+      ticket: 0,
       news: undefined,
       listener: undefined,
     };
-    for (const list of lists) list.waiters.set(token, waiter);
+    for (const each of listsOf(waiter)) each.waiters.set(token, waiter);
     this.#byToken.set(token, waiter);
     return waiter;
   }
@@ -107,8 +118,8 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
    * trip. That costs no idle time: they leave at once when nobody of this process is queued any more.
    */
   gather(waiter: Waiter): Promise<void> | undefined {
-    const [list, ...others] = waiter.lists;
-    if (list === undefined || others.length > 0 || waiter.ticket !== "0" || !isQueued(list)) return undefined;
+    const { list, others } = waiter;
+    if (others.length > 0 || waiter.ticket !== 0 || !isQueued(list)) return undefined;
     list.gathering ??= this.#gathering(list);
     return list.gathering.left;
   }
@@ -117,14 +128,14 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
   queued(
     waiter: Waiter,
     sample: TimeSample,
-    ticket: string,
+    ticket: number,
     remaining: number | undefined,
     missing: readonly number[],
   ): void {
     waiter.ticket = ticket;
-    waiter.missing = missing;
+    if (waiter.others.length > 0) waiter.missing = missing;
     const isWaiting = this.#byToken.has(waiter.request.token);
-    for (const list of waiter.lists) {
+    for (const list of listsOf(waiter)) {
       list.sample = sample;
       if (isWaiting) this.#plan(list, remaining ?? LONGEST_SILENCE);
     }
@@ -133,7 +144,7 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
 
   /** The server had lost our place in the queue (it took us for dead, or lost its data): all must rejoin. */
   rejoin(waiter: Waiter): void {
-    for (const { waiters } of waiter.lists) {
+    for (const { waiters } of listsOf(waiter)) {
       for (const other of waiters.values()) {
         if (other !== waiter) this.#tell(other, null);
       }
@@ -182,9 +193,9 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
   follower(name: LockName, handOver: HandOver): Waiter | undefined {
     const list = this.#lists.get(listId(name));
     const [first] = list?.waiters.values() ?? [];
-    if (first?.listener === undefined || list?.latest !== handOver || first.ticket === "0") return undefined;
-    if (first.lists.length > 1 || first.request.mode.kind !== "exclusive") return undefined;
-    return Number(first.ticket) <= handOver.lastTicket ? first : undefined;
+    if (first?.listener === undefined || list?.latest !== handOver || first.ticket === 0) return undefined;
+    if (first.others.length > 0 || first.request.mode.kind !== "exclusive") return undefined;
+    return first.ticket <= handOver.lastTicket ? first : undefined;
   }
 
   /** Gives a waiter the lock. */
@@ -207,9 +218,9 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
       this.namedByServer(told.token);
       return;
     }
-    const [list] = waiter.lists;
-    const sample = list?.sample;
-    if (list === undefined || sample === undefined) {
+    const { list } = waiter;
+    const { sample } = list;
+    if (sample === undefined) {
       this.#tell(waiter, null);
       return;
     }
@@ -234,13 +245,14 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
     const told = readKeyReady(text);
     const waiter = told === null ? undefined : this.#byToken.get(told.token);
     if (told === null || waiter === undefined) return;
+    waiter.ready ??= new Set();
     waiter.ready.add(told.part);
     this.#checkReady(waiter);
   }
 
   #checkReady(waiter: Waiter): void {
     const { missing, ready } = waiter;
-    if (ready.size > 0 && missing.every((part) => ready.has(part))) this.#tell(waiter, null);
+    if (ready !== undefined && missing.every((part) => ready.has(part))) this.#tell(waiter, null);
   }
 
   #listOf(name: LockName): WaitList {
@@ -274,7 +286,8 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
   }
 
   #remove(waiter: Waiter): void {
-    const { lists, request, listener } = waiter;
+    const { request, listener } = waiter;
+    const lists = listsOf(waiter);
     this.#byToken.delete(request.token);
     for (const list of lists) {
       list.waiters.delete(request.token);

@@ -115,11 +115,19 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
   -- One that had a place in a queue that is gone: the server lost its data, and others lost their places too.
   if free then return enter((ticket ~= '' and ticket ~= '0') and '1' or '0') end
   local rejoined = ticket == '' and '0' or join()
-  local missing = {}
+  local ready, missing = {}, {}
+  local function read_again(i)
+    -- Who was served with one of our keys may have taken others of them, too.
+    if count > 1 then held[i] = line.read(keys[i]) end
+  end
   for i = 1, count do
+    read_again(i)
     -- A holder that died, or a program that freed the key, handed it to nobody: do it now.
-    local ready = not held[i].value and line.serve(keys[i], held[i], token)
-    if not ready or not line.fits(keys[i], held[i], mode) then missing[#missing + 1] = i end
+    ready[i] = not held[i].value and line.serve(keys[i], held[i], token)
+  end
+  for i = 1, count do
+    read_again(i)
+    if not ready[i] or not line.fits(keys[i], held[i], mode) then missing[#missing + 1] = i end
   end
   if #missing > 0 then return busy(rejoined, missing) end
   if ticket ~= '' then

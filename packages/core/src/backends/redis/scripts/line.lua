@@ -127,28 +127,50 @@ local function make_line(now, retention, counts_receivers)
     return count, last
   end
 
-  -- Grants the lock to a waiter and tells its process. False: nobody heard it. Nil: it could not be granted.
-  local function hand_over(k, held, mode, place, token, channel, ttl, info)
-    -- The write comes first: should it fail, nobody has been told, and the waiter rejoins by its ticket.
-    local granted, fence = pcall(line.fence, { k }, mode)
-    if not granted then return nil end
-    line.enter(k, held, mode, place, fence, token, ttl, info)
-    local count, last = 0, '0'
-    if mode.kind == 'x' then count, last = run_of(k.queue, channel) end
-    if count > 0 then redis.call('SET', k.fence, whole(fence + count), 'PX', retention) end
-    local message = token .. ' ' .. fence .. ' ' .. whole(now) .. ' ' .. ttl .. ' ' .. count .. ' ' .. last
-      .. (mode.slot and ' ' .. place or '')
-    if redis.call('PUBLISH', channel, message) > 0 or counts_receivers == '0' then return true end
+  local function undo(k, held, mode, place, token)
     if mode.kind == 'x' then
       redis.call('DEL', k.lock)
       held.value = nil
-    else
-      line.leave(k, token)
-      held.count = held.count - 1
-      if held.count == 0 then held.kind, held.permits = nil, nil end
-      if mode.slot and held.taken then held.taken[place] = nil end
+      return
     end
+    line.leave(k, token)
+    held.count = held.count - 1
+    if held.count == 0 then held.kind, held.permits = nil, nil end
+    if mode.slot and held.taken then held.taken[place] = nil end
+  end
+
+  -- Grants one or several keys to a waiter and tells its process. False: nobody heard it. Nil: it could not be.
+  local function hand_over(keys, held, mode, place, token, channel, ttl, info)
+    -- The write comes first: should it fail, nobody has been told, and the waiter rejoins by its ticket.
+    local granted, fence = pcall(line.fence, keys, mode)
+    if not granted then return nil end
+    for i, k in ipairs(keys) do line.enter(k, held[i], mode, place, fence, token, ttl, info) end
+    local count, last = 0, '0'
+    if mode.kind == 'x' and not mode.part then count, last = run_of(keys[1].queue, channel) end
+    if count > 0 then redis.call('SET', keys[1].fence, whole(fence + count), 'PX', retention) end
+    local message = token .. ' ' .. fence .. ' ' .. whole(now) .. ' ' .. ttl .. ' ' .. count .. ' ' .. last
+      .. (mode.slot and ' ' .. place or '')
+    if redis.call('PUBLISH', channel, message) > 0 or counts_receivers == '0' then return true end
+    for i, k in ipairs(keys) do undo(k, held[i], mode, place, token) end
     return false
+  end
+
+  -- All keys of one that waits for several of them, if it comes next for each. On a single server a script reaches
+  -- keys that it was not given; where that is refused, or the names are too many to be told, its process is told that
+  -- this key is ready, and asks for all.
+  local function all_keys(k, held, mode, token, info)
+    local keys, states = {}, {}
+    for i, name in ipairs(cjson.decode(info).k) do
+      keys[i], states[i] = k, held
+      if name ~= k.lock then
+        keys[i] = { lock = name, fence = name .. ':fence', queue = name .. ':queue', presence = name .. ':presence',
+          holders = name .. ':holders' }
+        states[i] = line.read(keys[i])
+        local first = redis.call('ZRANGE', keys[i].queue, 0, 0)[1]
+        if not owns(first, token) or not line.fits(keys[i], states[i], mode) then return nil end
+      end
+    end
+    return keys, states
   end
 
   -- Whether one that has to wait keeps all behind it waiting, too: not one that wants a slot that is taken while
@@ -157,9 +179,22 @@ local function make_line(now, retention, counts_receivers)
     return not (mode.kind == 'p' and mode.slot and held.kind == 'p' and held.count < most(held, mode))
   end
 
-  -- Grants the lock to those who come next, in their order, until one has to wait. Whoever needs other keys as well
-  -- is told that this one is ready, and keeps it ready by standing first. Returns whether nobody is left in front of
-  -- `self`. At most 1000 a call, so that no call blocks the server for long.
+  -- Serves one that comes next and waits for several keys. Returns whether it, or its process, heard.
+  local function serve_several(k, held, mode, token, channel, ttl, info)
+    local ok, keys, states = pcall(all_keys, k, held, mode, token, info)
+    if not ok or not keys then
+      return redis.call('PUBLISH', channel, token .. ' ' .. mode.part) > 0 or counts_receivers == '0'
+    end
+    for i, each in ipairs(keys) do
+      redis.call('ZREM', each.queue,
+        token .. ' ' .. channel .. ' ' .. ttl .. ' ' .. mode.kind .. '+' .. i .. ' ' .. info)
+    end
+    return hand_over(keys, states, mode, nil, token, channel, ttl, info)
+  end
+
+  -- Grants the lock to those who come next, in their order, until one has to wait. Whoever waits for other keys as
+  -- well keeps this one ready by standing first. Returns whether nobody is left in front of `self`. At most 1000 a
+  -- call, so that no call blocks the server for long.
   function line.serve(k, held, self)
     local passed = 0
     for _ = 1, 1000 do
@@ -172,24 +207,21 @@ local function make_line(now, retention, counts_receivers)
         redis.call('ZREM', k.queue, member)
       else
         local mode = line.mode(mode_text)
-        local place = line.fits(k, held, mode)
+        local place, heard = line.fits(k, held, mode), true
         if not place then
           if hinders(held, mode) then return false end
           passed = passed + 1
         elseif mode.part then
-          if redis.call('PUBLISH', channel, token .. ' ' .. mode.part) == 0 and counts_receivers == '1' then
-            redis.call('ZREM', k.presence, channel)
-          elseif mode.kind == 's' then
-            passed = passed + 1
-          else
-            return false
-          end
+          heard = serve_several(k, held, mode, token, channel, ttl, info)
+          if heard and mode.kind == 'x' then return false end
+          if heard and redis.call('ZSCORE', k.queue, member) then passed = passed + 1 end
         else
           redis.call('ZREM', k.queue, member)
-          local heard = hand_over(k, held, mode, place, token, channel, ttl, info)
-          if heard == nil or (heard and mode.kind == 'x') then return false end
-          if not heard then redis.call('ZREM', k.presence, channel) end
+          heard = hand_over({ k }, { held }, mode, place, token, channel, ttl, info)
+          if heard and mode.kind == 'x' then return false end
         end
+        if heard == nil then return false end
+        if not heard then redis.call('ZREM', k.presence, channel) end
       end
     end
     return false

@@ -1,0 +1,48 @@
+import type { PoolAcquireOptions } from "@lock/core";
+
+/** The pool that all nodes share. */
+export const POOL = "models";
+export const MODELS = 4;
+export const CLIENTS = ["ioredis", "node-redis"] as const;
+
+/** What a node process is. */
+export interface Task {
+  readonly node: number;
+  readonly client: (typeof CLIENTS)[number];
+  /** Of the keys: each run of the demo has one of its own, also on a Redis that others use. */
+  readonly prefix: string;
+  /** Milliseconds. */
+  readonly ttl: number;
+}
+
+/** A piece of work that needs a model. */
+export interface Job {
+  /** Without a slot: whichever model is free. */
+  readonly choice: Pick<PoolAcquireOptions, "slot">;
+  /** Milliseconds. */
+  readonly duration: number;
+}
+
+export type ToNode = { readonly kind: "work"; readonly job: Job } | { readonly kind: "end" };
+
+/** What a node process tells. Times are of `machineTime`. */
+export type FromNode =
+  | { readonly kind: "ready"; readonly pid: number }
+  | {
+      readonly kind: "holds";
+      readonly slot: number;
+      readonly fence: number;
+      readonly waited: number;
+      readonly from: number;
+    }
+  /** `until`: the last instant at which it believed in its lease. `lost`: before the work was done. */
+  | { readonly kind: "ended"; readonly outcome: "done" | "lost"; readonly until: number };
+
+export function nameOf(node: number): string {
+  return `node-${node}`;
+}
+
+/** Milliseconds on the same clock in every process of a machine: what happened first has the smaller number. */
+export function machineTime(): number {
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
+}

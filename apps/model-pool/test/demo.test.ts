@@ -1,0 +1,75 @@
+import { startRedis } from "@lock/redis-harness";
+import { createClient } from "redis";
+import { describe, expect, it } from "vitest";
+import { interruptDemo, launchDemo } from "./launch-demo.ts";
+
+describe("pnpm demo model-pool", () => {
+  it("lets 6 nodes share 4 models, kills one, and gives its model to another", async () => {
+    const { code, stdout, stderr } = await launchDemo([]);
+    expect(stderr).toBe("");
+    expect(stdout).toContain("Verdict: good: never two nodes with one model at a time.");
+    expect(stdout).toContain("22 pieces of work done on 4 models");
+    expect(stdout).toMatch(/node-4 ✗.+node-4 was killed; its lease ends in [0-2]\.\d s/);
+    expect(stdout).toMatch(/node-\d was granted \d+ ms later, with a ttl of 2000 ms/);
+    expect(stdout).not.toContain("\u001b");
+    expect(code).toBe(0);
+  });
+
+  it("ends with two nodes on a Redis that the environment names, and leaves nothing locked there", async () => {
+    await using redis = await startRedis({ password: "s3cret/@:" });
+    const env = { REDIS_HOST: redis.host, REDIS_PORT: String(redis.port), REDIS_PASSWORD: redis.password };
+    const { code, stdout, stderr } = await launchDemo(
+      ["--nodes", "2", "--rounds", "2", "--ttl", "1000"],
+      env,
+    );
+    expect(stderr).toBe("");
+    expect(stdout).toContain(`Redis: ${redis.host}:${redis.port}, as the environment says`);
+    expect(stdout).not.toContain("s3cret");
+    expect(stdout).toContain("node-1 was granted");
+    expect(code).toBe(0);
+    const left = await keysOf(redis.url);
+    // What waiters and fencing tokens leave behind goes by itself.
+    for (const { key, expiresIn } of left) {
+      expect(key).toMatch(/^model-pool-[0-9a-f]{8}:\{models\}:(fence|presence)$/);
+      expect(expiresIn).toBeGreaterThan(0);
+    }
+    expect(left).not.toHaveLength(0);
+  });
+
+  it.each([
+    [["--nodes", "1"], "--nodes must be a whole number from 2 to 12"],
+    [["--rounds", "many"], "--rounds must be a whole number from 2 to 20"],
+    [["--ttl", "1\u001b"], '--ttl must be a whole number from 500 to 10000, got "1\\u{1b}"'],
+    [["--models", "5"], "pnpm demo model-pool --help"],
+  ])("refuses %j", async (args, message) => {
+    const { code, stderr } = await launchDemo(args);
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+  });
+});
+
+describe("when it is interrupted", () => {
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGKILL", null],
+  ] as const)("by %s it ends its processes", async (signal, exitCode) => {
+    // In the middle: some hold, some wait, and the victim's lease has not ended yet.
+    const { code, stdout } = await interruptDemo(["--ttl", "10000"], /was killed; its lease/, signal);
+    expect(code).toBe(exitCode);
+    expect(stdout).toContain("Interrupted");
+    expect(stdout).not.toContain("Verdict");
+    expect(stdout).not.toContain("│");
+  });
+});
+
+async function keysOf(url: string): Promise<{ key: string; expiresIn: number }[]> {
+  const client = createClient({ url });
+  await client.connect();
+  try {
+    const keys = await client.keys("model-pool-*");
+    return await Promise.all(keys.map(async (key) => ({ key, expiresIn: await client.pTTL(key) })));
+  } finally {
+    client.destroy();
+  }
+}

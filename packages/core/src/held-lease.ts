@@ -1,0 +1,356 @@
+import { inspect } from "node:util";
+import type {
+  AcquireRequest,
+  ExtendOutcome,
+  Granted,
+  LockBackend,
+  LockMode,
+  ReleaseOutcome,
+} from "./backend.ts";
+import type { Instant, Timer } from "./clock.ts";
+import { elapsed, surelyElapsed } from "./clock.ts";
+import { asBackendError, type LockBackendError, LockLostError, type LostReason } from "./errors.ts";
+import type { Events } from "./events.ts";
+import { showKeys } from "./key.ts";
+import type { Lease, ReleaseResult } from "./lease.ts";
+import { type LeaseTicket, writeTicket } from "./ticket.ts";
+import { longer, renewalDelay, retryPause, type Validity, validityLeft } from "./timing.ts";
+
+/** How a lease is kept. */
+export interface LeaseTerms {
+  readonly renew: boolean;
+  /** Milliseconds. */
+  readonly minHold: number;
+  /** Milliseconds; may be infinite. */
+  readonly maxHold: number;
+}
+
+/** What leases are kept by where nothing else is asked for. */
+export const RENEWED: LeaseTerms = { renew: true, minHold: 0, maxHold: Number.POSITIVE_INFINITY };
+
+/** What a lease needs from the `locks` that made it. */
+export interface LeaseContext {
+  readonly backend: LockBackend;
+  readonly events: Events;
+  /** @throws LockUsageError */
+  checkTtl(ttl: number): void;
+  /** The lease is over, in whatever way. */
+  ended(lease: HeldLease): void;
+  /** Runs work in the background that no caller waits for. */
+  undo(key: string, work: Promise<unknown>): void;
+}
+
+type State =
+  | { readonly name: "held" }
+  | { readonly name: "lost"; readonly error: LockLostError }
+  | { readonly name: "released"; readonly done: Promise<ReleaseResult> }
+  | { readonly name: "handedOver" };
+
+const HELD: State = { name: "held" };
+const HANDED_OVER: State = { name: "handedOver" };
+/** A release is tried again for this long when the backend cannot be reached. */
+const RELEASE_PATIENCE = 1_000;
+
+/**
+ * The only renewal state machine: held, until released or lost.
+ *
+ * Its one timer fires at the next renewal or at the end of validity, whichever comes first. What may be
+ * believed is never taken from the timer, which a blocked event loop delays, but computed at the call.
+ */
+export class HeldLease implements Lease {
+  readonly keys: AcquireRequest["keys"];
+  readonly mode: LockMode;
+  readonly token: string;
+  readonly fencingToken: number;
+  readonly slot: number | undefined;
+  #state: State = HELD;
+  #validity: Validity;
+  #ttl: number;
+  #timer: Timer | undefined;
+  #renewing = false;
+  /** Extends that failed since the last one that succeeded. */
+  #faults = 0;
+  #lastFault: LockBackendError | undefined;
+  /** When to extend next; undefined where it is not to be extended by itself. */
+  #nextRenewal: { readonly from: Instant; readonly after: number } | undefined;
+  #abort: AbortController | undefined;
+  /** The earliest and the latest instant at which it can have been granted. */
+  readonly #granted: { readonly earliest: Instant; readonly latest: Instant };
+
+  constructor(
+    readonly context: LeaseContext,
+    private readonly held: AcquireRequest,
+    granted: Granted,
+    private readonly terms: LeaseTerms,
+  ) {
+    this.keys = held.keys;
+    this.mode = held.mode;
+    this.token = held.token;
+    this.fencingToken = granted.fencingToken;
+    this.slot = granted.slot;
+    this.#validity = granted;
+    this.#ttl = held.ttl;
+    this.#granted = { earliest: granted.since, latest: context.backend.clock.now() };
+    this.#nextRenewal = this.#renewal(granted);
+    if (granted.confirmAfter !== undefined) {
+      this.#nextRenewal = { from: this.#granted.latest, after: granted.confirmAfter };
+    }
+    this.#arm();
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#state.name === "lost") this.#abort.abort(this.#state.error);
+    }
+    return this.#abort.signal;
+  }
+
+  get validFor(): number {
+    if (this.#state.name !== "held") return 0;
+    return Math.max(0, this.#left(this.context.backend.clock.now()));
+  }
+
+  assertHeld(): void {
+    if (this.#state.name === "held" && this.validFor === 0) this.#overdue();
+    if (this.#state.name === "lost") throw this.#state.error;
+    if (this.#state.name === "released") throw this.#over("it was released");
+    if (this.#state.name === "handedOver") throw this.#over("it was handed over by a ticket");
+  }
+
+  async extend(ttl: number = this.#ttl): Promise<void> {
+    this.context.checkTtl(ttl);
+    this.assertHeld();
+    this.#ttl = ttl;
+    try {
+      await this.#extend(ttl);
+    } finally {
+      if (this.#state.name === "held") this.#arm();
+    }
+    this.assertHeld();
+  }
+
+  release(): Promise<ReleaseResult> {
+    if (this.#state.name === "released") return this.#state.done;
+    if (this.#state.name === "lost") return Promise.resolve("expired");
+    if (this.#state.name === "handedOver") return Promise.resolve("handedOver");
+    const done = this.#release();
+    this.#end({ name: "released", done });
+    return done;
+  }
+
+  toTicket(): LeaseTicket {
+    this.assertHeld();
+    const { backend, events } = this.context;
+    const { fencingToken, held, slot, terms } = this;
+    const now = backend.clock.now();
+    const proof = this.letGo();
+    events.emit("handedOver", { key: this.#key, fencingToken, held: elapsed(this.#granted.earliest, now) });
+    const { prefix, keys, token, meta } = held;
+    const mode = held.mode.kind === "permits" && slot !== undefined ? { ...held.mode, slot } : held.mode;
+    return writeTicket({
+      prefix,
+      keys,
+      token,
+      mode,
+      fencingToken,
+      meta,
+      proof,
+      ttl: this.#ttl,
+      renew: terms.renew,
+      minHold: Math.max(0, Math.ceil(this.#minHoldLeft(now))),
+      maxHold: Number.isFinite(terms.maxHold) ? this.#clipped(terms.maxHold, now) : undefined,
+    });
+  }
+
+  /** Becomes inert without freeing anything; returns what the next owner needs beside the token. */
+  letGo(): string {
+    this.#end(HANDED_OVER);
+    return this.context.backend.handOff(this.held);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.release();
+    } catch (error) {
+      // Throwing here would mask what the block returned or threw; the ttl ends the lease.
+      const key = this.#key;
+      this.context.events.emit("backendError", {
+        key,
+        operation: "release",
+        error: asBackendError(error, key),
+      });
+    }
+  }
+
+  /** What logs and JSON show: not the owner token, which would let its reader act as the owner. */
+  toJSON() {
+    const { keys, fencingToken, validFor } = this;
+    return { keys, fencingToken, validFor, state: this.#state.name };
+  }
+
+  [inspect.custom]() {
+    return this.toJSON();
+  }
+
+  /** The keys as messages and events show them. */
+  get #key(): string {
+    return showKeys(this.keys);
+  }
+
+  #over(because: string): LockLostError {
+    return new LockLostError(this.#key, "expired", { because });
+  }
+
+  /** Milliseconds that it may still be believed; not above 0 when it is over. */
+  #left(now: Instant): number {
+    const { maxHold } = this.terms;
+    return Math.min(validityLeft(this.#validity, now), maxHold - elapsed(this.#granted.earliest, now));
+  }
+
+  /** A ttl that does not reach beyond `maxHold`. */
+  #clipped(ttl: number, now: Instant): number {
+    const left = this.terms.maxHold - elapsed(this.#granted.earliest, now);
+    return Math.max(1, Math.min(ttl, Math.ceil(left)));
+  }
+
+  #minHoldLeft(now: Instant): number {
+    return this.terms.minHold - surelyElapsed(this.#granted.latest, now);
+  }
+
+  /** Frees the keys at the server, at once or when `minHold` is over. */
+  #free(): Promise<ReleaseOutcome> {
+    const { backend } = this.context;
+    const keep = this.#minHoldLeft(backend.clock.now());
+    return keep > 0 ? backend.retain(this.held, Math.ceil(keep)) : backend.release(this.held);
+  }
+
+  async #release(): Promise<ReleaseResult> {
+    const { backend, events } = this.context;
+    const { clock } = backend;
+    const start = clock.now();
+    let unanswered = false;
+    for (let faults = 0; ; faults++) {
+      try {
+        const outcome = await this.#free();
+        const held = elapsed(this.#granted.earliest, clock.now());
+        events.emit("released", { key: this.#key, fencingToken: this.fencingToken, outcome, held });
+        // After an unanswered try that came through, the key is not ours while our lease still stands.
+        const came = unanswered && this.#left(clock.now()) > 0;
+        return outcome === "released" || came ? "released" : "expired";
+      } catch (error) {
+        const { retryable, ambiguous } = asBackendError(error, this.#key);
+        unanswered ||= ambiguous;
+        if (!retryable || elapsed(start, clock.now()) > RELEASE_PATIENCE) throw error;
+        await new Promise<void>((resume) => clock.setTimer(resume, retryPause(faults), true));
+      }
+    }
+  }
+
+  #renewal(validity: Validity) {
+    if (!this.terms.renew) return undefined;
+    // What maxHold cuts short is not renewed more often for that.
+    const ttl = this.#isLast(validity) ? this.#ttl : validity.ttl;
+    return { from: validity.since, after: renewalDelay(ttl) };
+  }
+
+  /** Whether a validity reaches to the end that `maxHold` sets. */
+  #isLast({ since, ttl }: Validity): boolean {
+    return elapsed(this.#granted.earliest, since) + ttl >= this.terms.maxHold;
+  }
+
+  /** Sets the timer to the next thing to do. */
+  #arm(): void {
+    this.#timer?.cancel();
+    const now = this.context.backend.clock.now();
+    const left = this.#left(now);
+    const next = this.#renewing ? undefined : this.#nextRenewal;
+    const renewal = next === undefined ? Number.POSITIVE_INFINITY : next.after - elapsed(next.from, now);
+    this.#timer = this.context.backend.clock.setTimer(
+      () => this.#tick(),
+      Math.max(0, Math.min(left, renewal)),
+    );
+  }
+
+  #tick(): void {
+    if (this.#state.name !== "held") return;
+    const now = this.context.backend.clock.now();
+    if (this.#left(now) <= 0) {
+      this.#overdue();
+      return;
+    }
+    const next = this.#nextRenewal;
+    if (next !== undefined && !this.#renewing && elapsed(next.from, now) >= next.after) void this.#renew();
+    this.#arm();
+  }
+
+  async #renew(): Promise<void> {
+    this.#renewing = true;
+    try {
+      // An extend never shortens: with a ttl of 1 it only confirms.
+      await this.#extend(this.terms.renew ? this.#ttl : 1);
+    } catch {
+      // Told by the extendFailed event; tried again until the validity ends.
+    }
+    this.#renewing = false;
+    if (this.#state.name === "held") this.#arm();
+  }
+
+  async #extend(ttl: number): Promise<void> {
+    const { backend, events } = this.context;
+    const key = this.#key;
+    const { fencingToken } = this;
+    let outcome: ExtendOutcome;
+    try {
+      outcome = await backend.extend(this.held, this.#clipped(ttl, backend.clock.now()));
+    } catch (fault) {
+      const error = asBackendError(fault, key);
+      this.#faults += 1;
+      this.#lastFault = error;
+      if (this.#nextRenewal !== undefined) {
+        this.#nextRenewal = { from: backend.clock.now(), after: retryPause(this.#faults) };
+      }
+      if (this.#state.name === "held") events.emit("extendFailed", { key, fencingToken, error });
+      throw error;
+    }
+    if (this.#state.name !== "held") return;
+    const now = backend.clock.now();
+    // An answer that comes after the end revives nothing: others may have been told that the lease is over.
+    if (this.#left(now) <= 0) this.#overdue();
+    else if (outcome.status === "lost") {
+      this.#lose(outcome.reason);
+      // One of several keys is enough to lose all: the others are not to be kept.
+      if (this.keys.length > 1) this.context.undo(key, backend.release(this.held));
+    } else {
+      this.#faults = 0;
+      this.#validity = longer(this.#validity, outcome, now);
+      this.#nextRenewal = this.#renewal(outcome);
+      events.emit("extended", { key, fencingToken, validFor: this.validFor });
+    }
+  }
+
+  /** Its validity has ended. */
+  #overdue(): void {
+    const { maxHold, renew } = this.terms;
+    if (this.#isLast(this.#validity)) {
+      this.#lose("expired", `it was held for ${maxHold} ms, the longest that maxHold allows`);
+    } else if (this.#renewing || this.#faults > 0) this.#lose("unreachable");
+    else this.#lose(renew ? "stalled" : "expired");
+    // The server may keep it longer than we may believe it: do not let others wait for that.
+    this.context.undo(this.#key, this.#free());
+  }
+
+  #lose(reason: LostReason, because?: string): void {
+    const cause = reason === "unreachable" ? this.#lastFault : undefined;
+    const error = new LockLostError(this.#key, reason, because === undefined ? { cause } : { because });
+    this.#end({ name: "lost", error });
+    this.#abort?.abort(error);
+    this.context.events.emit("lost", { key: this.#key, fencingToken: this.fencingToken, reason });
+  }
+
+  #end(state: State): void {
+    this.#state = state;
+    this.#timer?.cancel();
+    this.context.ended(this);
+  }
+}

@@ -1,0 +1,206 @@
+import { type AcquireContext, acquireLock } from "./acquire.ts";
+import { acquireInOrder } from "./acquire-in-order.ts";
+import { adoptLease, planAdoption } from "./adopt.ts";
+import type { AcquireRequest, Granted, LockBackend } from "./backend.ts";
+import { asBackendError, LockUsageError } from "./errors.ts";
+import { Events } from "./events.ts";
+import { HeldLease, type LeaseContext, type LeaseTerms, RENEWED } from "./held-lease.ts";
+import { leaseWithin, type OuterLease } from "./inner-lease.ts";
+import { type Keys, showKeys } from "./key.ts";
+import type { Lease } from "./lease.ts";
+import type { Target } from "./lockable.ts";
+import { type AcquireOptions, checkAcquireOptions, checkDuration, type Wait } from "./options.ts";
+import { newOwnerToken } from "./owner-token.ts";
+import { Patience } from "./patience.ts";
+import { show } from "./show.ts";
+
+/** What is the same for all leases of one `createLocks`. */
+export interface LeasesOptions {
+  readonly backend: LockBackend;
+  readonly prefix: string;
+  readonly holder: string;
+  readonly ttl: number;
+  readonly wait: Wait;
+  readonly maxTtl: number;
+}
+
+const CLOSE_PATIENCE = 500;
+const NO_LIMIT = Number.POSITIVE_INFINITY;
+
+/** All leases of one `createLocks` and all that is under way to become one: `close` ends them. */
+export class Leases {
+  readonly events = new Events();
+  readonly #held = new Set<HeldLease>();
+  readonly #acquiring = new Map<Patience, Promise<unknown>>();
+  readonly #undoing = new Set<Promise<unknown>>();
+  readonly #leaseContext: LeaseContext;
+  readonly #acquireContext: AcquireContext;
+  /** Of the parts of a lease while the others are waited for: nobody is told of them. */
+  readonly #partContext: AcquireContext;
+  #closed: Promise<void> | undefined;
+
+  constructor(private readonly options: LeasesOptions) {
+    const { backend, maxTtl } = options;
+    this.#leaseContext = {
+      backend,
+      events: this.events,
+      checkTtl: (ttl) => checkDuration("ttl", ttl, 1, maxTtl),
+      ended: (lease) => void this.#held.delete(lease),
+      undo: (key, work) => this.#undo(key, "release", work),
+    };
+    this.#acquireContext = {
+      backend,
+      lease: (...granted) => this.#lease(...granted),
+      ended: (patience) => void this.#acquiring.delete(patience),
+      contended: ({ keys }, holder) => this.events.emit("contended", { key: showKeys(keys), holder }),
+      permitsDiffer: (request, others) => this.#tellMismatch(request, others),
+      undo: ({ keys }, work) => this.#undo(showKeys(keys), "withdraw", work),
+    };
+    const quiet: LeaseContext = { ...this.#leaseContext, events: new Events() };
+    this.#partContext = {
+      ...this.#acquireContext,
+      lease: (request, granted, _, terms) => new HeldLease(quiet, request, granted, terms),
+      ended: () => undefined,
+    };
+  }
+
+  /** @throws LockUsageError when they are closed */
+  assertOpen(): void {
+    if (this.#closed !== undefined) throw closedError();
+  }
+
+  /** Not async: of thousands that wait, each would keep the memory of one more suspended function. */
+  acquire(target: Target, options: AcquireOptions = {}, defaultWait?: 0): Promise<OuterLease> {
+    try {
+      checkAcquireOptions(options, this.options.maxTtl);
+      this.assertOpen();
+      const { signal, within, wait = defaultWait ?? this.options.wait } = options;
+      signal?.throwIfAborted();
+      const inner = within === undefined ? undefined : leaseWithin(this.#own(within), target);
+      if (inner !== undefined) return Promise.resolve(inner);
+      if (options.atomic) this.#assertTogether(target.keys);
+      const request = this.#request(target, options, wait);
+      const patience = new Patience(this.options.backend.clock, wait, signal);
+      return this.#track(patience, this.#acquire(request, patience, termsOf(options)));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async adopt(ticket: unknown): Promise<Lease> {
+    const adoption = planAdoption(ticket, this.options);
+    this.assertOpen();
+    const { backend, wait } = this.options;
+    const { renew, minHold, maxHold } = adoption.ticket;
+    const patience = new Patience(backend.clock, wait, undefined);
+    const terms = { renew, minHold, maxHold: maxHold ?? NO_LIMIT };
+    const granting = adoptLease(backend, adoption, patience);
+    return this.#track(patience, this.#deliver(adoption.request, granting, patience, terms));
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const { backend } = this.options;
+    for (const patience of this.#acquiring.keys()) patience.interrupt(closedError());
+    const patience = new Patience(backend.clock, CLOSE_PATIENCE, undefined);
+    await patience.until(this.#settle());
+    await patience.until(backend.close());
+  }
+
+  /** Ends when nothing of ours is under way; the undo of an acquire begins when its promise settles. */
+  async #settle(): Promise<void> {
+    const releases = [...this.#held].map((lease) => lease[Symbol.asyncDispose]());
+    await Promise.allSettled([...releases, ...this.#acquiring.values()]);
+    await Promise.allSettled(this.#undoing);
+  }
+
+  #request({ keys, mode }: Target, options: AcquireOptions, wait: Wait): AcquireRequest {
+    const { prefix, holder } = this.options;
+    const { ttl = this.options.ttl, maxHold = NO_LIMIT, meta } = options;
+    const token = newOwnerToken();
+    return { prefix, keys, mode, token, ttl: Math.min(ttl, maxHold), holder, meta, queue: wait !== 0 };
+  }
+
+  #acquire(request: AcquireRequest, patience: Patience, terms: LeaseTerms): Promise<HeldLease> {
+    if (this.options.backend.takesTogether(request.keys)) {
+      return acquireLock(this.#acquireContext, request, patience, terms);
+    }
+    const granting = acquireInOrder(this.#partContext, request, patience);
+    return this.#deliver(request, granting, patience, terms);
+  }
+
+  async #deliver(
+    request: AcquireRequest,
+    granting: Promise<Granted>,
+    patience: Patience,
+    terms: LeaseTerms,
+  ): Promise<HeldLease> {
+    try {
+      return this.#lease(request, await granting, patience, terms);
+    } finally {
+      this.#acquiring.delete(patience);
+    }
+  }
+
+  /** `close` waits for it, until it has ended. */
+  #track<T>(patience: Patience, acquiring: Promise<T>): Promise<T> {
+    this.#acquiring.set(patience, acquiring);
+    return acquiring;
+  }
+
+  /** The lease of what was granted; nobody gets it after `close`. */
+  #lease(request: AcquireRequest, granted: Granted, { waited }: Patience, terms: LeaseTerms): HeldLease {
+    const key = showKeys(request.keys);
+    if (this.#closed !== undefined) {
+      this.#undo(key, "withdraw", this.options.backend.release(request));
+      throw closedError();
+    }
+    const lease = new HeldLease(this.#leaseContext, request, granted, terms);
+    this.#held.add(lease);
+    this.events.emit("acquired", { key, fencingToken: lease.fencingToken, waited });
+    return lease;
+  }
+
+  /** @throws LockUsageError */
+  #own(within: Lease): OuterLease {
+    const { context } = within as Partial<OuterLease>;
+    if (context === this.#leaseContext) return within as OuterLease;
+    throw new LockUsageError(`within must be a lease that these locks granted, got ${show(within)}`);
+  }
+
+  /** @throws LockUsageError */
+  #assertTogether(keys: Keys): void {
+    if (this.options.backend.takesTogether(keys)) return;
+    throw new LockUsageError(
+      `${JSON.stringify(showKeys(keys))} lie in different hash slots of a Redis Cluster and cannot be taken in ` +
+        "one step: leave atomic out to take them in order, all or none",
+    );
+  }
+
+  #tellMismatch({ keys, mode }: AcquireRequest, others: number): void {
+    if (mode.kind !== "permits") return;
+    this.events.emit("permitsMismatch", { key: showKeys(keys), permits: mode.permits, others });
+  }
+
+  /** Work that no caller waits for; `close` does. */
+  #undo(key: string, operation: "withdraw" | "release", work: Promise<unknown>): void {
+    const settled = work.catch((error: unknown) => {
+      this.events.emit("backendError", { key, operation, error: asBackendError(error, key) });
+    });
+    this.#undoing.add(settled);
+    settled.finally(() => this.#undoing.delete(settled));
+  }
+}
+
+function termsOf({ renew = true, minHold = 0, maxHold = NO_LIMIT }: AcquireOptions): LeaseTerms {
+  const isUsual = renew && minHold === 0 && maxHold === NO_LIMIT;
+  return isUsual ? RENEWED : { renew, minHold, maxHold };
+}
+
+function closedError(): LockUsageError {
+  return new LockUsageError("these locks were closed; create new ones with createLocks()");
+}

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { createLocks } from "../../src/index.ts";
+import { ioredis6, type TestClient } from "../support/clients.ts";
+import { mostAtOnce, recordHistory } from "../support/history.ts";
+import { expectNothingLeft } from "../support/leftovers.ts";
+import { useRedis } from "../support/server.ts";
+
+const redis = useRedis();
+let admin: TestClient;
+beforeAll(async () => {
+  admin = await ioredis6.connect(redis.url);
+});
+afterAll(() => admin.close());
+
+it("8 processes of readers and writers, 3 killed: a writer never overlaps anything, and readers do overlap", async () => {
+  await admin.command("SET", "budget", "6000");
+  const { beliefs, killed, failed } = await recordHistory({
+    url: redis.url,
+    processes: 8,
+    workers: 4,
+    ttl: 500,
+    kills: 3,
+    budget: "budget",
+    task: { kind: "readWrite", key: "page", writers: 0.2, hold: 2 },
+  });
+  expect([killed, failed]).toEqual([3, 0]);
+  expect(beliefs.length).toBeGreaterThan(5_500);
+  const { all, beside } = mostAtOnce(beliefs, "page");
+  expect(beside).toBe(0);
+  expect(all).toBeGreaterThan(3);
+  const writers = beliefs.filter(({ mode }) => mode === "write").toSorted((a, b) => a.from - b.from);
+  expect(writers.length).toBeGreaterThan(500);
+  const fences = writers.map(({ fencingToken }) => fencingToken);
+  expect(fences).toEqual([...new Set(fences)].toSorted((a, b) => a - b));
+  await expectNothingLeft(admin, 1_000);
+}, 120_000);
+
+it("a writer behind 100 readers that keep coming is served within twice the longest hold", async () => {
+  const clients = await Promise.all([1, 2, 3].map(() => ioredis6.connect(redis.url)));
+  const [first, second, third] = clients.map((client) => createLocks({ backend: client.backend() }));
+  if (first === undefined || second === undefined || third === undefined)
+    throw new Error("three were asked for");
+  const LONGEST = 400;
+  let stop = false;
+  let reads = 0;
+  let longest = 0;
+  const reader = async (index: number) => {
+    const locks = index % 2 === 0 ? first : second;
+    while (!stop) {
+      await locks.readWrite("busy page").read.using({ wait: "forever" }, async () => {
+        const start = performance.now();
+        await new Promise((resume) => setTimeout(resume, LONGEST * (0.5 + Math.random() / 2)));
+        longest = Math.max(longest, performance.now() - start);
+        reads += 1;
+      });
+    }
+  };
+  const readers = Array.from({ length: 100 }, (_, index) => reader(index));
+  const waits: number[] = [];
+  for (let turn = 0; turn < 3; turn++) {
+    const before = reads;
+    await new Promise((resume) => setTimeout(resume, LONGEST));
+    expect(reads).toBeGreaterThan(before);
+    const start = performance.now();
+    await third.readWrite("busy page").write.using({ wait: "forever" }, () => undefined);
+    waits.push(performance.now() - start);
+  }
+  stop = true;
+  await Promise.all(readers);
+  expect(Math.max(...waits)).toBeLessThan(2 * longest);
+  for (const locks of [first, second, third]) await locks.close();
+  for (const client of clients) client.close();
+}, 60_000);
