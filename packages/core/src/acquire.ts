@@ -69,10 +69,9 @@ class Acquisition implements Worker {
         if (granted !== null) await this.#survive(this.#giveBack());
       }
     } catch (error) {
+      this.context.ended(this.patience);
       this.#undo();
       throw error;
-    } finally {
-      this.context.ended(this.patience);
     }
   }
 
@@ -81,6 +80,7 @@ class Acquisition implements Worker {
   }
 
   #lease(granted: Granted): HeldLease {
+    this.context.ended(this.patience);
     return this.context.lease(this.request, granted, this.patience, this.terms);
   }
 

@@ -160,8 +160,8 @@ export interface LockBackend {
   hint(request: AcquireRequest): Promise<Granted | null>;
 
   /**
-   * Gives a request up: leaves the queue, and releases the key if the request holds it after all. With
-   * `unanswered` an attempt may still be on its way: it must not be granted when it arrives.
+   * Gives a request up: leaves the queue, and releases the key if the request holds it after all. A hint that is
+   * awaited settles at once. With `unanswered` an attempt may still be on its way: it must not be granted when it arrives.
    */
   withdraw(request: AcquireRequest, unanswered: boolean): Promise<void>;
 

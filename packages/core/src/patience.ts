@@ -1,4 +1,4 @@
-import { type Clock, elapsed, type Instant, type Timer } from "./clock.ts";
+import type { Clock, Timer } from "./clock.ts";
 import type { Wait } from "./options.ts";
 
 /** The caller's time is over. */
@@ -12,7 +12,8 @@ export interface Worker {
 
 /** How long one caller is ready to wait, and whether it still wants to. */
 export class Patience {
-  readonly #start: Instant;
+  /** By the monotonic clock: nobody is harmed by a wait that is longer by the time of a suspension. */
+  readonly #start: number;
   #worker: Worker | undefined;
   #timer: Timer | undefined;
   #interrupted: { readonly reason: unknown } | undefined;
@@ -22,12 +23,12 @@ export class Patience {
     private readonly wait: Wait,
     private readonly signal: AbortSignal | undefined,
   ) {
-    this.#start = clock.now();
+    this.#start = clock.now().mono;
   }
 
   /** Milliseconds since the caller came. */
   get waited(): number {
-    return elapsed(this.#start, this.clock.now());
+    return this.clock.now().mono - this.#start;
   }
 
   /** Milliseconds that are left. */

@@ -230,6 +230,21 @@ function queueing(test: Test<OpenBackends>): void {
     await waitFor(two, stayer);
   });
 
+  test("settles a hint that is awaited when its request is given up", async ({ one, two }) => {
+    const holder = ask();
+    await granted(one, holder);
+    const [opening, queued] = [rival(holder, { queue: true }), rival(holder, { queue: true })];
+    await busy(two, opening);
+    const first = two.hint(opening);
+    await two.withdraw(opening, false);
+    assert.equal(await first, null);
+    await queue(two, queued);
+    const second = two.hint(queued);
+    await two.withdraw(queued, false);
+    assert.equal(await second, null);
+    await one.release(holder);
+  });
+
   test("gives back what was granted to one who gives up", async ({ one, two }) => {
     const holder = ask();
     await granted(one, holder);

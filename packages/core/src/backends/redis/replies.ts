@@ -20,20 +20,7 @@ export function writeInfo({ holder, meta, lockKeys }: Info): string {
   return JSON.stringify({ h: holder, m: meta, k: isTold ? lockKeys : undefined });
 }
 
-interface ReadInfo {
-  readonly holder: string | undefined;
-  readonly meta: Readonly<Record<string, string>>;
-}
-
-/** The last one that was read: thousands who wait for a key are told of the same holder. */
-let lastRead: { readonly text: string; readonly info: ReadInfo } | undefined;
-
-function readInfo(text: string): ReadInfo {
-  if (lastRead?.text !== text) lastRead = { text, info: parseInfo(text) };
-  return lastRead.info;
-}
-
-function parseInfo(text: string): ReadInfo {
+function readInfo(text: string): { holder: string | undefined; meta: Readonly<Record<string, string>> } {
   try {
     const { h, m } = JSON.parse(text) as { h?: unknown; m?: unknown };
     const meta = typeof m === "object" && m !== null ? (m as Record<string, string>) : {};
@@ -62,13 +49,17 @@ function readRemaining(text: string | undefined): number | undefined {
 /** How the scripts say that nobody holds the key. */
 const NOBODY = "-2";
 
-function readSeenHolder(value: string, remaining: string | undefined): SeenHolder | undefined {
-  if (remaining === NOBODY) return undefined;
-  const info = HOLDER.exec(value)?.[5];
-  return {
-    holder: info === undefined ? undefined : readInfo(info).holder,
-    remaining: readRemaining(remaining),
-  };
+/** The last one that was read: thousands who wait for a key are told of the same holder. */
+let lastSeen: { readonly value: string; readonly left: string; readonly seen: SeenHolder } | undefined;
+
+function readSeenHolder(value: string, left = NOBODY): SeenHolder | undefined {
+  if (left === NOBODY) return undefined;
+  if (lastSeen?.value !== value || lastSeen.left !== left) {
+    const info = HOLDER.exec(value)?.[5];
+    const holder = info === undefined ? undefined : readInfo(info).holder;
+    lastSeen = { value, left, seen: { holder, remaining: readRemaining(left) } };
+  }
+  return lastSeen.seen;
 }
 
 const TOKEN_SHOWN = 8;

@@ -1,0 +1,212 @@
+import type { AcquireRequest, ExtendOutcome, LockName, Ownership, ReleaseOutcome } from "../../backend.ts";
+import { type Clock, type Instant, shift } from "../../clock.ts";
+import { LockBackendError } from "../../errors.ts";
+import { showKeys } from "../../key.ts";
+import type { RedisDriver } from "./driver.ts";
+import { backendError, unreadable } from "./faults.ts";
+import type { RunOnce } from "./inspection.ts";
+import { lockKey, lockKeys } from "./keys.ts";
+import { writeMode } from "./modes.ts";
+import { type AcquireAnswer, readAcquireAnswer, readNumber, writeInfo } from "./replies.ts";
+import type { Held } from "./runs.ts";
+import type { Script } from "./script.ts";
+import { type Answer, BatchedScript, runScript, withDeadline } from "./script-runner.ts";
+import * as scripts from "./scripts/index.ts";
+import { serverTimeAt, type TimeSample } from "./server-time.ts";
+
+/** What all requests to one server have in common. Durations are milliseconds. */
+export interface CommandsOptions {
+  readonly driver: RedisDriver;
+  readonly clock: Clock;
+  readonly requestTimeout: number;
+  readonly fenceRetention: number;
+  /** On which this process hears of hand-overs. */
+  channelOf(prefix: string): string;
+}
+
+/** A process that waits is believed alive this long after its last request for the key: three missed ones. */
+const BELIEVED_ALIVE = 3_000;
+/** A queue that nobody asks about goes away by itself. */
+const KEEP_QUEUE = 10_000;
+/** The server's time is unknown before the first answer: that one only tells it. More would be a clock that runs. */
+const MOST_LATE_ANSWERS = 3;
+
+type Decided = Extract<AcquireAnswer, { status: "granted" | "busy" }>;
+
+/** Packs requests for the scripts and reads their answers. */
+export class Commands {
+  readonly #retention: string;
+  readonly #keep: string;
+  readonly #countsReceivers: string;
+  readonly #acquire = new Map<string, BatchedScript>();
+  readonly #withdraw = new Map<string, BatchedScript>();
+  readonly #release: BatchedScript;
+  readonly #retain: BatchedScript;
+  readonly #extend: BatchedScript;
+  readonly #adopt: BatchedScript;
+  #time: TimeSample | undefined;
+
+  constructor(private readonly options: CommandsOptions) {
+    const { driver, fenceRetention, requestTimeout } = options;
+    this.#retention = String(fenceRetention);
+    this.#keep = String(Math.max(KEEP_QUEUE, 2 * requestTimeout));
+    this.#countsReceivers = driver.deployment === "single" ? "1" : "0";
+    this.#release = this.#batched(scripts.releaseScript, () => [this.#retention, this.#countsReceivers]);
+    this.#retain = this.#batched(scripts.retainScript, () => []);
+    this.#extend = this.#batched(scripts.extendScript, () => [this.#retention]);
+    this.#adopt = this.#batched(scripts.adoptScript, () => []);
+  }
+
+  /** Sends an acquire; again where it was refused because the server's time was not known well enough. */
+  async acquire(
+    request: AcquireRequest,
+    ticket: number | undefined,
+  ): Promise<{ readonly answer: Decided; readonly sample: TimeSample }> {
+    for (let asked = 1; ; asked++) {
+      const { text, sentAt } = await this.#sendAcquire(request, ticket === undefined ? "" : String(ticket));
+      const answer = readAcquireAnswer(text);
+      const sample = { server: answer.now, sentAt, receivedAt: this.options.clock.now() };
+      this.#time = sample;
+      if (answer.status === "granted" || answer.status === "busy") return { answer, sample };
+      if (answer.status === "withdrawn" || asked === MOST_LATE_ANSWERS) throw refused(answer.status);
+    }
+  }
+
+  async withdraw(request: AcquireRequest, unanswered: boolean): Promise<void> {
+    const { prefix, keys, token, ttl, mode } = request;
+    const script = cached(this.#withdraw, prefix, () =>
+      this.#batched(scripts.withdrawScript, () => [
+        this.options.channelOf(prefix),
+        this.#retention,
+        this.#countsReceivers,
+        this.#keep,
+      ]),
+    );
+    const info = this.#info(request);
+    const parts = partsOf(request).map((part, index) => {
+      const inQueue = writeMode(mode, keys.length > 1 ? index + 1 : undefined);
+      const args = [token, String(ttl), inQueue, info, unanswered ? "1" : "0"];
+      return script.call(part.key, lockKeys(part), args);
+    });
+    await Promise.all(parts);
+  }
+
+  async release(part: Held, claim: string): Promise<ReleaseOutcome> {
+    return readRelease(await this.#release.call(part.key, lockKeys(part), [part.token, claim]));
+  }
+
+  async retain(part: Held, claim: string, ms: number): Promise<ReleaseOutcome> {
+    return readRelease(await this.#retain.call(part.key, lockKeys(part), [part.token, claim, String(ms)]));
+  }
+
+  /** `named`: the server has the lock under the holder's own token. */
+  async extend(
+    part: Held,
+    ttl: number,
+    claim: string,
+    fence: number | undefined,
+  ): Promise<{ readonly outcome: ExtendOutcome; readonly named: boolean }> {
+    const args = [part.token, String(ttl), claim, fence === undefined ? "" : String(fence)];
+    const answer = await this.#extend.call(part.key, lockKeys(part), args);
+    return { outcome: readExtend(answer, "renewed"), named: answer.text.endsWith(" 1") };
+  }
+
+  async adopt(
+    part: Held,
+    request: AcquireRequest,
+    from: string,
+    fence: number,
+    claim: string,
+  ): Promise<ExtendOutcome> {
+    const args = [from, part.token, String(request.ttl), claim, String(fence), this.#info(request)];
+    return readExtend(await this.#adopt.call(part.key, lockKeys(part), args), "adopted");
+  }
+
+  async forceRelease(name: LockName, token: string): Promise<boolean> {
+    const args = [this.#retention, this.#countsReceivers, token];
+    const [done] = await this.run(name.key, scripts.forceReleaseScript, lockKeys(name), args);
+    return done === "1";
+  }
+
+  /** A single run of a script that is not on a hot path. */
+  readonly run: RunOnce = async (key, script, keys, args) => {
+    const { driver, clock, requestTimeout } = this.options;
+    try {
+      return await withDeadline(clock, requestTimeout, key, runScript(driver, script, keys, args));
+    } catch (error) {
+      throw error instanceof LockBackendError ? error : backendError(error, key);
+    }
+  };
+
+  #batched(script: Script, header: (sentAt: Instant) => readonly string[]): BatchedScript {
+    const { driver, clock, requestTimeout } = this.options;
+    return new BatchedScript(driver, script, clock, requestTimeout, header);
+  }
+
+  #sendAcquire(request: AcquireRequest, ticket: string): Promise<Answer> {
+    const { prefix, keys, token, ttl, mode } = request;
+    const script = cached(this.#acquire, prefix, () => {
+      const alive = BELIEVED_ALIVE * 1_000;
+      const process = `${this.options.channelOf(prefix)} ${alive} ${this.#keep} ${this.#countsReceivers}`;
+      return this.#batched(scripts.acquireScript, (sentAt) => [
+        this.#notAfter(sentAt),
+        this.#retention,
+        process,
+      ]);
+    });
+    const asked = writeMode(mode, keys.length > 1 ? keys.length : undefined);
+    const args = [token, String(ttl), asked, ticket, this.#info(request)];
+    if (keys.length === 1) return script.call(keys[0], lockKeys({ prefix, key: keys[0] }), args);
+    const all = keys.flatMap((key) => lockKeys({ prefix, key }));
+    return script.call(showKeys(keys), all, args);
+  }
+
+  /** Server time, in microseconds, after which a request that is sent now must not be executed any more. */
+  #notAfter(sentAt: Instant): string {
+    if (this.#time === undefined) return "0";
+    return String(serverTimeAt(this.#time, shift(sentAt, this.options.requestTimeout)));
+  }
+
+  /** What the server shows of a request; the same text each time, since a waiter is found by it. */
+  #info(request: AcquireRequest): string {
+    const { holder, meta, keys, prefix } = request;
+    if (keys.length === 1) return writeInfo({ holder, meta });
+    const names = keys.map((key) => this.options.driver.keyPrefix + lockKey({ prefix, key }));
+    return writeInfo({ holder, meta, lockKeys: names });
+  }
+}
+
+/** A lease, key by key: what is sent for each in one turn travels as one command. */
+export function partsOf({ prefix, keys, token }: Ownership): [Held, ...Held[]] {
+  const [first, ...others] = keys;
+  return [{ prefix, key: first, token }, ...others.map((key) => ({ prefix, key, token }))];
+}
+
+/** Refused by the server, or by us before it was sent. */
+export function refused(status: "late" | "withdrawn"): LockBackendError {
+  const why = status === "late" ? "after its time, by the server's clock" : "after it was given up";
+  return new LockBackendError(`redis refused a request that arrived ${why}`, {
+    retryable: status === "late",
+    ambiguous: false,
+  });
+}
+
+function readExtend({ text, sentAt }: Answer, done: string): ExtendOutcome {
+  const [status, left] = text.split(" ");
+  if (status === done) return { status: "renewed", since: sentAt, ttl: readNumber(left) };
+  if (status !== "expired" && status !== "stolen") throw unreadable(text);
+  return { status: "lost", reason: status };
+}
+
+function readRelease({ text }: Answer): ReleaseOutcome {
+  if (text === "released" || text === "notHeld") return text;
+  throw unreadable(text);
+}
+
+function cached<V>(map: Map<string, V>, key: string, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}
