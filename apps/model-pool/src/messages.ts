@@ -1,5 +1,3 @@
-import type { PoolAcquireOptions } from "@lock/core";
-
 /** The pool that all nodes share. */
 export const POOL = "models";
 export const MODELS = 4;
@@ -18,7 +16,7 @@ export interface Task {
 /** A piece of work that needs a model. */
 export interface Job {
   /** Without a slot: whichever model is free. */
-  readonly choice: Pick<PoolAcquireOptions, "slot">;
+  readonly choice: { readonly slot?: number };
   /** Milliseconds. */
   readonly duration: number;
 }

@@ -14,6 +14,7 @@ function used(slot: number, holder: string | undefined, left: number): PoolSlot 
     token: `token-${slot}`,
     fencingToken: 1_795_249_743_890_425 + slot,
     since: new Date(NOW - 700),
+    remaining: left,
     until: new Date(NOW + left),
     meta: {},
   };

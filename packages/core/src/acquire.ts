@@ -99,7 +99,11 @@ class Acquisition implements Worker {
     }
     const { interrupted, waited } = this.patience;
     if (interrupted !== undefined) throw interrupted.reason;
-    throw new LockTimeoutError(showKeys(this.request.keys), waited, this.#holder);
+    const { keys, mode } = this.request;
+    const key = showKeys(keys);
+    const slot = mode.kind === "permits" && mode.slot !== "any" ? mode.slot : undefined;
+    const what = slot === undefined ? undefined : `slot ${slot} of ${JSON.stringify(key)}`;
+    throw new LockTimeoutError(key, waited, this.#holder, what);
   }
 
   /** One attempt; null when the key is busy. */

@@ -44,10 +44,11 @@ export class LockTimeoutError extends LockError {
   /** Who held the key when last asked, if that was seen. */
   readonly holder: SeenHolder | undefined;
 
-  constructor(key: string, waited: number, holder: SeenHolder | undefined) {
+  /** `what` names what was waited for, where the key alone does not. */
+  constructor(key: string, waited: number, holder: SeenHolder | undefined, what = quote(key)) {
     const who = holder?.holder === undefined ? "a program that is not this library" : quote(holder.holder);
     const seen = holder === undefined ? "" : `; held by ${who}`;
-    super(`${quote(key)} was still busy after ${Math.round(waited)} ms${seen}`, { key });
+    super(`${what} was still busy after ${Math.round(waited)} ms${seen}`, { key });
     this.waited = waited;
     this.holder = holder;
   }

@@ -185,8 +185,8 @@ export class HeldLease implements Lease {
 
   /** What logs and JSON show: not the owner token, which would let its reader act as the owner. */
   toJSON() {
-    const { keys, fencingToken, validFor } = this;
-    return { keys, fencingToken, validFor, state: this.#state.name };
+    const { keys, slot, fencingToken, validFor } = this;
+    return { keys, ...(slot === undefined ? {} : { slot }), fencingToken, validFor, state: this.#state.name };
   }
 
   [inspect.custom]() {

@@ -26,8 +26,10 @@ export function leaseWithin(outer: OuterLease, { keys, mode }: Target): OuterLea
     );
   }
   if (!includes(outer, mode)) {
+    const key = JSON.stringify(showKeys(keys));
+    const has = nameOf({ ...outer.mode, slot: outer.slot });
     throw new LockUsageError(
-      `the lease given as within holds ${JSON.stringify(showKeys(keys))} as ${nameOf(outer.mode, outer.slot)}, which does not include ${nameOf(mode)}: it would wait for itself`,
+      `the lease given as within holds ${has} of ${key}, which does not include ${nameOf(mode)}: release it first`,
     );
   }
   outer.assertHeld();
@@ -41,8 +43,13 @@ function includes({ mode: held, slot }: OuterLease, wanted: LockMode): boolean {
   return wantedSlot === undefined || wantedSlot === slot || (wantedSlot === "any" && slot !== undefined);
 }
 
-function nameOf({ kind }: LockMode, slot?: number): string {
-  return slot === undefined ? kind : `slot ${slot}`;
+function nameOf(mode: {
+  readonly kind: LockMode["kind"];
+  readonly slot?: number | "any" | undefined;
+}): string {
+  if (mode.kind !== "permits") return `the ${mode.kind} lock`;
+  if (mode.slot === undefined) return "a permit";
+  return mode.slot === "any" ? "any slot" : `slot ${mode.slot}`;
 }
 
 /** A second use of a lease that somebody further out will release. */

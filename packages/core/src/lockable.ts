@@ -59,14 +59,20 @@ export class BoundLock<L extends Lease, O extends AcquireOptions> implements Loc
     }
   }
 
-  async using<T>(...rest: UsingArguments<T, L, O>): Promise<T> {
+  /** Not async before it has the lease: of thousands that wait, each would keep a suspended function. */
+  using<T>(...rest: UsingArguments<T, L, O>): Promise<T> {
     const [options, fn] = rest.length === 1 ? [undefined, rest[0]] : rest;
-    if (typeof fn !== "function") throw new LockUsageError(`using needs a function to run, got ${show(fn)}`);
-    const lease = await this.acquireOnce(options, undefined);
-    try {
-      return await fn(lease);
-    } finally {
-      await lease[Symbol.asyncDispose]();
+    if (typeof fn !== "function") {
+      return Promise.reject(new LockUsageError(`using needs a function to run, got ${show(fn)}`));
     }
+    return this.acquireOnce(options, undefined).then((lease) => useLease(lease, fn));
+  }
+}
+
+async function useLease<T, L extends Lease>(lease: L, fn: (lease: L) => T | Promise<T>): Promise<T> {
+  try {
+    return await fn(lease);
+  } finally {
+    await lease[Symbol.asyncDispose]();
   }
 }

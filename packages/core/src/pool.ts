@@ -6,7 +6,7 @@ import { type AcquireOptions, checkSlot } from "./options.ts";
 /** Options of an acquire from a pool. */
 export interface PoolAcquireOptions extends AcquireOptions {
   /** The slot that is wanted, from 1 to the pool's size. Default: whichever is free, the lowest first. */
-  readonly slot?: number;
+  readonly slot?: number | "any";
 }
 
 /** What is known of one slot of a pool. */
@@ -22,7 +22,9 @@ export type PoolSlot =
       readonly fencingToken: number | undefined;
       /** When it was granted, by the server's clock. */
       readonly since: Date | undefined;
-      /** When it ends unless it is extended, by this machine's clock. */
+      /** Milliseconds left unless it is extended. */
+      readonly remaining: number | undefined;
+      /** The same, as a time by this machine's clock. */
       readonly until: Date | undefined;
       readonly meta: Readonly<Record<string, string>>;
     };
@@ -31,7 +33,10 @@ export type PoolSlot =
 export interface Pool extends Lockable<PoolLease, PoolAcquireOptions> {
   readonly name: string;
   readonly size: number;
-  /** All slots, from 1, and who uses them. @throws LockBackendError, LockUsageError */
+  /**
+   * All slots, from 1, and who uses them; also those above `size` that others use who named a larger one.
+   * @throws LockBackendError, LockUsageError
+   */
   list(): Promise<readonly PoolSlot[]>;
 }
 
@@ -54,12 +59,11 @@ export class SlotPool extends BoundLock<PoolLease, PoolAcquireOptions> implement
 
   async list(): Promise<readonly PoolSlot[]> {
     const state = await this.inspect();
-    const slots = Array.from(
-      { length: this.size },
-      (_, index): PoolSlot => ({ slot: index + 1, inUse: false }),
-    );
-    for (const { slot, remaining, ...holder } of state?.holders ?? []) {
-      if (slot === undefined || slot > this.size) continue;
+    const holders = (state?.holders ?? []).filter(({ slot }) => slot !== undefined);
+    const length = Math.max(this.size, ...holders.map(({ slot = 0 }) => slot));
+    const slots = Array.from({ length }, (_, index): PoolSlot => ({ slot: index + 1, inUse: false }));
+    for (const { slot = 0, ...holder } of holders) {
+      const { remaining } = holder;
       const until = remaining === undefined ? undefined : new Date(Date.now() + remaining);
       slots[slot - 1] = { slot, inUse: true, ...holder, until };
     }

@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import ts from "typescript";
 import { expect, it } from "vitest";
 
 const run = promisify(execFile);
@@ -23,20 +24,30 @@ declare function charge(of: typeof order, options: { signal: AbortSignal; fence:
 const pages = [
   "README.md",
   "packages/core/README.md",
+  "docs/which-lock.md",
   "docs/extending.md",
   "docs/errors.md",
   "docs/guarantees.md",
 ];
+
+/** A page whose snippets run as they stand behind its first one. */
+const RUNNABLE = "docs/which-lock.md";
+
+async function snippetsOf(page: string): Promise<string[]> {
+  const blocks = [...(await readFile(root + page, "utf8")).matchAll(/```ts\n(.*?)```/gs)];
+  const [prologue = "", ...others] = blocks.map(([, code = ""]) => code);
+  if (page === RUNNABLE) return others.map((code) => `${prologue}\n${code}`);
+  return [prologue, ...others].map((code) => `${code.includes("import ") ? "" : GIVEN}${code}`);
+}
 
 it("every TypeScript snippet of the documentation compiles", async () => {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const files: string[] = [];
   for (const page of pages) {
-    const blocks = (await readFile(root + page, "utf8")).matchAll(/```ts\n(.*?)```/gs);
-    for (const [, code = ""] of blocks) {
+    for (const code of await snippetsOf(page)) {
       const file = `${folder}/${page.replaceAll("/", "-")}.${files.length}.ts`;
-      await writeFile(file, `${code.includes("import ") ? "" : GIVEN}${code}\nexport {};\n`);
+      await writeFile(file, `${code}\nexport {};\n`);
       files.push(file);
     }
   }
@@ -51,6 +62,25 @@ it("every TypeScript snippet of the documentation compiles", async () => {
     (error) => error as { stdout: string },
   );
   expect(stdout).toBe("");
+});
+
+it("every snippet of the page that tells the locks apart runs", async () => {
+  const snippets = await snippetsOf(RUNNABLE);
+  expect(snippets.length).toBeGreaterThan(7);
+  // Within the package, but not in node_modules: only there may a package import itself by its name.
+  const place = await mkdtemp(`${core}.docs-`);
+  try {
+    const ends = snippets.map(async (code, index) => {
+      const file = `${place}/snippet-${index}.mjs`;
+      const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
+      await writeFile(file, ts.transpileModule(code, { compilerOptions }).outputText);
+      const { REDIS_URL: _, ...env } = process.env;
+      return run(process.execPath, [file], { timeout: 20_000, env });
+    });
+    for (const { stderr } of await Promise.all(ends)) expect(stderr).toBe("");
+  } finally {
+    await rm(place, { recursive: true, force: true });
+  }
 });
 
 it("every link of the documentation to a file of the repository leads somewhere", async () => {

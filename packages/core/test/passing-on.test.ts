@@ -76,6 +76,40 @@ describe.each(libraries)("with $name", ({ name, connect }) => {
     client.close();
   });
 
+  it("a lock that was passed on travels by a ticket, and those behind it are served once", async () => {
+    const client = await connect(redis.url);
+    const locks = createLocks({ backend: client.backend() });
+    const rivals = createLocks({ backend: admin.backend() });
+    const key = `${name} ticket`;
+    const before = await rivals.acquire(key);
+    const [first, second, third] = [1, 2, 3].map(() => locks.acquire(key, { wait: "forever" }));
+    await eventually("waiters", async () => ((await rivals.inspect(key))?.waiting === 3 ? true : undefined));
+    await before.release();
+    await (await first)?.release();
+    const passed = await second;
+    if (passed === undefined) throw new Error("nothing was passed on");
+    const ticket = passed.toTicket();
+    // Otherwise it was not passed on, and this shows little.
+    expect(ticket.proof).not.toBe("");
+    const adopted = await rivals.adopt(ticket);
+    expect(adopted.fencingToken).toBe(passed.fencingToken);
+    const state = await rivals.inspect(key);
+    expect(state?.holders[0]).toMatchObject({
+      fencingToken: passed.fencingToken,
+      token: adopted.token.slice(0, 8),
+    });
+    expect(state?.waiting).toBe(1);
+    expect(await passed.release()).toBe("handedOver");
+    expect(await adopted.release()).toBe("released");
+    const last = await third;
+    expect(last?.fencingToken).toBeGreaterThan(passed.fencingToken);
+    expect(await last?.release()).toBe("released");
+    expect(await rivals.inspect(key)).toBeNull();
+    await locks.close();
+    await rivals.close();
+    client.close();
+  });
+
   it("a lock that was taken by force is not passed on any more", async () => {
     const client = await connect(redis.url);
     const locks = createLocks({ backend: client.backend() });

@@ -38,12 +38,31 @@ const commands = {
     for (let index = 0; index < count; index++) {
       locks
         .using(key, { wait: "forever", ...options }, (lease) => {
-          process.send?.({ event: "served", key, index, fencingToken: lease.fencingToken });
+          const { token, fencingToken } = lease;
+          process.send?.({ event: "served", key, index, token: token.slice(0, 8), fencingToken });
         })
         .catch((error) => {
           if (error.code !== "LOCK_USAGE") throw error;
         });
     }
+  },
+  // Queues so many waiters that the memory of each counts: nothing is kept for one but what the library keeps.
+  crowd: async ({ key, count, ...options }) => {
+    const serve = (lease) => {
+      const { token, fencingToken } = lease;
+      process.send?.({ event: "served", key, token: token.slice(0, 8), fencingToken });
+      return lease.release();
+    };
+    for (let index = 0; index < count; index++)
+      void locks.acquire(key, { wait: "forever", ...options }).then(serve);
+  },
+  // What is really in use: garbage that is still there says nothing.
+  heap: async () => {
+    for (let turn = 0; turn < 5; turn++) {
+      globalThis.gc?.();
+      await new Promise((resume) => setTimeout(resume, 20));
+    }
+    return process.memoryUsage().heapUsed;
   },
   // Many callers add one to a number in the most careless way.
   count: async ({ key, callers, rounds }) => {

@@ -7,6 +7,8 @@ export interface ChildEvent {
   readonly event: "ready" | "lost" | "served" | "unhandled";
   readonly key: string;
   readonly index: number;
+  /** The first 8 characters of the owner token. */
+  readonly token: string;
   readonly reason: string;
   readonly fencingToken: number;
   /** Milliseconds since the epoch, by the monotonic clock of the child. */
@@ -26,7 +28,8 @@ export class Child {
   #asked = 0;
 
   private constructor(url: string, library: "ioredis" | "node-redis") {
-    this.#process = fork(fileURLToPath(new URL("child.mjs", import.meta.url)), [url, library]);
+    const script = fileURLToPath(new URL("child.mjs", import.meta.url));
+    this.#process = fork(script, [url, library], { execArgv: ["--expose-gc"] });
     this.#process.on("message", (message: Message) => {
       if ("event" in message) this.events.push(message);
       else this.#waiting.get(message.id)?.(message);

@@ -51,7 +51,9 @@ export class InProcessBackend implements LockBackend {
     const grant = this.#grantOf(entries, request);
     if (grant !== undefined) return { ...granted(grant), otherPermits };
     if (request.queue) this.#enlist(entries, request);
-    const outcome = this.#mayEnter(entries, request) ? this.#grant(entries, request) : this.#busy(entries);
+    const outcome = this.#mayEnter(entries, request)
+      ? this.#grant(entries, request)
+      : this.#busy(entries, request);
     this.#tidy(request, entries);
     return { ...outcome, otherPermits };
   }
@@ -217,11 +219,15 @@ export class InProcessBackend implements LockBackend {
     });
   }
 
-  #busy(entries: readonly Entry[]): Busy {
+  /** Who is in the way: who has the slot that is wanted, or else the one whose lease ends first. */
+  #busy(entries: readonly Entry[], { mode }: AcquireRequest): Busy {
     const grants = entries.flatMap((entry) => [...entry.grants.values()]);
+    const wanted = grants.find(
+      ({ slot }) => mode.kind === "permits" && slot !== undefined && slot === mode.slot,
+    );
     const [first] = grants.sort((a, b) => this.#left(a) - this.#left(b));
-    const holder = first && { holder: first.request.holder, remaining: this.#left(first) };
-    return { status: "busy", holder };
+    const seen = wanted ?? first;
+    return { status: "busy", holder: seen && { holder: seen.request.holder, remaining: this.#left(seen) } };
   }
 
   #grant(entries: readonly [Entry, ...Entry[]], request: AcquireRequest): Granted {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { LockTimeoutError } from "../../errors.ts";
 import { type ModesTest, newKey, Order, waiting } from "./scene.ts";
 
 export function poolTests(test: ModesTest): void {
@@ -72,6 +73,30 @@ export function poolTests(test: ModesTest): void {
     assert.equal((await picky).slot, 1);
     assert.deepEqual(order.names, ["any", "picky"]);
     await order.release("any", "picky");
+  });
+
+  test("a timeout names the slot that was wanted, and who has it", async (scene) => {
+    const { one } = scene;
+    const name = newKey();
+    const pool = one.pool(name, { size: 3 });
+    const all = [await pool.acquire({ ttl: 5_000 }), await pool.acquire({ ttl: 20_000 })];
+    const timeout = await pool.acquire({ slot: 2, wait: 20 }).catch((error: unknown) => error);
+    assert.ok(timeout instanceof LockTimeoutError);
+    assert.match(timeout.message, /^slot 2 of "mode key/);
+    assert.ok((timeout.holder?.remaining ?? 0) > 10_000);
+    for (const lease of all) await lease.release();
+  });
+
+  test("a smaller pool sees the slots that others use above its size", async ({ one, two }) => {
+    const name = newKey();
+    const lease = await one.pool(name, { size: 4 }).acquire({ slot: 4 });
+    const slots = await two.pool(name, { size: 2 }).list();
+    assert.deepEqual(
+      slots.map(({ inUse }) => inUse),
+      [false, false, false, true],
+    );
+    assert.equal(JSON.parse(JSON.stringify(lease)).slot, 4);
+    await lease.release();
   });
 
   test("a plain lock of the name waits for all slots and then has them all", async (scene) => {

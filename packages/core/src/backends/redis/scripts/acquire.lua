@@ -91,16 +91,24 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
     return granted(fence, ttl, rejoined, slot)
   end
 
-  -- Who is in the way: of those who hold it together, the one whose lease ends first.
+  -- Of those who hold it together: who has the slot that is wanted, or else the one whose lease ends first.
+  local function in_the_way(k, state)
+    if mode.slot and mode.slot > 0 and line.taken(k, state)[mode.slot] then
+      local token = line.taken(k, state)[mode.slot]
+      return token, redis.call('ZSCORE', k.lock, token)
+    end
+    return unpack(redis.call('ZRANGE', k.lock, 0, 0, 'WITHSCORES'))
+  end
+
   local function busy(rejoined, missing)
     local k, state = keys[missing[1]], held[missing[1]]
     local left, holder = -2, ''
     if state.value then
       left, holder = redis.call('PTTL', k.lock), string.sub(state.value, 1, 2048)
     elseif state.kind then
-      local first, ends = unpack(redis.call('ZRANGE', k.lock, 0, 0, 'WITHSCORES'))
+      local token, ends = in_the_way(k, state)
       left = math.max(0, math.ceil((ends - now) / 1000))
-      holder = first .. ' ' .. (redis.call('HGET', k.holders, first) or '')
+      holder = token .. ' ' .. (redis.call('HGET', k.holders, token) or '')
     end
     return 'busy ' .. now_text .. ' ' .. left .. ' ' .. (ticket == '' and '-' or ticket) .. ' ' .. rejoined .. ' '
       .. others .. ' ' .. table.concat(missing, ',') .. ' ' .. holder

@@ -36,13 +36,14 @@ local function make_line(now, retention, counts_receivers)
     return { kind = kind, count = count, permits = tonumber(permits) }
   end
 
-  -- The slots that are taken; read once, and then kept up to date by `enter`.
-  local function taken(k, held)
+  -- The slots that are taken, and by which token; read once, and then kept up to date.
+  function line.taken(k, held)
     if held.taken then return held.taken end
     held.taken = {}
-    for _, text in ipairs(held.kind and redis.call('HVALS', k.holders) or {}) do
-      local slot = tonumber(string.match(text, '^%d+ %d+ (%d+) '))
-      if slot then held.taken[slot] = true end
+    local details = held.kind and redis.call('HGETALL', k.holders) or {}
+    for i = 1, #details, 2 do
+      local slot = tonumber(string.match(details[i + 1], '^%d+ %d+ (%d+) '))
+      if slot then held.taken[slot] = details[i] end
     end
     return held.taken
   end
@@ -59,7 +60,7 @@ local function make_line(now, retention, counts_receivers)
     local permits = most(held, mode)
     if held.kind and held.count >= permits then return false end
     if not mode.slot then return true end
-    local slots = taken(k, held)
+    local slots = line.taken(k, held)
     if mode.slot > 0 then return mode.slot <= permits and not slots[mode.slot] and mode.slot end
     for slot = 1, permits do
       if not slots[slot] then return slot end
@@ -109,7 +110,7 @@ local function make_line(now, retention, counts_receivers)
       redis.call('PEXPIRE', k.holders, ttl)
     end
     held.kind, held.count = mode.kind, (held.count or 0) + 1
-    if held.taken then held.taken[slot] = true end
+    if held.taken then held.taken[slot] = token end
   end
 
   -- The waiters that come next and belong to the same process: how many, and the ticket of the last. They would be
