@@ -91,7 +91,7 @@ export class HeldLease implements Lease {
     this.#validity = granted;
     this.#ttl = held.ttl;
     this.#granted = { earliest: granted.since, latest: context.backend.clock.now() };
-    this.#nextRenewal = this.#renewal(granted);
+    this.#nextRenewal = this.#renewal(granted, granted.since);
     if (granted.confirmAfter !== undefined) {
       this.#nextRenewal = { from: this.#granted.latest, after: granted.confirmAfter };
     }
@@ -247,11 +247,12 @@ export class HeldLease implements Lease {
     }
   }
 
-  #renewal(validity: Validity) {
+  /** `from`: when the server was asked last; it may have confirmed a validity that is older. */
+  #renewal(validity: Validity, from: Instant) {
     if (!this.terms.renew) return undefined;
     // What maxHold cuts short is not renewed more often for that.
-    const ttl = this.#isLast(validity) ? this.#ttl : validity.ttl;
-    return { from: validity.since, after: renewalDelay(ttl) };
+    const left = validity.ttl - elapsed(validity.since, from);
+    return { from, after: renewalDelay(this.#isLast(validity) ? this.#ttl : left) };
   }
 
   /** Whether a validity reaches to the end that `maxHold` sets. */
@@ -300,9 +301,10 @@ export class HeldLease implements Lease {
     const { backend, events } = this.context;
     const key = this.#key;
     const { fencingToken } = this;
+    const asked = backend.clock.now();
     let outcome: ExtendOutcome;
     try {
-      outcome = await backend.extend(this.held, this.#clipped(ttl, backend.clock.now()));
+      outcome = await backend.extend(this.held, this.#clipped(ttl, asked));
     } catch (fault) {
       const error = asBackendError(fault, key);
       this.#faults += 1;
@@ -324,7 +326,7 @@ export class HeldLease implements Lease {
     } else {
       this.#faults = 0;
       this.#validity = longer(this.#validity, outcome, now);
-      this.#nextRenewal = this.#renewal(outcome);
+      this.#nextRenewal = this.#renewal(outcome, asked);
       events.emit("extended", { key, fencingToken, validFor: this.validFor });
     }
   }

@@ -43,14 +43,15 @@ export function checkKeys(given: unknown): Keys {
     checkKey(given);
     return [given];
   }
-  if (given.length === 0 || given.length > MOST_KEYS) {
-    throw new LockUsageError(`a list of keys must have 1 to ${MOST_KEYS} of them, got ${given.length}`);
-  }
-  const keys = given.map((key: unknown) => {
+  const keys = new Set<string>();
+  for (const key of given as readonly unknown[]) {
     checkKey(key);
-    return key;
-  });
-  const [first = "", ...others] = [...new Set(keys)].sort();
+    keys.add(key);
+  }
+  if (keys.size === 0 || keys.size > MOST_KEYS) {
+    throw new LockUsageError(`a list of keys must have 1 to ${MOST_KEYS} of them, got ${keys.size}`);
+  }
+  const [first = "", ...others] = [...keys].sort();
   return [first, ...others];
 }
 

@@ -167,7 +167,7 @@ export class Leases {
 
   /** @throws LockUsageError */
   #own(within: Lease): OuterLease {
-    const { context } = within as Partial<OuterLease>;
+    const { context } = (within ?? {}) as Partial<OuterLease>;
     if (context === this.#leaseContext) return within as OuterLease;
     throw new LockUsageError(`within must be a lease that these locks granted, got ${show(within)}`);
   }

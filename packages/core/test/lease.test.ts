@@ -33,6 +33,17 @@ describe("a lease", () => {
     expect(await rivals.tryAcquire("key")).toBeNull();
   });
 
+  it("is renewed in time although the server has it for longer than it was extended by last", async () => {
+    const lease = await locks.acquire("key", { ttl: 3_000 });
+    await lease.extend(60_000);
+    await lease.extend(1_000);
+    await clock.advance(200_000);
+    lease.assertHeld();
+    // Every 333 ms once the longer ttl is used up; a few before.
+    expect(backend.calls.extend).toBeGreaterThan(140_000 / 334);
+    expect(backend.calls.extend).toBeLessThan(140_000 / 333 + 30);
+  });
+
   it("may be believed for its ttl less drift, counted from the request", async () => {
     const lease = await locks.acquire("key", { ttl: 10_000, renew: false });
     expect(lease.validFor).toBe(10_000 - 102);
