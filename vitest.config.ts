@@ -13,7 +13,7 @@ export default defineConfig({
     globalSetup: ["./tooling/redis-harness/vitest-setup.ts"],
     pool: "forks",
     maxWorkers: 3,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: process.env.CI ? ["default", "json"] : ["default"],
     outputFile: { json: "reports/vitest.json" },

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type DemoRedis, demoRedis, print, runDemo } from "@lock/demo-kit";
+import { type DemoRedis, demoRedis, orStop, print, runDemo } from "@lock/demo-kit";
 import { openLocks } from "./clients.ts";
 import { Crew } from "./crew.ts";
 import { CLIENTS, machineTime, type Task } from "./messages.ts";
@@ -69,14 +69,4 @@ function expectedOf(plan: Plan, ttl: number): Expected & { readonly total: numbe
   );
   const total = [...done.values()].reduce((sum, pieces) => sum + pieces, 0);
   return { done, models: plan.models, ttl, total };
-}
-
-/** Rejects as soon as the demo is to stop. */
-function orStop<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(stop.reason);
-    if (stop.aborted) abort();
-    stop.addEventListener("abort", abort, { once: true });
-    work.then(resolve, reject).finally(() => stop.removeEventListener("abort", abort));
-  });
 }

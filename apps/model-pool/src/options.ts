@@ -1,5 +1,4 @@
-import { parseArgs } from "node:util";
-import { DemoError, quoted } from "@lock/demo-kit";
+import { parseOptions, readWhole } from "@lock/demo-kit";
 
 export interface Options {
   readonly nodes: number;
@@ -24,41 +23,16 @@ Exit code: 0 only if no two nodes had one model at a time, all work was done, an
 
 /** @throws DemoError */
 export function readOptions(argv: readonly string[]): Options {
-  const { values } = parse(argv);
+  const values = parseOptions("model-pool", argv, {
+    nodes: { type: "string" },
+    rounds: { type: "string" },
+    ttl: { type: "string" },
+    help: { type: "boolean", short: "h" },
+  });
   return {
-    nodes: readNumber("--nodes", values.nodes, { byDefault: 6, least: 2, most: 12 }),
-    rounds: readNumber("--rounds", values.rounds, { byDefault: 4, least: 2, most: 20 }),
-    ttl: readNumber("--ttl", values.ttl, { byDefault: 2_000, least: 500, most: 10_000 }),
+    nodes: readWhole("--nodes", values.nodes, { byDefault: 6, least: 2, most: 12 }),
+    rounds: readWhole("--rounds", values.rounds, { byDefault: 4, least: 2, most: 20 }),
+    ttl: readWhole("--ttl", values.ttl, { byDefault: 2_000, least: 500, most: 10_000 }),
     help: values.help === true,
   };
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      options: {
-        nodes: { type: "string" },
-        rounds: { type: "string" },
-        ttl: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
-    throw new DemoError(`${quoted(said).slice(1, -1)}\n  try: pnpm demo model-pool --help`);
-  }
-}
-
-interface Range {
-  readonly byDefault: number;
-  readonly least: number;
-  readonly most: number;
-}
-
-function readNumber(name: string, text: string | undefined, { byDefault, least, most }: Range): number {
-  if (text === undefined) return byDefault;
-  const number = /^\d{1,5}$/.test(text) ? Number(text) : -1;
-  if (number >= least && number <= most) return number;
-  throw new DemoError(`${name} must be a whole number from ${least} to ${most}, got ${quoted(text)}`);
 }

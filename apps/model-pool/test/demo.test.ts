@@ -1,11 +1,11 @@
+import { interruptDemo, launchDemo } from "@lock/demo-kit/testing";
 import { startRedis } from "@lock/redis-harness";
 import { createClient } from "redis";
 import { describe, expect, it } from "vitest";
-import { interruptDemo, launchDemo } from "./launch-demo.ts";
 
 describe("pnpm demo model-pool", () => {
   it("lets 6 nodes share 4 models, kills one, and gives its model to another", async () => {
-    const { code, stdout, stderr } = await launchDemo([]);
+    const { code, stdout, stderr } = await launchDemo(["model-pool"]);
     expect(stderr).toBe("");
     expect(stdout).toContain("Verdict: good: never two nodes with one model at a time.");
     expect(stdout).toContain("22 pieces of work done on 4 models");
@@ -19,7 +19,7 @@ describe("pnpm demo model-pool", () => {
     await using redis = await startRedis({ password: "s3cret/@:" });
     const env = { REDIS_HOST: redis.host, REDIS_PORT: String(redis.port), REDIS_PASSWORD: redis.password };
     const { code, stdout, stderr } = await launchDemo(
-      ["--nodes", "2", "--rounds", "2", "--ttl", "1000"],
+      ["model-pool", "--nodes", "2", "--rounds", "2", "--ttl", "1000"],
       env,
     );
     expect(stderr).toBe("");
@@ -42,7 +42,7 @@ describe("pnpm demo model-pool", () => {
     [["--ttl", "1\u001b"], '--ttl must be a whole number from 500 to 10000, got "1\\u{1b}"'],
     [["--models", "5"], "pnpm demo model-pool --help"],
   ])("refuses %j", async (args, message) => {
-    const { code, stderr } = await launchDemo(args);
+    const { code, stderr } = await launchDemo(["model-pool", ...args]);
     expect(code).toBe(1);
     expect(stderr).toContain(message);
   });
@@ -55,7 +55,11 @@ describe("when it is interrupted", () => {
     ["SIGKILL", null],
   ] as const)("by %s it ends its processes", async (signal, exitCode) => {
     // In the middle: some hold, some wait, and the victim's lease has not ended yet.
-    const { code, stdout } = await interruptDemo(["--ttl", "10000"], /was killed; its lease/, signal);
+    const { code, stdout } = await interruptDemo(
+      ["model-pool", "--ttl", "10000"],
+      /was killed; its lease/,
+      signal,
+    );
     expect(code).toBe(exitCode);
     expect(stdout).toContain("Interrupted");
     expect(stdout).not.toContain("Verdict");

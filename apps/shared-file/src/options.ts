@@ -1,5 +1,4 @@
-import { parseArgs } from "node:util";
-import { DemoError, quoted } from "@lock/demo-kit";
+import { parseOptions, readWhole } from "@lock/demo-kit";
 
 export interface Options {
   readonly lock: boolean;
@@ -23,35 +22,16 @@ Exit code: with the lock 0 only if the file is in sequence; without it always 0,
 
 /** @throws DemoError */
 export function readOptions(argv: readonly string[]): Options {
-  const { values } = parse(argv);
+  const values = parseOptions("shared-file", argv, {
+    "no-lock": { type: "boolean" },
+    writers: { type: "string" },
+    turns: { type: "string" },
+    help: { type: "boolean", short: "h" },
+  });
   return {
     lock: values["no-lock"] !== true,
-    writers: readCount("--writers", values.writers, 4, 12),
-    turns: readCount("--turns", values.turns, 6, 50),
+    writers: readWhole("--writers", values.writers, { byDefault: 4, least: 1, most: 12 }),
+    turns: readWhole("--turns", values.turns, { byDefault: 6, least: 1, most: 50 }),
     help: values.help === true,
   };
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      options: {
-        "no-lock": { type: "boolean" },
-        writers: { type: "string" },
-        turns: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
-    throw new DemoError(`${quoted(said).slice(1, -1)}\n  try: pnpm demo shared-file --help`);
-  }
-}
-
-function readCount(name: string, text: string | undefined, byDefault: number, most: number): number {
-  if (text === undefined) return byDefault;
-  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
-  if (count >= 1 && count <= most) return count;
-  throw new DemoError(`${name} must be a whole number from 1 to ${most}, got ${quoted(text)}`);
 }

@@ -1,4 +1,4 @@
-import { print, Worker } from "@lock/demo-kit";
+import { orStop, print, Worker } from "@lock/demo-kit";
 import { Board, type Turn } from "./board.ts";
 import { Merge } from "./merge.ts";
 import {
@@ -78,14 +78,4 @@ function turnPrinter(writers: number) {
     event: (source: number, event: WriterEvent) => show(merge.push(source, event)),
     end: (source: number) => show(merge.end(source)),
   };
-}
-
-/** Rejects as soon as the demo is to stop. */
-function orStop<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(stop.reason);
-    if (stop.aborted) abort();
-    stop.addEventListener("abort", abort, { once: true });
-    work.then(resolve, reject).finally(() => stop.removeEventListener("abort", abort));
-  });
 }

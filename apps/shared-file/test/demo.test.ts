@@ -1,9 +1,15 @@
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
+import { launchDemo } from "@lock/demo-kit/testing";
 import { startRedis } from "@lock/redis-harness";
 import { describe, expect, it } from "vitest";
-import { launchDemo, printedNumbers } from "./launch-demo.ts";
+
+/** The numbers of the lines of the file that the demo has printed. */
+function printedNumbers(stdout: string): number[] {
+  const [, file = ""] = stdout.split("The file ");
+  return [...file.matchAll(/^ +(\d+) {2}writer-\d+ {2}(?:\d+|-)/gm)].map(([, number]) => Number(number));
+}
 
 const oneTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
 

@@ -17,12 +17,9 @@ export interface LocksSuiteOptions {
   open(): Promise<OpenLocks>;
 }
 
-let made = 0;
-const newKey = (): string => `user key ${made++}`;
-
-/** What users of a mutex are promised, whatever backend is under it. */
-export function locksSuite({ api, name, open }: LocksSuiteOptions): void {
-  const test = testsOn(api, async () => {
+/** Tests whose locks are closed after each, and then what is under them. */
+export function testsOnLocks(api: TestApi, open: () => Promise<OpenLocks>): Test<OpenLocks> {
+  return testsOn(api, async () => {
     const { one, two, close } = await open();
     const closeAll = async () => {
       await one.close();
@@ -31,6 +28,14 @@ export function locksSuite({ api, name, open }: LocksSuiteOptions): void {
     };
     return { one, two, close: closeAll };
   });
+}
+
+let made = 0;
+const newKey = (): string => `user key ${made++}`;
+
+/** What users of a mutex are promised, whatever backend is under it. */
+export function locksSuite({ api, name, open }: LocksSuiteOptions): void {
+  const test = testsOnLocks(api, open);
 
   api.describe(`locks: ${name}`, () => {
     acquiring(test);

@@ -1,23 +1,14 @@
-import type { LocksSuiteOptions } from "./locks-suite.ts";
+import { type LocksSuiteOptions, testsOnLocks } from "./locks-suite.ts";
 import { holdingTests } from "./modes/holding.ts";
 import { semaphoreTests } from "./modes/permits.ts";
 import { poolTests } from "./modes/pool.ts";
 import { readWriteTests } from "./modes/read-write.ts";
 import { severalKeysTests } from "./modes/several-keys.ts";
 import { ticketTests } from "./modes/tickets.ts";
-import { testsOn } from "./test-api.ts";
 
 /** What users of read/write locks, semaphores, pools, several keys and tickets are promised. */
 export function modesSuite({ api, name, open }: LocksSuiteOptions): void {
-  const test = testsOn(api, async () => {
-    const { one, two, close } = await open();
-    const closeAll = async () => {
-      await one.close();
-      await two.close();
-      await close();
-    };
-    return { one, two, close: closeAll };
-  });
+  const test = testsOnLocks(api, open);
 
   api.describe(`modes: ${name}`, () => {
     api.describe("read/write", () => readWriteTests(test));
