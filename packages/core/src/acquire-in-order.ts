@@ -28,7 +28,8 @@ export async function acquireInOrder(
     for (const part of parts) part.letGo();
     return { status: "granted", fencingToken, since: outcome.since, ttl: outcome.ttl };
   } catch (error) {
-    for (const part of parts) context.undo(request, part.release());
+    // Each tells by an event, and waits for nobody.
+    for (const part of parts) void part[Symbol.asyncDispose]();
     throw error;
   }
 }

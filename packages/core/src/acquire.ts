@@ -16,8 +16,8 @@ export interface AcquireContext {
   contended(request: AcquireRequest, holder: SeenHolder | undefined): void;
   /** Told once, when others name another number of permits. */
   permitsDiffer(request: AcquireRequest, others: number): void;
-  /** Runs an undo in the background: it must never delay the caller. */
-  undo(request: AcquireRequest, work: Promise<unknown>): void;
+  /** Withdraws the request in the background, until that was heard: it must never delay the caller. */
+  withdraw(request: AcquireRequest, unanswered: boolean): void;
 }
 
 /**
@@ -186,7 +186,7 @@ class Acquisition implements Worker {
     const queued = request.queue && this.#contended;
     if (this.#undone || !(unanswered || queued)) return;
     this.#undone = true;
-    context.undo(request, context.backend.withdraw(request, unanswered));
+    context.withdraw(request, unanswered);
   }
 
   #noAnswer(): LockBackendError {

@@ -29,7 +29,8 @@ export function planAdoption(given: unknown, { prefix, holder, maxTtl }: Adopter
     );
   }
   checkDuration("the ticket's ttl", ticket.ttl, 1, maxTtl);
-  const { ttl, mode, meta } = ticket;
+  const { mode, meta, maxHold } = ticket;
+  const ttl = Math.min(ticket.ttl, maxHold ?? Number.POSITIVE_INFINITY);
   const keys = checkKeys(ticket.keys);
   const request = {
     prefix,
@@ -53,17 +54,23 @@ export async function adoptLease(
   backend: LockBackend,
   { ticket, request }: Adoption,
   patience: Patience,
+  giveBack: () => void,
 ): Promise<Granted> {
+  let unanswered = false;
   for (let faults = 0; ; faults++) {
     try {
       return await takeOver(backend, ticket, request);
     } catch (fault) {
       if (fault instanceof LockLostError) throw fault;
       const error = asBackendError(fault, showKeys(request.keys));
+      unanswered ||= error.ambiguous;
       const pause = new Promise<void>((resume) => {
         backend.clock.setTimer(resume, retryPause(faults), true);
       });
-      if (!error.retryable || (await patience.until(pause)) === TIME_OVER) throw error;
+      if (error.retryable && (await patience.until(pause)) !== TIME_OVER) continue;
+      // It may be ours without our knowing.
+      if (unanswered) giveBack();
+      throw error;
     }
   }
 }

@@ -131,7 +131,7 @@ export interface LockState {
 }
 
 /**
- * What grants leases. Outcomes are values; a fault is thrown, always as `LockBackendError`.
+ * What grants leases. What is `held` is told by the request that it was granted to. Outcomes are values; a fault is thrown, always as `LockBackendError`.
  */
 export interface LockBackend {
   /** A word for messages, such as "redis". */
@@ -169,19 +169,19 @@ export interface LockBackend {
    * Prolongs a lease to at least `ttl` milliseconds from now. Never shortens and never revives one. With `fence`,
    * later grants of its keys have larger fencing tokens than this one.
    */
-  extend(held: Ownership, ttl: number, fence?: number): Promise<ExtendOutcome>;
+  extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome>;
 
   /** Frees the keys if the token holds them, and hands them to who comes next. */
-  release(held: Ownership): Promise<ReleaseOutcome>;
+  release(held: AcquireRequest): Promise<ReleaseOutcome>;
 
   /** Lets the lease end by itself after `ms` milliseconds from now, sooner or later than its ttl. */
-  retain(held: Ownership, ms: number): Promise<ReleaseOutcome>;
+  retain(held: AcquireRequest, ms: number): Promise<ReleaseOutcome>;
 
   /**
    * What `adopt` needs beside the owner token, as opaque text. Its holder has nothing to do with the lease from
    * then on.
    */
-  handOff(held: Ownership): string;
+  handOff(held: AcquireRequest): string;
 
   /**
    * Takes a lease over from the owner token `from`, for the token, holder and meta of `request`, and prolongs it

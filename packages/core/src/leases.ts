@@ -2,6 +2,7 @@ import { type AcquireContext, acquireLock } from "./acquire.ts";
 import { acquireInOrder } from "./acquire-in-order.ts";
 import { adoptLease, planAdoption } from "./adopt.ts";
 import type { AcquireRequest, Granted, LockBackend } from "./backend.ts";
+import { elapsed } from "./clock.ts";
 import { asBackendError, LockUsageError } from "./errors.ts";
 import { Events } from "./events.ts";
 import { HeldLease, type LeaseContext, type LeaseTerms, RENEWED } from "./held-lease.ts";
@@ -13,6 +14,7 @@ import { type AcquireOptions, checkAcquireOptions, checkDuration, type Wait } fr
 import { newOwnerToken } from "./owner-token.ts";
 import { Patience } from "./patience.ts";
 import { show } from "./show.ts";
+import { retryPause } from "./timing.ts";
 
 /** What is the same for all leases of one `createLocks`. */
 export interface LeasesOptions {
@@ -25,6 +27,7 @@ export interface LeasesOptions {
 }
 
 const CLOSE_PATIENCE = 500;
+const WITHDRAW_PATIENCE = 60_000;
 const NO_LIMIT = Number.POSITIVE_INFINITY;
 
 /** All leases of one `createLocks` and all that is under way to become one: `close` ends them. */
@@ -46,7 +49,7 @@ export class Leases {
       events: this.events,
       checkTtl: (ttl) => checkDuration("ttl", ttl, 1, maxTtl),
       ended: (lease) => void this.#held.delete(lease),
-      undo: (key, work) => this.#undo(key, "release", work),
+      undo: (key, work) => this.#undo(key, work),
     };
     this.#acquireContext = {
       backend,
@@ -54,7 +57,7 @@ export class Leases {
       ended: (patience) => void this.#acquiring.delete(patience),
       contended: ({ keys }, holder) => this.events.emit("contended", { key: showKeys(keys), holder }),
       permitsDiffer: (request, others) => this.#tellMismatch(request, others),
-      undo: ({ keys }, work) => this.#undo(showKeys(keys), "withdraw", work),
+      withdraw: (request, unanswered) => this.#background(this.#withdraw(request, unanswered)),
     };
     const quiet: LeaseContext = { ...this.#leaseContext, events: new Events() };
     this.#partContext = {
@@ -94,7 +97,8 @@ export class Leases {
     const { renew, minHold, maxHold } = adoption.ticket;
     const patience = new Patience(backend.clock, wait, undefined);
     const terms = { renew, minHold, maxHold: maxHold ?? NO_LIMIT };
-    const granting = adoptLease(backend, adoption, patience);
+    const giveBack = () => this.#undo(showKeys(adoption.request.keys), backend.release(adoption.request));
+    const granting = adoptLease(backend, adoption, patience, giveBack);
     return this.#track(patience, this.#deliver(adoption.request, granting, patience, terms));
   }
 
@@ -156,7 +160,7 @@ export class Leases {
   #lease(request: AcquireRequest, granted: Granted, { waited }: Patience, terms: LeaseTerms): HeldLease {
     const key = showKeys(request.keys);
     if (this.#closed !== undefined) {
-      this.#undo(key, "withdraw", this.options.backend.release(request));
+      this.#undo(key, this.options.backend.release(request));
       throw closedError();
     }
     const lease = new HeldLease(this.#leaseContext, request, granted, terms);
@@ -186,13 +190,41 @@ export class Leases {
     this.events.emit("permitsMismatch", { key: showKeys(keys), permits: mode.permits, others });
   }
 
+  /** A release that no caller waits for. */
+  #undo(key: string, releasing: Promise<unknown>): void {
+    const told = (error: unknown) => this.#tellFault(key, "release", error);
+    this.#background(releasing.then(() => undefined, told));
+  }
+
+  /**
+   * A request that is not withdrawn would keep those behind it waiting for as long as this process lives: so it is
+   * tried again while that may help.
+   */
+  async #withdraw(request: AcquireRequest, unanswered: boolean): Promise<void> {
+    const { backend } = this.options;
+    const key = showKeys(request.keys);
+    const start = backend.clock.now();
+    for (let faults = 0; ; faults++) {
+      try {
+        await backend.withdraw(request, unanswered);
+        return;
+      } catch (fault) {
+        if (faults === 0) this.#tellFault(key, "withdraw", fault);
+        const isOver = elapsed(start, backend.clock.now()) > WITHDRAW_PATIENCE;
+        if (isOver || !asBackendError(fault, key).retryable) return;
+        await new Promise<void>((resume) => backend.clock.setTimer(resume, retryPause(faults)));
+      }
+    }
+  }
+
+  #tellFault(key: string, operation: "withdraw" | "release", fault: unknown): void {
+    this.events.emit("backendError", { key, operation, error: asBackendError(fault, key) });
+  }
+
   /** Work that no caller waits for; `close` does. */
-  #undo(key: string, operation: "withdraw" | "release", work: Promise<unknown>): void {
-    const settled = work.catch((error: unknown) => {
-      this.events.emit("backendError", { key, operation, error: asBackendError(error, key) });
-    });
-    this.#undoing.add(settled);
-    settled.finally(() => this.#undoing.delete(settled));
+  #background(work: Promise<void>): void {
+    this.#undoing.add(work);
+    work.finally(() => this.#undoing.delete(work));
   }
 }
 

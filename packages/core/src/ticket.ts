@@ -20,7 +20,7 @@ export interface TicketContent {
   readonly fencingToken: number;
   readonly ttl: number;
   readonly renew: boolean;
-  /** What was left of them when the ticket was written. */
+  /** What was left of them when the ticket was written; the time in transit, at most the ttl, is not counted. */
   readonly minHold: number;
   readonly maxHold?: number | undefined;
   readonly meta?: Readonly<Record<string, string>> | undefined;
@@ -63,7 +63,9 @@ function checkOf({ token, ...content }: TicketContent & Partial<LeaseTicket>): s
 }
 
 function sorted(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  if (typeof value !== "object" || value === null) return value;
+  // Marked, so that no object can pass for a list of what is in it.
+  if (Array.isArray(value)) return ["list", ...value.map(sorted)];
   const entries = Object.entries(value).filter(([, field]) => field !== undefined && field !== null);
   return entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, field]) => [name, sorted(field)]);
 }

@@ -6,7 +6,6 @@ import type {
   LockBackend,
   LockName,
   LockState,
-  Ownership,
   ReleaseOutcome,
 } from "../backend.ts";
 import { LockBackendError } from "../errors.ts";
@@ -82,11 +81,11 @@ export class FaultyBackend implements LockBackend {
     return this.#call("withdraw", () => this.inner.withdraw(request, unanswered));
   }
 
-  extend(held: Ownership, ttl: number, fence?: number): Promise<ExtendOutcome> {
+  extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome> {
     return this.#call("extend", () => this.inner.extend(held, ttl, fence));
   }
 
-  retain(held: Ownership, ms: number): Promise<ReleaseOutcome> {
+  retain(held: AcquireRequest, ms: number): Promise<ReleaseOutcome> {
     return this.#call("retain", () => this.inner.retain(held, ms));
   }
 
@@ -94,7 +93,7 @@ export class FaultyBackend implements LockBackend {
     return this.#call("adopt", () => this.inner.adopt(request, from, fence, proof));
   }
 
-  handOff(held: Ownership): string {
+  handOff(held: AcquireRequest): string {
     return this.inner.handOff(held);
   }
 
@@ -102,7 +101,7 @@ export class FaultyBackend implements LockBackend {
     return this.inner.takesTogether(keys);
   }
 
-  release(held: Ownership): Promise<ReleaseOutcome> {
+  release(held: AcquireRequest): Promise<ReleaseOutcome> {
     return this.#call("release", () => this.inner.release(held));
   }
 

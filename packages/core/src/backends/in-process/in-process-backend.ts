@@ -63,7 +63,10 @@ export class InProcessBackend implements LockBackend {
     const grant = this.#grantOf(entries, request);
     if (grant !== undefined) return Promise.resolve(granted(grant));
     const waiter = entries[0].waiters.get(request.token);
-    if (waiter === undefined) return Promise.resolve(null);
+    if (waiter === undefined) {
+      this.#tidy(request, entries);
+      return Promise.resolve(null);
+    }
     return new Promise((resolve) => {
       waiter.resolve = resolve;
     });
@@ -79,7 +82,7 @@ export class InProcessBackend implements LockBackend {
     this.#serveAll(request, entries);
   }
 
-  async extend(held: Ownership, ttl: number, fence = 0): Promise<ExtendOutcome> {
+  async extend(held: AcquireRequest, ttl: number, fence = 0): Promise<ExtendOutcome> {
     const entries = this.#open(held);
     const grant = this.#grantOf(entries, held);
     if (grant === undefined) {
@@ -91,7 +94,7 @@ export class InProcessBackend implements LockBackend {
     return this.#prolong(entries, grant, ttl);
   }
 
-  async release(held: Ownership): Promise<ReleaseOutcome> {
+  async release(held: AcquireRequest): Promise<ReleaseOutcome> {
     const entries = this.#open(held);
     const owned = this.#grantOf(entries, held) !== undefined;
     for (const entry of entries) entry.grants.delete(held.token);
@@ -99,10 +102,13 @@ export class InProcessBackend implements LockBackend {
     return owned ? "released" : "notHeld";
   }
 
-  async retain(held: Ownership, ms: number): Promise<ReleaseOutcome> {
+  async retain(held: AcquireRequest, ms: number): Promise<ReleaseOutcome> {
     const entries = this.#open(held);
     const grant = this.#grantOf(entries, held);
-    if (grant === undefined) return "notHeld";
+    if (grant === undefined) {
+      this.#tidy(held, entries);
+      return "notHeld";
+    }
     grant.since = this.clock.now();
     grant.ttl = ms;
     this.#armAll(held, entries, grant);
@@ -117,8 +123,11 @@ export class InProcessBackend implements LockBackend {
     const entries = this.#open(request);
     const own = this.#grantOf(entries, request);
     const grant = own ?? this.#grantOf(entries, { ...request, token: from });
-    if (grant === undefined)
-      return { status: "lost", reason: entries[0].grants.size > 0 ? "stolen" : "expired" };
+    if (grant === undefined) {
+      const reason = entries[0].grants.size > 0 ? "stolen" : "expired";
+      this.#tidy(request, entries);
+      return { status: "lost", reason };
+    }
     grant.request = request;
     for (const { grants } of entries) {
       grants.delete(from);

@@ -77,6 +77,7 @@ export class RedisBackend implements LockBackend {
       (request, granted, told) => this.#runs.start(request, granted, told),
       (token) => this.#runs.endOf(token),
       (ended) => this.#giveBack(ended),
+      (ended) => void this.#commands.withdraw(ended, false).catch(() => undefined),
     );
     const timeLimit = <T>(work: Promise<T>) => withDeadline(clock, requestTimeout, undefined, work);
     this.#subscription = new Subscription(driver, clock, timeLimit, this.#wake);
@@ -88,9 +89,13 @@ export class RedisBackend implements LockBackend {
   }
 
   async attempt(request: AcquireRequest): Promise<AcquireOutcome> {
-    const listens = this.#listened.has(request) || this.#subscription.hears(this.#channel(request.prefix));
+    const channel = this.#channel(request.prefix);
+    const isWaiting = this.#wake.has(request);
+    const listens = isWaiting || this.#listened.has(request) || this.#subscription.hears(channel);
     const waiter = request.queue && listens ? this.#wake.enlist(request) : undefined;
     try {
+      // The subscriber has ended since, or was closed by other locks on this backend: it would count as dead.
+      if (isWaiting && !this.#subscription.hears(channel)) await this.#subscription.listen(channel);
       if (waiter !== undefined) await this.#wake.gather(waiter);
       // Given up while it gathered: `withdraw` has come and gone, so nobody would ever remove it.
       if (this.#givenUp.has(request)) throw refused("withdrawn");
@@ -118,7 +123,7 @@ export class RedisBackend implements LockBackend {
     this.#wake.forgetEnded(request);
   }
 
-  async extend(held: Ownership, ttl: number, fence?: number): Promise<ExtendOutcome> {
+  async extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome> {
     const outcomes = await each(held, async (part) => {
       const claim = claimOf(held) ?? this.#runs.extendClaim(part);
       const { outcome, named } = await this.#commands.extend(part, ttl, claim, fence);
@@ -129,7 +134,7 @@ export class RedisBackend implements LockBackend {
     return this.#shortest(outcomes);
   }
 
-  async release(held: Ownership): Promise<ReleaseOutcome> {
+  async release(held: AcquireRequest): Promise<ReleaseOutcome> {
     const [name] = partsOf(held);
     const passed = this.#runs.passOn(name, (handOver) => this.#wake.follower(name, handOver));
     if (passed !== null) {
@@ -146,16 +151,16 @@ export class RedisBackend implements LockBackend {
     return outcomes.every((outcome) => outcome === "released") ? "released" : "notHeld";
   }
 
-  async retain(held: Ownership, ms: number): Promise<ReleaseOutcome> {
+  async retain(held: AcquireRequest, ms: number): Promise<ReleaseOutcome> {
     const outcomes = await each(held, async (part) => {
-      const claim = this.#releaseClaim(held, part);
+      const outcome = await this.#commands.retain(part, this.#releaseClaim(held, part), ms);
       this.#runs.end(part);
-      return this.#commands.retain(part, claim, ms);
+      return outcome;
     });
     return outcomes.every((outcome) => outcome === "released") ? "released" : "notHeld";
   }
 
-  handOff(held: Ownership): string {
+  handOff(held: AcquireRequest): string {
     const [name] = partsOf(held);
     const claim = this.#releaseClaim(held, name);
     this.#runs.end(name);
@@ -221,7 +226,7 @@ export class RedisBackend implements LockBackend {
   }
 
   /** Frees a key that was handed to a request that had ended, unless the same token holds it after all. */
-  #giveBack(ended: Ownership): void {
+  #giveBack(ended: AcquireRequest): void {
     const [name] = partsOf(ended);
     if (!this.#runs.holds(name)) this.release(ended).catch(() => undefined);
   }
@@ -230,7 +235,7 @@ export class RedisBackend implements LockBackend {
     return `${prefix}:wake:${this.#id}`;
   }
 
-  #releaseClaim(held: Ownership, part: Held): string {
+  #releaseClaim(held: AcquireRequest, part: Held): string {
     const claim = claimOf(held) ?? this.#runs.releaseClaim(part);
     // Served over its process, it stands in the server's queue until this is answered.
     if (claim !== "" && claim !== MANY) this.#wake.noteEnded(held);

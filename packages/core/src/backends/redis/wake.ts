@@ -1,4 +1,4 @@
-import type { AcquireRequest, Granted, LockName, Ownership } from "../../backend.ts";
+import type { AcquireRequest, Granted, LockName } from "../../backend.ts";
 import type { Clock, Timer } from "../../clock.ts";
 import type { SubscriberEars } from "./driver.ts";
 import { type HandOver, readHandOver, readKeyReady } from "./replies.ts";
@@ -76,7 +76,7 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
   readonly #lists = new Map<string, WaitList>();
   readonly #byToken = new Map<string, Waiter>();
   /** Requests that stand in the server's queue although they have ended, should telling it so have failed. */
-  readonly #ended = new Map<string, Ownership>();
+  readonly #ended = new Map<string, AcquireRequest>();
 
   constructor(
     private readonly clock: Clock,
@@ -85,7 +85,9 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
     /** The lock was handed to a token that is no waiter (any more). */
     private readonly namedByServer: (token: string) => void,
     /** The lock was handed to a request that had been given up. */
-    private readonly handedInVain: (request: Ownership) => void,
+    private readonly handedInVain: (request: AcquireRequest) => void,
+    /** A key is kept ready for a request that had been given up. */
+    private readonly readyInVain: (request: AcquireRequest) => void,
   ) {}
 
   /** Enters a request before it is sent, since the hand-over may overtake the answer. */
@@ -175,14 +177,14 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
   }
 
   /** Notes that the server may still have the request in its queue, although it has ended. */
-  noteEnded(request: Ownership): void {
+  noteEnded(request: AcquireRequest): void {
     this.#ended.set(request.token, request);
     const [oldest] = this.#ended.keys();
     if (this.#ended.size > MOST_ENDED && oldest !== undefined) this.#ended.delete(oldest);
   }
 
   /** The server has taken the request out of its queue. */
-  forgetEnded(request: Ownership): void {
+  forgetEnded(request: AcquireRequest): void {
     this.#ended.delete(request.token);
   }
 
@@ -212,9 +214,9 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
       return;
     }
     const waiter = this.#byToken.get(told.token);
-    const ended = this.#ended.get(told.token);
-    if (ended !== undefined) this.handedInVain(ended);
     if (waiter === undefined) {
+      const ended = this.#ended.get(told.token);
+      if (ended !== undefined) this.handedInVain(ended);
       this.namedByServer(told.token);
       return;
     }
@@ -243,8 +245,13 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
   /** One of several keys is ready for a request: it is worth asking again when all are that were not. */
   #keyReady(text: string): void {
     const told = readKeyReady(text);
-    const waiter = told === null ? undefined : this.#byToken.get(told.token);
-    if (told === null || waiter === undefined) return;
+    if (told === null) return;
+    const waiter = this.#byToken.get(told.token);
+    if (waiter === undefined) {
+      const ended = this.#ended.get(told.token);
+      if (ended !== undefined) this.readyInVain(ended);
+      return;
+    }
     waiter.ready ??= new Set();
     waiter.ready.add(told.part);
     this.#checkReady(waiter);

@@ -131,13 +131,21 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
   for i = 1, count do
     read_again(i)
     -- A holder that died, or a program that freed the key, handed it to nobody: do it now.
-    ready[i] = not held[i].value and line.serve(keys[i], held[i], token)
+    ready[i] = not held[i].value and line.serve(keys[i], held[i], token, mode.kind)
   end
   for i = 1, count do
     read_again(i)
     if not ready[i] or not line.fits(keys[i], held[i], mode) then missing[#missing + 1] = i end
   end
-  if #missing > 0 then return busy(rejoined, missing) end
+  if #missing > 0 then
+    -- It may be passed over, and asks for all behind it, too: those of its process do not ask themselves.
+    local may_be_passed = (mode.kind == 'p' and mode.slot) or (mode.kind == 's' and mode.part)
+    for i = 1, (may_be_passed and ticket ~= '') and count or 0 do
+      held[i] = line.read(keys[i])
+      if not held[i].value then line.serve(keys[i], held[i]) end
+    end
+    return busy(rejoined, missing)
+  end
   if ticket ~= '' then
     for i = 1, count do redis.call('ZREM', keys[i].queue, member(i)) end
   end

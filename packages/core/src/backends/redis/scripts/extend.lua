@@ -26,11 +26,20 @@ local function extend_one_of_many(lock, holders, token, ttl)
   return 'renewed ' .. left .. ' 1'
 end
 
+local function raise(fence_key, fence)
+  if fence == '' or (tonumber(redis.call('GET', fence_key) or nil) or 0) >= tonumber(fence) then return end
+  redis.call('SET', fence_key, fence, 'PX', ARGV[1])
+end
+
 return each(#KEYS / 5, function(i)
   local offset, a = i * 5 - 5, i * 4 - 2
   local lock, fence_key, queue, holders = KEYS[offset + 1], KEYS[offset + 2], KEYS[offset + 3], KEYS[offset + 5]
   local token, ttl, claim, fence = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2], ARGV[a + 3]
-  if claim == 'many' then return extend_one_of_many(lock, holders, token, ttl) end
+  if claim == 'many' then
+    local answer = extend_one_of_many(lock, holders, token, ttl)
+    if string.find(answer, '^renewed') then raise(fence_key, fence) end
+    return answer
+  end
   local value = redis.pcall('GET', lock)
   if type(value) == 'table' then return 'stolen' end
   local named = owns(value, token)
@@ -49,8 +58,6 @@ return each(#KEYS / 5, function(i)
     left = ttl
     redis.call('PEXPIRE', lock, ttl)
   end
-  if fence ~= '' and (tonumber(redis.call('GET', fence_key) or nil) or 0) < tonumber(fence) then
-    redis.call('SET', fence_key, fence, 'PX', ARGV[1])
-  end
+  raise(fence_key, fence)
   return 'renewed ' .. left .. ' ' .. (named and '1' or '0')
 end)

@@ -14,7 +14,7 @@ import withdraw from "./withdraw.lua";
 
 export const acquireScript = defineScript("acquire", batch, grant, line, acquire);
 export const releaseScript = defineScript("release", batch, grant, line, release);
-export const retainScript = defineScript("retain", batch, grant, retain);
+export const retainScript = defineScript("retain", batch, grant, line, retain);
 export const withdrawScript = defineScript("withdraw", batch, grant, line, withdraw);
 export const extendScript = defineScript("extend", batch, grant, extend);
 export const adoptScript = defineScript("adopt", batch, grant, adopt);

@@ -12,11 +12,27 @@ local function make_line(now, retention, counts_receivers)
     return { kind = kind, permits = tonumber(permits), slot = tonumber(slot), part = tonumber(part) }
   end
 
-  -- Takes a token out of those who hold the lock together.
-  function line.leave(k, token)
+  local function remove(k, token)
     redis.call('ZREM', k.lock, token)
     redis.call('HDEL', k.holders, token)
-    if redis.call('EXISTS', k.lock) == 0 then redis.call('DEL', k.holders) end
+  end
+
+  -- Lets the keys of a lock that many hold end with the last of their leases.
+  function line.settle(k)
+    local ends = redis.call('ZRANGE', k.lock, -1, -1, 'WITHSCORES')[2]
+    if not ends then
+      redis.call('DEL', k.holders)
+      return
+    end
+    local left = math.max(1, math.ceil((ends - now) / 1000))
+    redis.call('PEXPIRE', k.lock, left)
+    redis.call('PEXPIRE', k.holders, left)
+  end
+
+  -- Takes a token out of those who hold the lock together.
+  function line.leave(k, token)
+    remove(k, token)
+    line.settle(k)
   end
 
   -- Who holds the lock: { value } exclusively, { kind, count, permits } many, {} nobody.
@@ -29,10 +45,13 @@ local function make_line(now, retention, counts_receivers)
     if not kind then return { value = redis.call('GET', k.lock) } end
     repeat
       local gone = redis.call('ZRANGEBYSCORE', k.lock, '-inf', whole(now), 'LIMIT', 0, 1000)
-      for _, token in ipairs(gone) do line.leave(k, token) end
+      for _, token in ipairs(gone) do remove(k, token) end
     until #gone < 1000
     local count = redis.call('ZCARD', k.lock)
-    if count == 0 then return {} end
+    if count == 0 then
+      redis.call('DEL', k.holders)
+      return {}
+    end
     return { kind = kind, count = count, permits = tonumber(permits) }
   end
 
@@ -194,20 +213,22 @@ local function make_line(now, retention, counts_receivers)
   end
 
   -- Grants the lock to those who come next, in their order, until one has to wait. Whoever waits for other keys as
-  -- well keeps this one ready by standing first. Returns whether nobody is left in front of `self`. At most 1000 a
-  -- call, so that no call blocks the server for long.
-  function line.serve(k, held, self)
-    local passed = 0
+  -- well keeps this one ready by standing first; a reader does so, and only other readers may pass. Returns whether
+  -- nobody is left in front of `self`, which wants a mode of `self_kind`. At most 1000 a call, so that no call blocks
+  -- the server for long.
+  function line.serve(k, held, self, self_kind)
+    local passed, only_readers = 0, false
     for _ = 1, 1000 do
       local member = redis.call('ZRANGE', k.queue, passed, passed)[1]
-      if not member then return true end
+      if not member then return not only_readers or self_kind == 's' end
       local token, channel, ttl, mode_text, info = string.match(member, '^(%S+) (%S+) (%S+) (%S+) (.*)$')
-      if token and token == self then return true end
+      if token and token == self then return not only_readers or self_kind == 's' end
       local alive_until = token and redis.call('ZSCORE', k.presence, channel)
       if not alive_until or tonumber(alive_until) < now then
         redis.call('ZREM', k.queue, member)
       else
         local mode = line.mode(mode_text)
+        if only_readers and mode.kind ~= 's' then return false end
         local place, heard = line.fits(k, held, mode), true
         if not place then
           if hinders(held, mode) then return false end
@@ -215,7 +236,7 @@ local function make_line(now, retention, counts_receivers)
         elseif mode.part then
           heard = serve_several(k, held, mode, token, channel, ttl, info)
           if heard and mode.kind == 'x' then return false end
-          if heard and redis.call('ZSCORE', k.queue, member) then passed = passed + 1 end
+          if heard and redis.call('ZSCORE', k.queue, member) then passed, only_readers = passed + 1, true end
         else
           redis.call('ZREM', k.queue, member)
           heard = hand_over({ k }, { held }, mode, place, token, channel, ttl, info)

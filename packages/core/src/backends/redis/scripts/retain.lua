@@ -1,6 +1,9 @@
 -- KEYS, five per request: lock, fence, queue, presence, holders
 -- ARGV, three per request: token, claim (as for release), ms
 -- The lease ends by itself after so many ms, sooner or later than it would. Answers 'released' or 'notHeld'
+local now = server_time()
+local line = make_line(now)
+
 return each(#KEYS / 5, function(i)
   local offset = i * 5 - 5
   local lock, queue, holders = KEYS[offset + 1], KEYS[offset + 3], KEYS[offset + 5]
@@ -9,11 +12,8 @@ return each(#KEYS / 5, function(i)
     if type(redis.pcall('ZSCORE', lock, token)) ~= 'string' then return 'notHeld' end
     -- A write that needs no memory: after it the server does not refuse the next for want of memory.
     redis.call('ZREM', lock, '')
-    redis.call('ZADD', lock, 'XX', whole(server_time() + ms * 1000), token)
-    if redis.call('PTTL', lock) < tonumber(ms) then
-      redis.call('PEXPIRE', lock, ms)
-      redis.call('PEXPIRE', holders, ms)
-    end
+    redis.call('ZADD', lock, 'XX', whole(now + ms * 1000), token)
+    line.settle({ lock = lock, holders = holders })
     return 'released'
   end
   local value = redis.pcall('GET', lock)
