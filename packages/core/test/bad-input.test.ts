@@ -188,6 +188,8 @@ describe("what is wrong is refused before anything is sent", () => {
       const altered = { ...ticket, [field]: value };
       await expect(locks.adopt(any(altered)), field).rejects.toThrow(/the ticket was altered/);
     }
+    const disguised = { ...ticket, mode: [["kind", "exclusive"]], meta: [["job", "7"]] };
+    await expect(locks.adopt(any(disguised))).rejects.toThrow(/the ticket was altered/);
     const elsewhere = createLocks({ backend, prefix: "elsewhere" });
     await expect(elsewhere.adopt(ticket)).rejects.toThrow(
       /the ticket is of the prefix "lock", these locks are of "elsewhere"/,

@@ -115,6 +115,16 @@ describe("several keys in different hash slots of a cluster", () => {
     }
   });
 
+  it("are read in order, too, and no writer after it has a smaller fencing token", async () => {
+    const [a = "", b = ""] = newKeys(2);
+    const ahead = (Date.now() + 60_000) * 1_000;
+    await admin.command("SET", `lock:{${b}}:fence`, String(ahead), "PX", "600000");
+    const reader = await one.readWrite([a, b]).read.acquire();
+    expect(reader.fencingToken).toBe(ahead);
+    await reader.release();
+    expect(await two.using(a, ({ fencingToken }) => fencingToken)).toBeGreaterThan(ahead);
+  });
+
   it("are waited for by many without a deadlock", async () => {
     const keys = newKeys(5);
     const holders = new Set<string>();

@@ -134,6 +134,13 @@ describe("a ticket", () => {
     expect(await isFree("key")).toBe(true);
   });
 
+  it("does not keep the key beyond what is left of maxHold", async () => {
+    const lease = await locks.acquire("key", { ttl: 3_000, maxHold: 3_000 });
+    await clock.advance(2_000);
+    await rivals.adopt(lease.toTicket());
+    expect((await rivals.inspect("key"))?.holders[0]?.remaining).toBeLessThanOrEqual(1_000);
+  });
+
   it("is adopted although the first answer was lost, and only once", async () => {
     const ticket = (await rivals.acquire("key")).toTicket();
     backend.loseAnswer("adopt");

@@ -97,8 +97,7 @@ export class InProcessBackend implements LockBackend {
   async release(held: AcquireRequest): Promise<ReleaseOutcome> {
     const entries = this.#open(held);
     const owned = this.#grantOf(entries, held) !== undefined;
-    for (const entry of entries) entry.grants.delete(held.token);
-    this.#serveAll(held, entries);
+    this.#drop(held, entries, held.token);
     return owned ? "released" : "notHeld";
   }
 
@@ -106,7 +105,7 @@ export class InProcessBackend implements LockBackend {
     const entries = this.#open(held);
     const grant = this.#grantOf(entries, held);
     if (grant === undefined) {
-      this.#tidy(held, entries);
+      this.#drop(held, entries, held.token);
       return "notHeld";
     }
     grant.since = this.clock.now();
@@ -125,7 +124,7 @@ export class InProcessBackend implements LockBackend {
     const grant = own ?? this.#grantOf(entries, { ...request, token: from });
     if (grant === undefined) {
       const reason = entries[0].grants.size > 0 ? "stolen" : "expired";
-      this.#tidy(request, entries);
+      this.#drop(request, entries, from);
       return { status: "lost", reason };
     }
     grant.request = request;
@@ -269,6 +268,12 @@ export class InProcessBackend implements LockBackend {
       this.#armAll(grant.request, entries, grant);
     }
     return { status: "renewed", since: grant.since, ttl: grant.ttl };
+  }
+
+  /** Ends what a token holds: all keys, or those that are left of several of which one was lost. */
+  #drop(held: Ownership, entries: readonly Entry[], token: string): void {
+    for (const { grants } of entries) grants.delete(token);
+    this.#serveAll(held, entries);
   }
 
   #serveAll(held: Pick<Ownership, "prefix" | "keys">, entries: readonly Entry[]): void {

@@ -100,6 +100,28 @@ export function severalKeysTests(test: ModesTest): void {
     await assert.rejects(lease.extend(), { code: "LOCK_LOST" });
     await (await two.acquire(b)).release();
     assert.equal(await lease.release(), "expired");
+    const kept = await one.acquire([a, b], { minHold: 50 });
+    assert.equal(await two.forceRelease(a), true);
+    assert.equal(await kept.release(), "expired");
+    await (await two.acquire([a, b])).release();
+  });
+
+  test("a reader of several keys that waits is not overtaken by a writer", async (scene) => {
+    const { one, two } = scene;
+    const [a, b] = [newKey(), newKey()];
+    const order = new Order();
+    const held = await one.acquire(b);
+    const reading = order.note("reader", one.readWrite([a, b]).read.acquire());
+    await waiting(scene, a, 1);
+    assert.equal(await two.tryAcquire(a), null);
+    const writing = order.note("writer", two.acquire(a));
+    await waiting(scene, a, 2);
+    await held.release();
+    await reading;
+    await order.release("reader");
+    await writing;
+    assert.deepEqual(order.names, ["reader", "writer"]);
+    await order.release("writer");
   });
 
   test("reads several keys together with other readers", async (scene) => {

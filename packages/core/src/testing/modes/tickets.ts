@@ -83,6 +83,18 @@ export function ticketTests(test: ModesTest): void {
     for (const key of [a, b, c, d, e]) assert.equal(await one.inspect(key), null);
   });
 
+  test("a ticket for several keys of which one was taken is refused, and the others are freed", async ({
+    one,
+    two,
+  }) => {
+    const [a, b] = [newKey(), newKey()];
+    const ticket = sent((await one.acquire([a, b])).toTicket());
+    assert.equal(await two.forceRelease(a), true);
+    await assert.rejects(two.adopt(ticket), { code: "LOCK_LOST" });
+    await (await one.acquire([a, b])).release();
+    for (const key of [a, b]) assert.equal(await one.inspect(key), null);
+  });
+
   test("an altered ticket is refused", async ({ one, two }) => {
     const ticket = sent((await one.acquire(newKey())).toTicket());
     const altered: Partial<LeaseTicket>[] = [
