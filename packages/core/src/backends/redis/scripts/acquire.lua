@@ -10,6 +10,8 @@ local now = server_time()
 local now_text = whole(now)
 local not_after, retention = tonumber(ARGV[1]), ARGV[2]
 local line
+-- The queues in which this process has been said to be alive by this call; each request of a batch would say it again.
+local told_alive = {}
 
 local function contended(offset, count, token, ttl, mode_text, ticket, info)
   local channel, alive, keep, counts_receivers = string.match(ARGV[3], '^(%S+) (%S+) (%S+) (%S+)$')
@@ -68,14 +70,19 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
         local score = redis.call('ZRANGE', keys[i].queue, -1, -1, 'WITHSCORES')[2]
         last = math.max(last, (tonumber(score) or 0) + 1)
       end
-      ticket = whole(redis.call('ZSCORE', keys[1].queue, member(1)) or last)
+      ticket = whole(last)
     end
     for i = 1, count do
       local k = keys[i]
-      lost = redis.call('ZADD', k.queue, 'NX', ticket, member(i)) == 1 or lost
-      redis.call('ZADD', k.presence, whole(now + alive), channel)
-      redis.call('PEXPIRE', k.queue, keep)
-      redis.call('PEXPIRE', k.presence, keep)
+      local added = redis.call('ZADD', k.queue, 'NX', ticket, member(i)) == 1
+      if i == 1 and not added then ticket = whole(redis.call('ZSCORE', k.queue, member(1))) end
+      lost = added or lost
+      if not told_alive[k.queue] then
+        redis.call('ZADD', k.presence, whole(now + alive), channel)
+        redis.call('PEXPIRE', k.queue, keep)
+        redis.call('PEXPIRE', k.presence, keep)
+        told_alive[k.queue] = true
+      end
       line.limit(k, held[i], mode)
     end
     return (lost and not first) and '1' or '0'
@@ -118,7 +125,7 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
   if again then return again end
   local free = true
   for i = 1, count do
-    free = free and redis.call('EXISTS', keys[i].queue) == 0 and line.fits(keys[i], held[i], mode)
+    free = free and line.fits(keys[i], held[i], mode) and redis.call('EXISTS', keys[i].queue) == 0
   end
   -- One that had a place in a queue that is gone: the server lost its data, and others lost their places too.
   if free then return enter((ticket ~= '' and ticket ~= '0') and '1' or '0') end

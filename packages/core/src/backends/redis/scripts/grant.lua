@@ -19,14 +19,18 @@ end
 
 -- A fencing token grows with every grant: the clock carries it over the loss of the counter, the counter over
 -- grants within one microsecond and clocks that step back.
-local function grant(lock, fence_key, token, ttl, info, retention, now)
-  local at = whole(now)
-  local fence = at
+local function mint(fence_key, retention, now)
+  local fence = whole(now)
   local last = tonumber(redis.call('SET', fence_key, fence, 'PX', retention, 'GET') or 0)
   if last and last >= now then
     fence = whole(last + 1)
     redis.call('SET', fence_key, fence, 'PX', retention)
   end
-  redis.call('SET', lock, token .. ' ' .. fence .. ' ' .. at .. ' ' .. info, 'PX', ttl)
+  return fence
+end
+
+local function grant(lock, fence_key, token, ttl, info, retention, now)
+  local fence = mint(fence_key, retention, now)
+  redis.call('SET', lock, token .. ' ' .. fence .. ' ' .. whole(now) .. ' ' .. info, 'PX', ttl)
   return fence
 end

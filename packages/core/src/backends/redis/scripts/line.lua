@@ -35,7 +35,8 @@ local function make_line(now, retention, counts_receivers)
     line.settle(k)
   end
 
-  -- Who holds the lock: { value } exclusively, { kind, count, permits } many, {} nobody.
+  -- Who holds the lock: { value } exclusively, { kind, count, permits } many, {} nobody; { stale } nobody, but the
+  -- key of the last holder is still there, to be overwritten or deleted.
   function line.read(k)
     local kind_of_key = redis.call('TYPE', k.lock).ok
     if kind_of_key == 'none' then return {} end
@@ -90,6 +91,7 @@ local function make_line(now, retention, counts_receivers)
   -- The fencing token for a grant of these keys: larger than all before, or, for readers, that of the last writer.
   function line.fence(keys, mode)
     local shared = mode.kind == 's'
+    if not shared and #keys == 1 then return mint(keys[1].fence, retention, now) end
     local fence = shared and 0 or now
     for _, k in ipairs(keys) do
       local last = tonumber(redis.call('GET', k.fence) or nil)
@@ -113,10 +115,12 @@ local function make_line(now, retention, counts_receivers)
   function line.enter(k, held, mode, place, fence, token, ttl, info)
     local at = whole(now)
     if mode.kind == 'x' then
-      held.value = token .. ' ' .. fence .. ' ' .. at .. ' ' .. info
+      held.value, held.stale = token .. ' ' .. fence .. ' ' .. at .. ' ' .. info, nil
       redis.call('SET', k.lock, held.value, 'PX', ttl)
       return
     end
+    if held.stale then redis.call('DEL', k.lock) end
+    held.stale = nil
     local slot = mode.slot and place or '-'
     redis.call('ZADD', k.lock, whole(now + ttl * 1000), token)
     redis.call('HSET', k.holders, 'kind', mode.kind, token, fence .. ' ' .. at .. ' ' .. slot .. ' ' .. info)
@@ -219,7 +223,8 @@ local function make_line(now, retention, counts_receivers)
   function line.serve(k, held, self, self_kind)
     local passed, only_readers = 0, false
     for _ = 1, 1000 do
-      local member = redis.call('ZRANGE', k.queue, passed, passed)[1]
+      local member = held.first or redis.call('ZRANGE', k.queue, passed, passed)[1]
+      held.first = nil
       if not member then return not only_readers or self_kind == 's' end
       local token, channel, ttl, mode_text, info = string.match(member, '^(%S+) (%S+) (%S+) (%S+) (.*)$')
       if token and token == self then return not only_readers or self_kind == 's' end
@@ -247,6 +252,13 @@ local function make_line(now, retention, counts_receivers)
       end
     end
     return false
+  end
+
+  -- Hands on a lock that its only holder let go. `first` is who stands first in the queue.
+  function line.hand_on(k, first)
+    local held = { stale = true, first = first }
+    line.serve(k, held)
+    if held.stale then redis.call('DEL', k.lock) end
   end
 
   return line

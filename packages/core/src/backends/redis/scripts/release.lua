@@ -32,13 +32,15 @@ return each(#KEYS / 5, function(i)
   else
     released = is_owner(lock, queue, token, claim)
     if claim ~= '' then redis.call('ZREMRANGEBYSCORE', queue, string.match(claim, '^%S+ (%S+) (%S+)$')) end
-    if released then redis.call('DEL', lock) end
   end
   if not released then return 'notHeld' end
-  if redis.call('EXISTS', queue) == 1 then
+  local first = redis.call('ZRANGE', queue, 0, 0)[1]
+  if first then
     line = line or make_line(server_time(), ARGV[1], ARGV[2])
     local k = line.keys(offset)
-    line.serve(k, line.read(k))
+    if claim == 'many' then line.serve(k, line.read(k)) else line.hand_on(k, first) end
+  elseif claim ~= 'many' then
+    redis.call('DEL', lock)
   end
   return 'released'
 end)
