@@ -1,222 +1,34 @@
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
+import * as scripts from "../src/backends/redis/scripts/index.ts";
 import { inProcessBackend } from "../src/in-process.ts";
-import { createLocks, isLockError, type Lease, type Lockable, type Locks } from "../src/index.ts";
+import { createLocks } from "../src/index.ts";
+import { eventually } from "../src/testing/test-api.ts";
 import { FakeClock, FaultyBackend } from "../src/testing.ts";
+import { ioredis6, nodeRedis6, type TestClient } from "./support/clients.ts";
+import { anyStep, ModesScene, type World } from "./support/modes-scene.ts";
+import { useRedis } from "./support/server.ts";
 
-/** What a caller may want of keys that all share. */
-type Want =
-  | { readonly how: "write" | "read"; readonly keys: readonly string[] }
-  | { readonly how: "permit" | "slot"; readonly keys: readonly string[]; readonly slot: number };
-
-type Step =
-  | {
-      readonly do: "acquire";
-      readonly caller: number;
-      readonly want: Want;
-      readonly wait: number;
-      readonly ttl: number;
-    }
-  | { readonly do: "abort" | "release" | "extend" | "travel"; readonly caller: number }
-  | { readonly do: "force"; readonly key: string }
-  | { readonly do: "advance"; readonly ms: number }
-  | { readonly do: "block"; readonly ms: number }
-  | {
-      readonly do: "fault";
-      readonly method: "attempt" | "extend" | "release" | "withdraw" | "adopt";
-      readonly kind: "fail" | "loseAnswer";
-    };
-
-const CALLERS = 5;
-const PERMITS = 2;
-const KEYS = ["a", "b", "c"];
-
-const caller = fc.nat(CALLERS - 1);
-const keys = fc.subarray(KEYS, { minLength: 1, maxLength: 2 });
-const want: fc.Arbitrary<Want> = fc.oneof(
-  fc.record({ how: fc.constantFrom("write" as const, "read" as const), keys }),
-  fc.record({
-    how: fc.constantFrom("permit" as const, "slot" as const),
-    keys: fc.constantFrom(["a"], ["b"]),
-    slot: fc.nat(PERMITS),
-  }),
-);
-const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constant("acquire" as const),
-      caller,
-      want,
-      wait: fc.constantFrom(0, 50, 1_000),
-      ttl: fc.constantFrom(10, 100, 300),
-    }),
-  },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      do: fc.constantFrom(
-        "abort" as const,
-        "release" as const,
-        "release" as const,
-        "extend" as const,
-        "travel" as const,
-      ),
-      caller,
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constantFrom("advance" as const, "block" as const),
-      ms: fc.constantFrom(0, 1, 33, 50, 97, 100, 400),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("force" as const), key: fc.constantFrom(...KEYS) }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constant("fault" as const),
-      method: fc.constantFrom(...(["attempt", "extend", "release", "withdraw", "adopt"] as const)),
-      kind: fc.constantFrom("fail" as const, "loseAnswer" as const),
-    }),
-  },
-);
-
-interface Holding {
-  readonly lease: Lease;
-  readonly want: Want;
-}
-
-class Scene {
-  readonly clock = new FakeClock();
-  readonly backend = new FaultyBackend(inProcessBackend({ clock: this.clock }));
-  readonly #locks: Locks = createLocks({ backend: this.backend });
-  readonly #aborts = Array.from({ length: CALLERS }, () => new AbortController());
-  readonly #holdings: (Holding | undefined)[] = Array.from({ length: CALLERS }, () => undefined);
-  readonly #work: Promise<unknown>[] = [];
-  /** Whoever takes a key by force must expect that its holders learn of it only by their next extend. */
-  readonly #forced = new Set<Lease>();
-  /** By key: the largest that was heard of, and that of the last writer. */
-  readonly #fences = new Map<string, { readonly largest: number; readonly written: number }>();
-
-  async take(now: Step): Promise<void> {
-    if (now.do === "advance") await this.clock.advance(now.ms);
-    else if (now.do === "block") this.clock.block(now.ms);
-    else if (now.do === "force") await this.#force(now.key);
-    else if (now.do === "fault") this.backend[now.kind](now.method);
-    else if (now.do === "acquire") this.#acquire(now);
-    else if (now.do === "abort") this.#aborts[now.caller]?.abort(new Error("aborted"));
-    else if (now.do === "travel") this.#travel(now.caller);
-    else if (now.do === "release") this.#track(this.#holdings[now.caller]?.lease.release());
-    else this.#track(this.#holdings[now.caller]?.lease.extend());
-    this.check();
-  }
-
-  /** Who believes at one moment must fit together. */
-  check(): void {
-    const believed = this.#holdings.filter(
-      (held) => held !== undefined && held.lease.validFor > 0 && !this.#forced.has(held.lease),
-    );
-    for (const key of KEYS) {
-      const inside = believed.flatMap((held) => (held?.want.keys.includes(key) ? [held] : []));
-      const ways = new Set(inside.map(({ want: { how } }) => (how === "slot" ? "permit" : how)));
-      expect(ways.size, `${key}: ${[...ways].join(" beside ")}`).toBeLessThanOrEqual(1);
-      if (ways.has("write")) expect(inside.length, `writers of ${key}`).toBe(1);
-      if (ways.has("permit")) expect(inside.length, `permits of ${key}`).toBeLessThanOrEqual(PERMITS);
-      const slots = inside.flatMap(({ lease }) =>
-        "slot" in lease && lease.slot !== undefined ? [lease.slot] : [],
-      );
-      expect(new Set(slots).size, `slots of ${key}: ${slots.join(", ")}`).toBe(slots.length);
-    }
-  }
-
-  async end(): Promise<void> {
-    this.backend.heal();
-    const closing = this.#locks.close();
-    await this.clock.advance(3_000);
-    await closing;
-    expect((await Promise.all(this.#work)).filter((outcome) => outcome !== undefined)).toEqual([]);
-    for (const key of KEYS) expect(await this.backend.inspect({ prefix: "lock", key })).toBeNull();
-    expect(this.clock.pending).toBe(0);
-  }
-
-  async #force(key: string): Promise<void> {
-    // Grants that are on their way to their callers are taken, too: let them arrive first.
-    await this.clock.advance(0);
-    for (const held of this.#holdings) if (held?.want.keys.includes(key)) this.#forced.add(held.lease);
-    this.#track(this.#locks.forceRelease(key));
-  }
-
-  #lockable({ how, keys: wanted }: Want): Lockable {
-    const [key = ""] = wanted;
-    if (how === "permit") return this.#locks.semaphore(key, { permits: PERMITS });
-    return this.#locks.readWrite(wanted)[how === "read" ? "read" : "write"];
-  }
-
-  #acquire({ caller: index, want: wanted, wait, ttl }: Extract<Step, { do: "acquire" }>): void {
-    if ((this.#holdings[index]?.lease.validFor ?? 0) > 0) return;
-    const abort = new AbortController();
-    this.#aborts[index] = abort;
-    const options = { wait, ttl, signal: abort.signal };
-    const acquiring =
-      wanted.how === "slot"
-        ? this.#locks
-            .pool(wanted.keys[0] ?? "", { size: PERMITS })
-            .acquire({ ...options, slot: wanted.slot === 0 ? "any" : wanted.slot })
-        : this.#lockable(wanted).acquire(options);
-    this.#track(acquiring.then((lease) => this.#hold(index, { lease, want: wanted })));
-  }
-
-  #hold(index: number, held: Holding): void {
-    const before = this.#holdings[index];
-    this.#holdings[index] = held;
-    this.check();
-    const { lease, want: wanted } = held;
-    for (const key of wanted.keys) this.#checkFence(key, wanted.how, lease.fencingToken);
-    if (before !== undefined && before.lease.validFor > 0) this.#track(before.lease.release());
-  }
-
-  /** Leases that are held together may be heard of in any order. */
-  #checkFence(key: string, how: Want["how"], fence: number): void {
-    const { largest, written } = this.#fences.get(key) ?? { largest: 0, written: 0 };
-    if (how === "write") expect(fence).toBeGreaterThan(largest);
-    else if (how === "read") expect(fence).toBeGreaterThanOrEqual(written);
-    else expect(fence).toBeGreaterThan(written);
-    this.#fences.set(key, {
-      largest: Math.max(largest, fence),
-      written: how === "write" ? fence : written,
-    });
-  }
-
-  /** Given away, and adopted by the same caller: the first copy may not be believed any more. */
-  #travel(index: number): void {
-    const held = this.#holdings[index];
-    if (held === undefined || held.lease.validFor === 0) return;
-    const ticket = held.lease.toTicket();
-    this.#holdings[index] = undefined;
-    const forced = this.#forced.has(held.lease);
-    const adopting = this.#locks.adopt(ticket).then((lease) => {
-      if (forced) this.#forced.add(lease);
-      const before = this.#holdings[index];
-      this.#holdings[index] = { lease, want: held.want };
-      this.check();
-      if (before !== undefined && before.lease.validFor > 0) this.#track(before.lease.release());
-    });
-    this.#track(adopting);
-  }
-
-  /** Every promise must settle, with a value or with an error of ours (or the reason of the abort). */
-  #track(work: Promise<unknown> | undefined): void {
-    const settled = work?.then(
-      () => undefined,
-      (error: unknown) => {
-        const expected = isLockError(error) || (error instanceof Error && error.message === "aborted");
-        return expected ? undefined : error;
-      },
-    );
-    if (settled !== undefined) this.#work.push(settled);
-  }
+/** In process, on a clock that stands still between steps. */
+function quietWorld(): World {
+  const clock = new FakeClock();
+  const backend = new FaultyBackend(inProcessBackend({ clock }));
+  const locks = createLocks({ backend });
+  return {
+    locks: [locks],
+    advance: (ms) => clock.advance(ms),
+    block: (ms) => clock.block(ms),
+    fault: (method, kind) => backend[kind](method),
+    end: async (keys) => {
+      backend.heal();
+      const closing = locks.close();
+      await clock.advance(3_000);
+      await closing;
+      for (const key of keys) expect(await backend.inspect({ prefix: "lock", key })).toBeNull();
+      expect(clock.pending).toBe(0);
+    },
+  };
 }
 
 /** More for a long run: INTERLEAVINGS=100000 npx vitest run interleavings */
@@ -224,11 +36,90 @@ const numRuns = Number(process.env.INTERLEAVINGS ?? 8_000);
 
 it(`all modes, several keys and tickets, with faults and blocked loops, in ${numRuns} random orders`, async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 30 }), async (steps) => {
-      const scene = new Scene();
+    fc.asyncProperty(fc.array(anyStep, { minLength: 4, maxLength: 30 }), async (steps) => {
+      const scene = new ModesScene(quietWorld());
       for (const now of steps) await scene.take(now);
       await scene.end();
     }),
     { numRuns },
+  );
+}, 600_000);
+
+const redis = useRedis();
+const clients: TestClient[] = [];
+beforeAll(async () => {
+  clients.push(await ioredis6.connect(redis.url), await nodeRedis6.connect(redis.url));
+});
+afterAll(() => {
+  for (const client of clients) client.close();
+});
+
+let made = 0;
+
+const scriptOf = {
+  attempt: scripts.acquireScript.sha,
+  extend: scripts.extendScript.sha,
+  release: scripts.releaseScript.sha,
+  withdraw: scripts.withdrawScript.sha,
+  adopt: scripts.adoptScript.sha,
+};
+
+/** Two processes on a real server, in real time. */
+function realWorld(): World {
+  const prefix = `world${made++}`;
+  const faults = new Map<string, "fail" | "loseAnswer">();
+  const open = ({ driver }: TestClient) => {
+    const evalsha: typeof driver.evalsha = async (sha, keys, args) => {
+      const fault = faults.get(sha);
+      faults.delete(sha);
+      if (fault !== "fail") {
+        const answer = await driver.evalsha(sha, keys, args);
+        if (fault === undefined) return answer;
+      }
+      throw new Error("connection lost");
+    };
+    return createLocks({ backend: new RedisBackend({ ...driver, evalsha }), prefix });
+  };
+  const [one, two] = clients.map(open);
+  if (one === undefined || two === undefined) throw new Error("two clients were asked for");
+  return {
+    locks: [one, two],
+    advance: (ms) => new Promise((resume) => setTimeout(resume, ms)),
+    // All sequences that run at one time stand still.
+    block: () => undefined,
+    fault: (method, kind) => void faults.set(scriptOf[method], kind),
+    end: async (keys) => {
+      faults.clear();
+      await Promise.all([one.close(), two.close()]);
+      const [admin] = clients;
+      await eventually(`nothing is left of ${keys.join(", ")}`, async () => {
+        const left = ((await admin?.command("KEYS", `${prefix}:*`)) ?? []) as string[];
+        return left.every((key) => /:(fence|presence)$/.test(key)) ? true : undefined;
+      });
+    },
+  };
+}
+
+/** Who is granted what at the moment of a forced release is known to the server only. */
+const calmStep = anyStep.filter((now) => now.do !== "force");
+const realRuns = Math.max(12, Math.floor(numRuns / 500));
+
+it(`the same on a real server, in real time, ${realRuns} times 10 random orders`, async () => {
+  const orders = fc.array(fc.array(calmStep, { minLength: 10, maxLength: 30 }), {
+    minLength: 10,
+    maxLength: 10,
+  });
+  await fc.assert(
+    fc.asyncProperty(orders, async (all) => {
+      await Promise.all(
+        all.map(async (steps) => {
+          const scene = new ModesScene(realWorld());
+          for (const now of steps) await scene.take(now);
+          await scene.end();
+        }),
+      );
+    }),
+    // Time is real, so a smaller example is mostly another one.
+    { numRuns: realRuns, endOnFailure: true },
   );
 }, 600_000);
