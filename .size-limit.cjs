@@ -13,7 +13,7 @@ module.exports = [
     "packages/core/dist/index.js": "{ createLocks }",
     [`packages/core/dist/${entry}.js`]: `{ ${name} }`,
   },
-  limit: "22.5 kB",
+  limit: "23 kB",
   gzip: true,
   modifyEsbuildConfig: asNode,
 }));

@@ -28,8 +28,7 @@ export async function acquireInOrder(
     for (const part of parts) part.letGo();
     return { status: "granted", fencingToken, since: outcome.since, ttl: outcome.ttl };
   } catch (error) {
-    // Each tells by an event, and waits for nobody.
-    for (const part of parts) void part[Symbol.asyncDispose]();
+    for (const part of parts) context.undo(request, part.release());
     throw error;
   }
 }

@@ -18,6 +18,8 @@ export interface AcquireContext {
   permitsDiffer(request: AcquireRequest, others: number): void;
   /** Withdraws the request in the background, until that was heard: it must never delay the caller. */
   withdraw(request: AcquireRequest, unanswered: boolean): void;
+  /** Watches over a release that no caller waits for. */
+  undo(request: AcquireRequest, releasing: Promise<unknown>): void;
 }
 
 /**

@@ -57,6 +57,7 @@ export class Leases {
       ended: (patience) => void this.#acquiring.delete(patience),
       contended: ({ keys }, holder) => this.events.emit("contended", { key: showKeys(keys), holder }),
       permitsDiffer: (request, others) => this.#tellMismatch(request, others),
+      undo: ({ keys }, releasing) => this.#undo(showKeys(keys), releasing),
       withdraw: (request, unanswered) => this.#background(this.#withdraw(request, unanswered)),
     };
     const quiet: LeaseContext = { ...this.#leaseContext, events: new Events() };

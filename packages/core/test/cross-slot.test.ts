@@ -73,6 +73,17 @@ describe("several keys in different hash slots of a cluster", () => {
     await held.release();
   });
 
+  it("are given back by a close in the middle", async () => {
+    const [a = "", b = ""] = newKeys(2);
+    const held = await two.acquire(b);
+    const waiting = expect(one.acquire([a, b])).rejects.toMatchObject({ code: "LOCK_USAGE" });
+    await eventually("the first", async () => ((await two.inspect(a))?.holding === 1 ? true : undefined));
+    await one.close();
+    await waiting;
+    expect(await two.inspect(a)).toBeNull();
+    await held.release();
+  });
+
   it("are refused where they are demanded in one step, and nothing is sent", async () => {
     const keys = newKeys(2);
     const error = await one.acquire(keys, { atomic: true }).catch((reason: unknown) => reason);

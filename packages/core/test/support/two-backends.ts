@@ -85,3 +85,14 @@ export async function granted(backend: LockBackend, request: AcquireRequest): Pr
   if (outcome.status !== "granted") throw new Error("busy");
   return outcome;
 }
+
+/** A key that no other test uses; those of one test sort as they are made. */
+export const newKey = (): string => `line ${String(made++).padStart(5, "0")}`;
+
+/** A holder that will not release: its process has died. */
+export async function dead(
+  backend: LockBackend,
+  options: Partial<AcquireRequest> & { key: string },
+): Promise<void> {
+  await granted(backend, ask({ ttl: 600, ...options }));
+}

@@ -1,0 +1,154 @@
+import { describe, expect, it } from "vitest";
+import type { AcquireRequest } from "../../src/backend.ts";
+import { lockKeys } from "../../src/backends/redis/keys.ts";
+import { eventually } from "../../src/testing/test-api.ts";
+import { ask, dead, granted, newKey, useTwoBackends } from "../support/two-backends.ts";
+
+/** Who may enter beside whom, and past whom: what line.lua decides, whatever client carries it. */
+const scene = useTwoBackends();
+
+describe("the line", () => {
+  const shared = { kind: "shared" } as const;
+  const permits = (count: number, slot?: number | "any") =>
+    ({ kind: "permits", permits: count, ...(slot === undefined ? {} : { slot }) }) as const;
+  const queued = (key: string, options: Partial<AcquireRequest> = {}) =>
+    ask({ key, queue: true, ...options });
+  const attempt = async (request: AcquireRequest, backend = scene.one) =>
+    (await backend.attempt(request)).status;
+  const state = async (key: string) => {
+    const {
+      holding = 0,
+      waiting: count = 0,
+      holders = [],
+    } = (await scene.two.inspect({ prefix: "lock", key })) ?? {};
+    return { holding, waiting: count, slots: holders.map(({ slot }) => slot) };
+  };
+
+  /** A waiter of a process that is believed alive, but hears nothing. */
+  async function addDeaf(key: string, mode: string): Promise<void> {
+    const [, , queue, presence] = lockKeys({ prefix: "lock", key });
+    const channel = `lock:wake:deaf-${newKey()}`;
+    await scene.admin.command("ZADD", queue, "1", `${"d".repeat(22)} ${channel} 10000 ${mode} {}`);
+    await scene.admin.command("ZADD", presence, String((Date.now() + 60_000) * 1_000), channel);
+  }
+
+  it("lets in at once those who waited for one that gave up", async () => {
+    const key = newKey();
+    const reader = ask({ key, mode: shared });
+    await granted(scene.two, reader);
+    const writer = queued(key);
+    expect(await attempt(writer)).toBe("busy");
+    for (const request of [queued(key, { mode: shared }), queued(key, { mode: shared })]) {
+      expect(await attempt(request)).toBe("busy");
+    }
+    await scene.one.withdraw(writer, false);
+    expect(await state(key)).toMatchObject({ holding: 3, waiting: 0 });
+  });
+
+  it("passes on a permit of one that gives up in the moment in which it was granted", async () => {
+    const key = newKey();
+    const mode = permits(1);
+    const held = ask({ key, mode });
+    await granted(scene.two, held);
+    const [first, second] = [queued(key, { mode }), queued(key, { mode })];
+    for (const request of [first, second]) expect(await attempt(request)).toBe("busy");
+    await scene.two.release(held);
+    await scene.one.withdraw(first, false);
+    expect(await attempt(second)).toBe("granted");
+    expect(await state(key)).toMatchObject({ holding: 1, waiting: 0 });
+  });
+
+  it("is ruled by the smallest number of permits also of those who wait", async () => {
+    const key = newKey();
+    for (let held = 0; held < 2; held++) await granted(scene.two, ask({ key, mode: permits(3) }));
+    expect(await attempt(queued(key, { mode: permits(2) }))).toBe("busy");
+    expect(await attempt(ask({ key, mode: permits(3) }), scene.two)).toBe("busy");
+    expect(await state(key)).toMatchObject({ holding: 2, waiting: 1 });
+  });
+
+  it("is not passed by readers while one waits for a slot", async () => {
+    const key = newKey();
+    await granted(scene.two, ask({ key, mode: shared }));
+    expect(await attempt(queued(key, { mode: permits(2, 1) }))).toBe("busy");
+    expect(await attempt(ask({ key, mode: shared }), scene.two)).toBe("busy");
+  });
+
+  it("is passed only by readers while a reader waits for another key", async () => {
+    const [a, b] = [newKey(), newKey()];
+    await granted(scene.two, ask({ key: b }));
+    expect(await attempt(queued(a, { keys: [a, b], mode: shared }))).toBe("busy");
+    expect(await attempt(ask({ key: a }), scene.two)).toBe("busy");
+    expect(await attempt(queued(a), scene.two)).toBe("busy");
+    expect(await attempt(ask({ key: a, mode: shared }), scene.two)).toBe("busy");
+    const later = newKey();
+    await granted(scene.two, ask({ key: later }));
+    expect(await attempt(queued(newKey(), { keys: [a, later], mode: shared }))).toBe("busy");
+  });
+
+  it("goes on behind one that wants a slot that stays taken, when another's lease ends", async () => {
+    const key = newKey();
+    await granted(scene.two, ask({ key, mode: permits(2, 1) }));
+    await dead(scene.two, { key, mode: permits(2, 2), ttl: 300 });
+    const [picky, any] = [queued(key, { mode: permits(2, 1) }), queued(key, { mode: permits(2, "any") })];
+    for (const request of [picky, any]) expect(await attempt(request)).toBe("busy");
+    // Only the first of a process asks again.
+    await eventually("the other slot", async () => {
+      expect(await attempt(picky)).toBe("busy");
+      return (await state(key)).slots.length === 2 && (await state(key)).waiting === 1 ? true : undefined;
+    });
+    expect(await attempt(any)).toBe("granted");
+  });
+
+  it("gives two that come in together different slots", async () => {
+    const key = newKey();
+    const held = ask({ key });
+    await granted(scene.two, held);
+    for (let index = 0; index < 2; index++) {
+      expect(await attempt(queued(key, { mode: permits(3, "any") }))).toBe("busy");
+    }
+    await scene.two.release(held);
+    expect((await state(key)).slots.toSorted()).toEqual([1, 2]);
+  });
+
+  it.each(["p1", "p1:0", "s", "x"])(
+    "takes back what nobody heard of, and serves the next: %s",
+    async (mode) => {
+      const key = newKey();
+      const held = ask({ key });
+      await granted(scene.two, held);
+      const next = queued(key, { mode: permits(1, "any") });
+      expect(await attempt(next)).toBe("busy");
+      await addDeaf(key, mode);
+      await scene.two.release(held);
+      expect(await state(key)).toEqual({ holding: 1, waiting: 0, slots: [1] });
+      expect(await attempt(next)).toBe("granted");
+    },
+  );
+
+  it("counts nobody whose lease has ended, while another's goes on", async () => {
+    const key = newKey();
+    const mode = permits(2);
+    const lasting = ask({ key, mode });
+    await granted(scene.two, lasting);
+    await dead(scene.two, { key, mode, ttl: 200 });
+    expect(await attempt(ask({ key, mode }))).toBe("busy");
+    const late = ask({ key, mode });
+    await eventually("a permit", async () => ((await attempt(late)) === "granted" ? true : undefined));
+    expect((await scene.two.extend(lasting, 1)).status).toBe("renewed");
+  });
+
+  it("grants several keys to one of two that wait for the same", async () => {
+    const [a, b] = [newKey(), newKey()];
+    await dead(scene.two, { key: a, keys: [a, b], ttl: 400 });
+    const both = { keys: [a, b] as const };
+    const [first, second] = [queued(a, both), queued(a, both)];
+    for (const request of [first, second]) expect(await attempt(request)).toBe("busy");
+    // The second asks when nobody has been served yet: it serves the first, and has to wait on.
+    await eventually("a grant", async () => {
+      expect(await attempt(second)).toBe("busy");
+      return (await state(a)).waiting === 1 ? true : undefined;
+    });
+    expect(await attempt(first)).toBe("granted");
+    for (const key of [a, b]) expect(await state(key)).toMatchObject({ holding: 1, waiting: 1 });
+  });
+});
