@@ -34,14 +34,19 @@ const MOST_KEYS = 128;
 /** At least one key. */
 export type Keys = readonly [string, ...string[]];
 
+/** The last single key that was checked: the thousands who may wait for one key share its list. */
+let lastKey: Keys = [""];
+
 /**
  * One key or several as a list without repetition, in the order in which everybody takes them.
  * @throws LockUsageError for what cannot be a key, no key, or more than 128
  */
 export function checkKeys(given: unknown): Keys {
   if (!Array.isArray(given)) {
+    if (given === lastKey[0] && given !== "") return lastKey;
     checkKey(given);
-    return [given];
+    lastKey = [given];
+    return lastKey;
   }
   const keys = new Set<string>();
   for (const key of given as readonly unknown[]) {

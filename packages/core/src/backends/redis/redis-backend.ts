@@ -199,7 +199,7 @@ export class RedisBackend implements LockBackend {
   }
 
   async #ask(request: AcquireRequest, waiter: Waiter | undefined): Promise<AcquireOutcome> {
-    if (waiter !== undefined) waiter.ready = undefined;
+    waiter?.several?.ready.clear();
     const { answer, sample } = await this.#commands.acquire(request, waiter?.ticket);
     const otherPermits = otherPermitsOf(request, answer.otherPermits);
     if (waiter !== undefined && answer.rejoined) this.#wake.rejoin(waiter);

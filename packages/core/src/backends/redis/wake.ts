@@ -15,17 +15,21 @@ const GATHER = 1;
 /** More of them than this are forgotten: each would cost the lock one ttl, should it ever be handed to it. */
 const MOST_ENDED = 10_000;
 
-const NONE: readonly never[] = [];
+/** What is known of the keys of one that waits for several. */
+interface Several {
+  /** The lists of all of them. */
+  readonly lists: readonly WaitList[];
+  /** Which were not ready when it was asked last, and which of them are by now; from 1. */
+  missing: readonly number[];
+  readonly ready: Set<number>;
+}
 
 /** A queued request of this process. */
 export interface Waiter {
   readonly request: AcquireRequest;
   readonly list: WaitList;
-  /** Of the other keys, where it waits for several. */
-  readonly others: readonly WaitList[];
-  /** Of several keys: which were not ready when it was asked last, and which of them are by now; from 1. */
-  missing: readonly number[];
-  ready: Set<number> | undefined;
+  /** Where it waits for several keys. */
+  readonly several: Several | undefined;
   /** Its place in the server's queue; 0 before it has one. With it, it can rejoin where it was. */
   ticket: number;
   /** What came before somebody listened. */
@@ -58,8 +62,8 @@ function isQueued({ waiters }: WaitList): boolean {
   return first !== undefined && first.ticket !== 0;
 }
 
-function listsOf({ list, others }: Waiter): readonly WaitList[] {
-  return others.length === 0 ? [list] : [list, ...others];
+function listsOf({ list, several }: Waiter): readonly WaitList[] {
+  return several?.lists ?? [list];
 }
 
 /** Prefixes hold no space, so no two names meet. */
@@ -95,16 +99,12 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
     const known = this.#byToken.get(request.token);
     if (known !== undefined) return known;
     const { prefix, keys, token } = request;
-    const [key, ...otherKeys] = keys;
-    const list = this.#listOf({ prefix, key });
-    const others =
-      otherKeys.length === 0 ? NONE : otherKeys.map((other) => this.#listOf({ prefix, key: other }));
+    const list = this.#listOf({ prefix, key: keys[0] });
+    const several = keys.length === 1 ? undefined : this.#several(prefix, keys);
     const waiter: Waiter = {
       request,
       list,
-      others,
-      missing: NONE,
-      ready: undefined,
+      several,
       ticket: 0,
       news: undefined,
       listener: undefined,
@@ -120,8 +120,8 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
    * trip. That costs no idle time: they leave at once when nobody of this process is queued any more.
    */
   gather(waiter: Waiter): Promise<void> | undefined {
-    const { list, others } = waiter;
-    if (others.length > 0 || waiter.ticket !== 0 || !isQueued(list)) return undefined;
+    const { list, several } = waiter;
+    if (several !== undefined || waiter.ticket !== 0 || !isQueued(list)) return undefined;
     list.gathering ??= this.#gathering(list);
     return list.gathering.left;
   }
@@ -135,7 +135,7 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
     missing: readonly number[],
   ): void {
     waiter.ticket = ticket;
-    if (waiter.others.length > 0) waiter.missing = missing;
+    if (waiter.several !== undefined) waiter.several.missing = missing;
     const isWaiting = this.#byToken.has(waiter.request.token);
     for (const list of listsOf(waiter)) {
       list.sample = sample;
@@ -196,7 +196,7 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
     const list = this.#lists.get(listId(name));
     const [first] = list?.waiters.values() ?? [];
     if (first?.listener === undefined || list?.latest !== handOver || first.ticket === 0) return undefined;
-    if (first.others.length > 0 || first.request.mode.kind !== "exclusive") return undefined;
+    if (first.several !== undefined || first.request.mode.kind !== "exclusive") return undefined;
     return first.ticket <= handOver.lastTicket ? first : undefined;
   }
 
@@ -252,14 +252,19 @@ export class Wake implements Omit<SubscriberEars, "ended"> {
       if (ended !== undefined) this.readyInVain(ended);
       return;
     }
-    waiter.ready ??= new Set();
-    waiter.ready.add(told.part);
+    waiter.several?.ready.add(told.part);
     this.#checkReady(waiter);
   }
 
   #checkReady(waiter: Waiter): void {
-    const { missing, ready } = waiter;
-    if (ready !== undefined && missing.every((part) => ready.has(part))) this.#tell(waiter, null);
+    const { missing, ready } = waiter.several ?? {};
+    if (ready === undefined || ready.size === 0 || missing === undefined) return;
+    if (missing.every((part) => ready.has(part))) this.#tell(waiter, null);
+  }
+
+  #several(prefix: string, keys: readonly string[]): Several {
+    const lists = keys.map((key) => this.#listOf({ prefix, key }));
+    return { lists, missing: [], ready: new Set() };
   }
 
   #listOf(name: LockName): WaitList {
