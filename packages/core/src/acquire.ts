@@ -3,7 +3,7 @@ import { LockBackendError, LockTimeoutError, type SeenHolder } from "./errors.ts
 import type { HeldLease, LeaseTerms } from "./held-lease.ts";
 import { showKeys } from "./key.ts";
 import { type Patience, TIME_OVER, type Worker } from "./patience.ts";
-import { retryPause, validityLeft } from "./timing.ts";
+import { pauseToRetry, validityLeft } from "./timing.ts";
 
 /** What the loop needs from its surroundings; one for all acquires. */
 export interface AcquireContext {
@@ -88,7 +88,7 @@ class Acquisition implements Worker {
 
   /** The caller's time is over, or it gave up, while it waited: the hint is called off by its withdrawal. */
   callOff(): void {
-    this.patience.unwatch();
+    this.patience.unwatch(this);
     this.#calledOff = true;
     this.#undo();
   }
@@ -96,7 +96,7 @@ class Acquisition implements Worker {
   /** @throws what the caller gave up with, or LockTimeoutError */
   #assertWanted(): void {
     if (!this.#calledOff) {
-      this.patience.unwatch();
+      this.patience.unwatch(this);
       return;
     }
     const { interrupted, waited } = this.patience;
@@ -173,9 +173,7 @@ class Acquisition implements Worker {
       this.#lastFault = error;
       this.#faults += 1;
       if (!error.retryable || this.patience.left <= 0) throw error;
-      const pause = new Promise<void>((resume) => {
-        clock.setTimer(resume, retryPause(this.#faults), true);
-      });
+      const pause = pauseToRetry(clock, this.#faults, true);
       if ((await this.patience.until(pause)) === TIME_OVER) throw error;
       return null;
     }

@@ -5,7 +5,7 @@ import { checkDuration } from "./options.ts";
 import { newOwnerToken } from "./owner-token.ts";
 import { type Patience, TIME_OVER } from "./patience.ts";
 import { type LeaseTicket, readTicket } from "./ticket.ts";
-import { retryPause, validityLeft } from "./timing.ts";
+import { pauseToRetry, validityLeft } from "./timing.ts";
 
 /** Who adopts: what the new owner of the lease is known by. */
 export interface Adopter {
@@ -64,9 +64,7 @@ export async function adoptLease(
       if (fault instanceof LockLostError) throw fault;
       const error = asBackendError(fault, showKeys(request.keys));
       unanswered ||= error.ambiguous;
-      const pause = new Promise<void>((resume) => {
-        backend.clock.setTimer(resume, retryPause(faults), true);
-      });
+      const pause = pauseToRetry(backend.clock, faults, true);
       if (error.retryable && (await patience.until(pause)) !== TIME_OVER) continue;
       // It may be ours without our knowing.
       if (unanswered) giveBack();

@@ -14,7 +14,7 @@ import type { Events } from "./events.ts";
 import { showKeys } from "./key.ts";
 import type { Lease, ReleaseResult } from "./lease.ts";
 import { type LeaseTicket, writeTicket } from "./ticket.ts";
-import { longer, renewalDelay, retryPause, type Validity, validityLeft } from "./timing.ts";
+import { longer, pauseToRetry, renewalDelay, retryPause, type Validity, validityLeft } from "./timing.ts";
 
 /** How a lease is kept. */
 export interface LeaseTerms {
@@ -242,7 +242,7 @@ export class HeldLease implements Lease {
         const { retryable, ambiguous } = asBackendError(error, this.#key);
         unanswered ||= ambiguous;
         if (!retryable || elapsed(start, clock.now()) > RELEASE_PATIENCE) throw error;
-        await new Promise<void>((resume) => clock.setTimer(resume, retryPause(faults), true));
+        await pauseToRetry(clock, faults, true);
       }
     }
   }

@@ -14,7 +14,7 @@ import { type AcquireOptions, checkAcquireOptions, checkDuration, type Wait } fr
 import { newOwnerToken } from "./owner-token.ts";
 import { Patience } from "./patience.ts";
 import { show } from "./show.ts";
-import { retryPause } from "./timing.ts";
+import { pauseToRetry } from "./timing.ts";
 
 /** What is the same for all leases of one `createLocks`. */
 export interface LeasesOptions {
@@ -213,7 +213,7 @@ export class Leases {
         if (faults === 0) this.#tellFault(key, "withdraw", fault);
         const isOver = elapsed(start, backend.clock.now()) > WITHDRAW_PATIENCE;
         if (isOver || !asBackendError(fault, key).retryable) return;
-        await new Promise<void>((resume) => backend.clock.setTimer(resume, retryPause(faults)));
+        await pauseToRetry(backend.clock, faults, false);
       }
     }
   }

@@ -57,7 +57,9 @@ export class Patience {
     this.#timer = this.clock.setTimer(() => worker.callOff(), Math.max(0, left), true);
   }
 
-  unwatch(): void {
+  /** Does nothing where somebody else is called off by now. */
+  unwatch(worker: Worker): void {
+    if (this.#worker !== worker) return;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#worker = undefined;
@@ -82,14 +84,16 @@ export class Patience {
     }
     if (this.signal === undefined && this.left > bound) return work;
     return new Promise((resolve, reject) => {
-      const callOff = () => {
-        const { interrupted } = this;
-        this.unwatch();
-        if (interrupted === undefined) resolve(TIME_OVER);
-        else reject(interrupted.reason);
+      const worker: Worker = {
+        callOff: () => {
+          const { interrupted } = this;
+          this.unwatch(worker);
+          if (interrupted === undefined) resolve(TIME_OVER);
+          else reject(interrupted.reason);
+        },
       };
-      this.watch({ callOff });
-      work.finally(() => this.unwatch()).then(resolve, reject);
+      this.watch(worker);
+      work.finally(() => this.unwatch(worker)).then(resolve, reject);
     });
   }
 }

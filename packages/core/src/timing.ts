@@ -1,4 +1,4 @@
-import { elapsed, type Instant } from "./clock.ts";
+import { type Clock, elapsed, type Instant } from "./clock.ts";
 
 /**
  * What may be lost of a ttl because the server's clock and ours do not run at quite the same rate: 1 % of it,
@@ -33,6 +33,13 @@ export function renewalDelay(ttl: number): number {
 
 const FIRST_PAUSE = 25;
 const LONGEST_PAUSE = 1_000;
+
+/** Pauses before trying again after fault number `attempt`; `keepAlive` as for a timer. */
+export function pauseToRetry(clock: Clock, attempt: number, keepAlive: boolean): Promise<void> {
+  return new Promise((resume) => {
+    clock.setTimer(resume, retryPause(attempt), keepAlive);
+  });
+}
 
 /**
  * How long to pause before trying again after fault number `attempt` (from 0): exponential with full jitter

@@ -31,8 +31,8 @@ export class Entry {
   }
 
   /** Notes that somebody holds it, or waits for it, with so many permits. */
-  limit({ permits }: PermitsMode): void {
-    this.#permits = Math.min(permits, this.permits ?? permits);
+  limit(mode: PermitsMode): void {
+    this.#permits = this.#most(mode);
   }
 
   /** Whether those who hold it now leave room for the request. */
@@ -66,16 +66,19 @@ export class Entry {
     return held?.request.mode.kind === kind;
   }
 
-  #hasRoom({ permits }: PermitsMode): boolean {
-    return this.grants.size < Math.min(permits, this.permits ?? permits);
+  /** The smallest number of permits, with those of a mode. */
+  #most({ permits }: PermitsMode): number {
+    return Math.min(permits, this.permits ?? permits);
   }
 
-  #hasSlot({ slot, permits }: PermitsMode): boolean {
+  #hasRoom(mode: PermitsMode): boolean {
+    return this.grants.size < this.#most(mode);
+  }
+
+  #hasSlot(mode: PermitsMode): boolean {
+    const slot = this.slotFor(mode);
     if (slot === undefined) return true;
-    const most = Math.min(permits, this.permits ?? permits);
-    return slot === "any"
-      ? (this.slotFor({ kind: "permits", permits, slot }) ?? 0) <= most
-      : slot <= most && !this.#takenSlots().has(slot);
+    return slot <= this.#most(mode) && !this.#takenSlots().has(slot);
   }
 
   #takenSlots(): Set<number | undefined> {
