@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { AcquireRequest } from "../../src/backend.ts";
 import { lockKeys } from "../../src/backends/redis/keys.ts";
+import { newOwnerToken } from "../../src/owner-token.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ask, dead, granted, newKey, useTwoBackends } from "../support/two-backends.ts";
 
@@ -27,7 +28,7 @@ describe("the line", () => {
   /** A waiter of a process that is believed alive, but hears nothing. */
   async function addDeaf(key: string, mode: string): Promise<void> {
     const [, , queue, presence] = lockKeys({ prefix: "lock", key });
-    const channel = `lock:wake:deaf-${newKey()}`;
+    const channel = `lock:wake:deaf-${newOwnerToken()}`;
     await scene.admin.command("ZADD", queue, "1", `${"d".repeat(22)} ${channel} 10000 ${mode} {}`);
     await scene.admin.command("ZADD", presence, String((Date.now() + 60_000) * 1_000), channel);
   }
@@ -63,6 +64,7 @@ describe("the line", () => {
     for (let held = 0; held < 2; held++) await granted(scene.two, ask({ key, mode: permits(3) }));
     expect(await attempt(queued(key, { mode: permits(2) }))).toBe("busy");
     expect(await attempt(ask({ key, mode: permits(3) }), scene.two)).toBe("busy");
+    expect((await scene.two.inspect({ prefix: "lock", key }))?.permits).toBe(2);
     expect(await state(key)).toMatchObject({ holding: 2, waiting: 1 });
   });
 
@@ -80,6 +82,7 @@ describe("the line", () => {
     expect(await attempt(ask({ key: a }), scene.two)).toBe("busy");
     expect(await attempt(queued(a), scene.two)).toBe("busy");
     expect(await attempt(ask({ key: a, mode: shared }), scene.two)).toBe("busy");
+    expect(await state(a)).toMatchObject({ holding: 0, waiting: 2 });
     const later = newKey();
     await granted(scene.two, ask({ key: later }));
     expect(await attempt(queued(newKey(), { keys: [a, later], mode: shared }))).toBe("busy");
@@ -135,6 +138,20 @@ describe("the line", () => {
     const late = ask({ key, mode });
     await eventually("a permit", async () => ((await attempt(late)) === "granted" ? true : undefined));
     expect((await scene.two.extend(lasting, 1)).status).toBe("renewed");
+  });
+
+  it("does not grant several keys to one that is not first for each of them", async () => {
+    const [a, b, c] = [newKey(), newKey(), newKey()];
+    const [holdsA, holdsC] = [ask({ key: a }), ask({ key: c })];
+    await granted(scene.two, holdsA);
+    await granted(scene.two, holdsC);
+    const [first, second] = [queued(b, { keys: [b, c] }), queued(a, { keys: [a, b] })];
+    for (const request of [first, second]) expect(await attempt(request)).toBe("busy");
+    await scene.two.release(holdsA);
+    expect([(await state(a)).holding, (await state(b)).holding]).toEqual([0, 0]);
+    await scene.two.release(holdsC);
+    expect(await attempt(first)).toBe("granted");
+    expect([(await state(a)).holding, (await state(b)).holding]).toEqual([0, 1]);
   });
 
   it("grants several keys to one of two that wait for the same", async () => {
