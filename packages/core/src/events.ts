@@ -48,13 +48,15 @@ export class Events {
   emit<Name extends LockEventName>(name: Name, event: LockEvents[Name]): void {
     const listeners = this.#listeners.get(name);
     if (listeners === undefined) return;
-    for (const listener of listeners) {
-      try {
-        (listener as LockListener<Name>)(event);
-      } catch (error) {
-        // A listener's mistake must be seen, but it must not break the lease or crash the process.
-        process.emitWarning(error instanceof Error ? error : new Error(String(error)));
-      }
-    }
+    for (const listener of listeners) tell(listener as LockListener<Name>, event);
+  }
+}
+
+/** A listener's mistake must be seen, but it must not break the lease or crash the process. */
+export function tell<Event>(listener: (event: Event) => void, event: Event): void {
+  try {
+    listener(event);
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? error : new Error(String(error)));
   }
 }

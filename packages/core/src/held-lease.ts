@@ -10,7 +10,7 @@ import type {
 import type { Instant, Timer } from "./clock.ts";
 import { elapsed, surelyElapsed } from "./clock.ts";
 import { asBackendError, type LockBackendError, LockLostError, type LostReason } from "./errors.ts";
-import type { Events } from "./events.ts";
+import { type Events, tell } from "./events.ts";
 import { showKeys } from "./key.ts";
 import type { Lease, ReleaseResult } from "./lease.ts";
 import { type LeaseTicket, writeTicket } from "./ticket.ts";
@@ -23,6 +23,7 @@ export interface LeaseTerms {
   readonly minHold: number;
   /** Milliseconds; may be infinite. */
   readonly maxHold: number;
+  readonly onLost?: ((error: LockLostError) => void) | undefined;
 }
 
 /** What leases are kept by where nothing else is asked for. */
@@ -347,6 +348,7 @@ export class HeldLease implements Lease {
     const error = new LockLostError(this.#key, reason, because === undefined ? { cause } : { because });
     this.#end({ name: "lost", error });
     this.#abort?.abort(error);
+    if (this.terms.onLost !== undefined) tell(this.terms.onLost, error);
     this.context.events.emit("lost", { key: this.#key, fencingToken: this.fencingToken, reason });
   }
 

@@ -229,9 +229,9 @@ export class Leases {
   }
 }
 
-function termsOf({ renew = true, minHold = 0, maxHold = NO_LIMIT }: AcquireOptions): LeaseTerms {
-  const isUsual = renew && minHold === 0 && maxHold === NO_LIMIT;
-  return isUsual ? RENEWED : { renew, minHold, maxHold };
+function termsOf({ renew = true, minHold = 0, maxHold = NO_LIMIT, onLost }: AcquireOptions): LeaseTerms {
+  const isUsual = renew && minHold === 0 && maxHold === NO_LIMIT && onLost === undefined;
+  return isUsual ? RENEWED : { renew, minHold, maxHold, onLost };
 }
 
 function closedError(): LockUsageError {

@@ -1,4 +1,4 @@
-import { LockUsageError } from "./errors.ts";
+import { type LockLostError, LockUsageError } from "./errors.ts";
 import type { Lease } from "./lease.ts";
 import { show } from "./show.ts";
 
@@ -26,8 +26,13 @@ export interface AcquireOptions {
    */
   readonly minHold?: number;
   /**
+   * Called when the lease is lost, at the moment at which its `signal` aborts: for callers that have thousands of
+   * leases, and no use for as many signals. What it throws becomes a process warning.
+   */
+  readonly onLost?: (error: LockLostError) => void;
+  /**
    * A lease that the caller has. If it holds all of these keys already, it is used again: nothing is sent, and
-   * the release of the inner lease frees nothing. If it holds none of them, it makes no difference.
+   * the release of the inner lease frees nothing; the other options have no effect. If it holds none of them, it makes no difference.
    */
   readonly within?: Lease;
   /**
@@ -106,7 +111,7 @@ export function checkHolder(holder: unknown): asserts holder is string {
 
 /** @throws LockUsageError */
 export function checkAcquireOptions(options: AcquireOptions, maxTtl: number): void {
-  const { ttl, wait, signal, renew, maxHold, minHold, atomic, meta } = options;
+  const { ttl, wait, signal, renew, maxHold, minHold, onLost, atomic, meta } = options;
   if (ttl !== undefined) checkDuration("ttl", ttl, 1, maxTtl);
   if (maxHold !== undefined) checkDuration("maxHold", maxHold, 1, Number.MAX_SAFE_INTEGER);
   if (minHold !== undefined) checkDuration("minHold", minHold, 0, maxTtl);
@@ -116,6 +121,9 @@ export function checkAcquireOptions(options: AcquireOptions, maxTtl: number): vo
   // By its shape: test runners and frames have AbortSignals of their own.
   if (signal !== undefined && typeof signal?.throwIfAborted !== "function") {
     throw new LockUsageError(`signal must be an AbortSignal, got ${show(signal)}`);
+  }
+  if (onLost !== undefined && typeof onLost !== "function") {
+    throw new LockUsageError(`onLost must be a function, got ${show(onLost)}`);
   }
   if (meta !== undefined) checkMeta(meta);
 }

@@ -1,7 +1,7 @@
+import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createLocks, type Lockable, type Locks } from "../src/index.ts";
 import { libraries, type TestClient } from "./support/clients.ts";
-import { useRedis } from "./support/server.ts";
 
 const redis = useRedis();
 

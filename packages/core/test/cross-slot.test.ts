@@ -1,9 +1,9 @@
+import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
 import { createLocks, type Locks } from "../src/index.ts";
 import { eventually } from "../src/testing/test-api.ts";
 import { ioredis6, type TestClient } from "./support/clients.ts";
-import { useRedis } from "./support/server.ts";
 
 /** A cluster of one node: it refuses scripts over several hash slots, as every cluster does. */
 const redis = useRedis({ args: ["--cluster-enabled", "yes"] });

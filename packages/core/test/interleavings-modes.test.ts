@@ -1,3 +1,4 @@
+import { useRedis } from "@lock/redis-harness/vitest";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
@@ -8,7 +9,6 @@ import { eventually } from "../src/testing/test-api.ts";
 import { FakeClock, FaultyBackend } from "../src/testing.ts";
 import { ioredis6, nodeRedis6, type TestClient } from "./support/clients.ts";
 import { anyStep, ModesScene, type World } from "./support/modes-scene.ts";
-import { useRedis } from "./support/server.ts";
 
 /** In process, on a clock that stands still between steps. */
 function quietWorld(): World {

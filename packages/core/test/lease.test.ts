@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { beforeEach, describe, expect, it } from "vitest";
 import { inProcessBackend } from "../src/in-process.ts";
 import { createLocks, LockBackendError, LockLostError, type Locks } from "../src/index.ts";
@@ -155,6 +156,24 @@ describe("a lease", () => {
     await clock.advance(5_000);
     expect(await using).toBe("result");
     expect(told).toEqual(["release"]);
+  });
+
+  it("tells onLost once, and what that throws harms nobody", async () => {
+    const told: unknown[] = [];
+    const warned = once(process, "warning");
+    const onLost = (error: LockLostError) => {
+      told.push(error.reason);
+      throw new Error("mistake in onLost");
+    };
+    const lease = await locks.acquire("key", { ttl: 3_000, maxHold: 5_000, onLost });
+    const released = await locks.acquire("other", { ttl: 3_000, maxHold: 5_000, onLost });
+    await released.release();
+    await clock.advance(4_000);
+    expect(told).toEqual([]);
+    await clock.advance(2_000);
+    expect(told).toEqual(["expired"]);
+    expect(reasonOf(lease.signal)).toBe("expired");
+    expect(await warned).toMatchObject([{ message: "mistake in onLost" }]);
   });
 
   it("leaves no timer behind when released or lost", async () => {

@@ -1,3 +1,4 @@
+import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { AcquireRequest, Granted } from "../src/backend.ts";
 import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
@@ -8,7 +9,6 @@ import { eventually } from "../src/testing/test-api.ts";
 import { FakeClock } from "../src/testing.ts";
 import { Child } from "./support/child.ts";
 import { ioredis6, libraries, type TestClient } from "./support/clients.ts";
-import { useRedis } from "./support/server.ts";
 import { ask } from "./support/two-backends.ts";
 
 const redis = useRedis();

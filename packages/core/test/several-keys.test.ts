@@ -1,9 +1,9 @@
+import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
 import { createLocks, type Locks } from "../src/index.ts";
 import { eventually } from "../src/testing/test-api.ts";
 import { ioredis6, libraries, type TestClient } from "./support/clients.ts";
-import { useRedis } from "./support/server.ts";
 
 const redis = useRedis();
 let admin: TestClient;

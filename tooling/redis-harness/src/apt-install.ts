@@ -9,7 +9,7 @@ const LOCK = "/run/lock-redis-harness.lock";
 // One broken third-party source fails the update without harm to the install, whose own failure is what counts.
 const SCRIPT = `
 set -e
-if [ -x /usr/bin/redis-server ]; then exit 0; fi
+if [ -x "/usr/bin/$1" ]; then exit 0; fi
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   trap 'rm -f "$policy"' EXIT
@@ -18,21 +18,23 @@ if [ ! -e "$policy" ]; then
   chmod 755 "$policy"
 fi
 apt-get -o DPkg::Lock::Timeout=120 update || echo "apt-get update failed, trying to install all the same"
-apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends redis-server
+apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$1"
 `;
 
-let installing: Promise<string> | undefined;
+const installing = new Map<string, Promise<string>>();
 
-/** Installs Debian's redis-server without starting its service; resolves with apt-get's output. */
-export function installWithApt(): Promise<string> {
-  installing ??= install().finally(() => {
-    installing = undefined;
-  });
-  return installing;
+/**
+ * Installs a Debian package, whose executable has the same name, without starting its service; resolves with
+ * apt-get's output. `variable` is the one that may name an executable instead.
+ */
+export function installWithApt(name: string, variable: string): Promise<string> {
+  const running = installing.get(name) ?? install(name, variable).finally(() => installing.delete(name));
+  installing.set(name, running);
+  return running;
 }
 
-async function install(): Promise<string> {
-  process.stderr.write("redis-server not found: installing it with apt-get (Debian package redis-server)\n");
+async function install(name: string, variable: string): Promise<string> {
+  process.stderr.write(`${name} not found: installing it with apt-get (Debian package ${name})\n`);
   const env = {
     ...process.env,
     DEBIAN_FRONTEND: "noninteractive",
@@ -40,10 +42,11 @@ async function install(): Promise<string> {
     PATH: `${process.env.PATH ?? ""}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
   };
   // Several test processes may find it missing at once: the first installs, the others wait and then see it.
-  const { ok, output } = await run("/usr/bin/flock", ["-w", "600", LOCK, "/bin/sh", "-c", SCRIPT], { env });
+  const command = ["-w", "600", LOCK, "/bin/sh", "-c", SCRIPT, "install", name];
+  const { ok, output } = await run("/usr/bin/flock", command, { env });
   if (!ok) {
     throw new Error(
-      `redis-server not found, and installing it failed (apt-get install redis-server). Name an executable in REDIS_SERVER or install it by hand.\n${output}`,
+      `${name} not found, and installing it failed (apt-get install ${name}). Name an executable in ${variable} or install it by hand.\n${output}`,
     );
   }
   return output;

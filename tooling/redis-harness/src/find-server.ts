@@ -23,7 +23,7 @@ export async function findRedisServer(): Promise<string> {
       `redis-server not found on PATH. Install it with:\n\n  ${await installCommand()}\n\nor name an executable in REDIS_SERVER.`,
     );
   }
-  const report = await installWithApt();
+  const report = await installWithApt("redis-server", "REDIS_SERVER");
 
   // The package puts it in /usr/bin, which a stripped-down PATH may lack.
   const installed = await lookOnPath([...searchPath(), "/usr/bin"]);

@@ -1,10 +1,10 @@
+import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { createLocks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { Child } from "../support/child.ts";
 import { ioredis6, type TestClient } from "../support/clients.ts";
 import { expectNothingLeft } from "../support/leftovers.ts";
-import { useRedis } from "../support/server.ts";
 
 const redis = useRedis();
 const children: Child[] = [];

@@ -1,8 +1,8 @@
+import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ioredis6, type TestClient } from "../support/clients.ts";
 import { mostAtOnce, recordHistory } from "../support/history.ts";
 import { expectNothingLeft } from "../support/leftovers.ts";
-import { useRedis } from "../support/server.ts";
 
 const redis = useRedis();
 let admin: TestClient;

@@ -1,8 +1,8 @@
+import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createLocks, LockBackendError } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { libraries, type TestClient } from "../support/clients.ts";
-import { useRedis } from "../support/server.ts";
 
 const redis = useRedis();
 

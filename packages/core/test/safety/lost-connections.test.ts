@@ -1,9 +1,9 @@
 import { type FaultyProxy, startFaultyProxy } from "@lock/redis-harness";
+import { useRedis } from "@lock/redis-harness/vitest";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLocks, LockBackendError, LockLostError } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { libraries, type TestClient } from "../support/clients.ts";
-import { useRedis } from "../support/server.ts";
 
 /** Generous for a loaded machine of two cores; speed is measured in bench/. */
 const SLACK = 1_500;

@@ -1,10 +1,10 @@
 import { startRedis } from "@lock/redis-harness";
+import { useRedis } from "@lock/redis-harness/vitest";
 import { afterEach, describe, expect, it } from "vitest";
 import { createLocks, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { Child } from "../support/child.ts";
 import { ioredis6, type TestClient } from "../support/clients.ts";
-import { useRedis } from "../support/server.ts";
 
 const redis = useRedis();
 

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { startRedis } from "@lock/redis-harness";
+import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createLocks, type Lockable, LockBackendError, LockLostError, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { libraries, type TestClient } from "../support/clients.ts";
-import { useRedis } from "../support/server.ts";
 
 const redis = useRedis();
 

@@ -1,3 +1,4 @@
+import { useRedis } from "@lock/redis-harness/vitest";
 import { describe, it } from "vitest";
 import { createLocks, type Lockable, type Locks } from "../../src/index.ts";
 import {
@@ -9,7 +10,6 @@ import {
   type OpenLocks,
 } from "../../src/testing.ts";
 import type { ConnectOptions, Library } from "./clients.ts";
-import { useRedis } from "./server.ts";
 
 const api = { describe, it };
 

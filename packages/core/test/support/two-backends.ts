@@ -1,8 +1,8 @@
+import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 import type { AcquireRequest, Granted, LockBackend, LockName } from "../../src/backend.ts";
 import { newOwnerToken } from "../../src/owner-token.ts";
 import { ioredis6, type TestClient } from "./clients.ts";
-import { useRedis } from "./server.ts";
 
 /** Two processes and an observer on one server. */
 export interface TwoBackends {

@@ -1,5 +1,5 @@
-import { type RedisOptions, type RedisServer, startRedis } from "@lock/redis-harness";
 import { afterAll, beforeAll } from "vitest";
+import { type RedisOptions, type RedisServer, startRedis } from "./single.ts";
 
 /** One Redis for all tests of a file. */
 export function useRedis(options: RedisOptions = {}): { readonly url: string; readonly server: RedisServer } {

@@ -1,0 +1,30 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+/** Who wants to know of the end of a socket: one listener for all requests that are queued on it. */
+const queued = new WeakMap<Socket, Set<() => void>>();
+
+/**
+ * Calls back when the connection of a request is over, also after its answer was sent; the returned function stops
+ * that. A request that was pipelined behind another has no connection of its own yet: its response does not tell when
+ * the client leaves, only the socket does.
+ */
+export function whenClosed(req: IncomingMessage, res: ServerResponse, callback: () => void): () => void {
+  res.once("close", callback);
+  if (res.socket !== null) return () => void res.off("close", callback);
+  const waiting = queued.get(req.socket) ?? watch(req.socket);
+  waiting.add(callback);
+  return () => {
+    res.off("close", callback);
+    waiting.delete(callback);
+  };
+}
+
+function watch(socket: Socket): Set<() => void> {
+  const waiting = new Set<() => void>();
+  queued.set(socket, waiting);
+  socket.once("close", () => {
+    for (const callback of [...waiting]) callback();
+  });
+  return waiting;
+}

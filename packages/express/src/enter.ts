@@ -1,0 +1,101 @@
+import { type AcquireOptions, isLockError, type Lease, type LockTimeoutError } from "@lock/core";
+import type { Request } from "express";
+import type { Checks } from "./checks.ts";
+import { whenClosed } from "./connection.ts";
+import { clientLeft, findHold, Hold, type HoldOptions, type Visit, withStatus } from "./hold.ts";
+import type { LockRouteOptions, RouteMode } from "./options.ts";
+import { setLease } from "./route-lease.ts";
+
+const DEFAULT_MAX_HOLD = 300_000;
+
+/** How requests are locked. */
+export type EnterOptions<P> = HoldOptions &
+  Pick<LockRouteOptions<P>, "mode" | "wait" | "ttl" | "maxHold" | "onBackendError">;
+
+/** What became of the wish to lock a request. */
+export type Entry =
+  | { readonly status: "held"; readonly hold: Hold }
+  /** The backend cannot be reached, and the request is let through. */
+  | { readonly status: "open" }
+  | { readonly status: "busy"; readonly error: LockTimeoutError }
+  /** The client has left: nothing is to be done any more. */
+  | { readonly status: "left" };
+
+/**
+ * Locks a request for as long as its work lasts.
+ * @throws LockUsageError, LockLostError, LockBackendError with status 503
+ */
+export async function enter<P>(
+  options: EnterOptions<P>,
+  visit: Visit<P>,
+  keys: readonly string[],
+  checks: Checks<P>,
+): Promise<Entry> {
+  const { req, res, abort } = visit;
+  if (res.destroyed || req.socket.destroyed) return { status: "left" };
+  checks.request(req, keys);
+  const outer = findHold(res, options.locks, keys);
+  let hold: Hold | undefined;
+  const forget = whenClosed(req, res, () => {
+    if (hold === undefined) abort.abort(clientLeft());
+    else hold.close();
+  });
+  try {
+    const lost = (error: Error) => hold?.lose(error);
+    const lease = await acquire(options, visit, keys, {
+      onLost: lost,
+      ...(outer && { within: outer.lease }),
+    });
+    if (abort.aborted) {
+      void lease[Symbol.asyncDispose]();
+      return { status: "left" };
+    }
+    if (outer !== undefined) {
+      checks.tell("mountedTwice");
+      return { status: "held", hold: outer };
+    }
+    hold = new Hold(lease, options, visit, checks);
+    setLease(res, hold.lease);
+    return { status: "held", hold };
+  } catch (error) {
+    if (abort.aborted) return { status: "left" };
+    if (isTimeout(error)) return { status: "busy", error };
+    if (isOutage(error) && isOpen(options, error, req)) return { status: "open" };
+    throw isOutage(error) ? withStatus(error, 503) : error;
+  } finally {
+    if (hold === undefined) forget();
+  }
+}
+
+function acquire<P>(
+  { locks, mode = "exclusive", wait = 0, ttl, maxHold = DEFAULT_MAX_HOLD }: EnterOptions<P>,
+  { req, abort }: Visit<P>,
+  keys: readonly string[],
+  more: AcquireOptions,
+): Promise<Lease> {
+  const options: { -readonly [Name in keyof AcquireOptions]: AcquireOptions[Name] } = { ...more, wait };
+  // A single attempt is soon over; what it was granted is then given back.
+  if (wait !== 0) options.signal = abort.signal;
+  if (ttl !== undefined) options.ttl = ttl;
+  if (maxHold !== "forever") options.maxHold = maxHold;
+  const shared = isShared(typeof mode === "function" ? mode(req) : mode, req.method);
+  return shared ? locks.readWrite(keys).read.acquire(options) : locks.acquire(keys, options);
+}
+
+function isShared(mode: RouteMode, method: string): boolean {
+  return mode === "shared" || (mode === "auto" && (method === "GET" || method === "HEAD"));
+}
+
+/** By its code: two copies of the core, such as ESM and CommonJS, have two classes. */
+function isTimeout(error: unknown): error is LockTimeoutError {
+  return isLockError(error) && error.code === "LOCK_TIMEOUT";
+}
+
+function isOutage(error: unknown): error is Error {
+  return isLockError(error) && (error.code === "LOCK_BACKEND" || error.code === "LOCK_QUORUM");
+}
+
+function isOpen<P>({ onBackendError = "fail" }: EnterOptions<P>, error: Error, req: Request<P>): boolean {
+  const choice = typeof onBackendError === "function" ? onBackendError(error, req) : onBackendError;
+  return choice === "open";
+}

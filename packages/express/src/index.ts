@@ -1,0 +1,12 @@
+export { type KeySegment, lockKey } from "./key.ts";
+export { lockRoute } from "./lock-route.ts";
+export type {
+  LockRouteOptions,
+  ProblemOptions,
+  Refusal,
+  RouteKey,
+  RouteLocks,
+  RouteMode,
+  ValidateOptions,
+} from "./options.ts";
+export { getLease } from "./route-lease.ts";

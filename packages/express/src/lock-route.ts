@@ -1,0 +1,78 @@
+import type { Request, RequestHandler, Response } from "express";
+import { Checks } from "./checks.ts";
+import { enter } from "./enter.ts";
+import type { Hold, Visit } from "./hold.ts";
+import { checkHandler, checkOptions, type LockRouteOptions } from "./options.ts";
+import { refuse } from "./refusal.ts";
+import { LazyAbort } from "./route-lease.ts";
+import { runHandler } from "./run-handler.ts";
+
+/**
+ * Locks a route while its requests are worked on.
+ *
+ * With a handler (recommended) the key is held until the handler has settled and the response has ended, or its
+ * connection is closed. As a middleware it cannot see handlers settle: the key is held until the response is ended, at
+ * most `maxHold`.
+ *
+ * A busy key is refused with a problem document (RFC 9457) and Retry-After; faults go to `next`, with status 503 where
+ * the backend could not be reached or the lease was lost.
+ * @throws LockUsageError for wrong options
+ */
+export function lockRoute<P = Request["params"]>(options: LockRouteOptions<P>): RequestHandler<P>;
+export function lockRoute<P, ResBody, ReqBody, ReqQuery>(
+  options: LockRouteOptions<P>,
+  handler: RequestHandler<P, ResBody, ReqBody, ReqQuery>,
+): RequestHandler<P, ResBody, ReqBody, ReqQuery>;
+export function lockRoute<P>(options: LockRouteOptions<P>, handler?: RequestHandler<P>): RequestHandler<P> {
+  checkOptions("lockRoute", options, ["locks", "key"]);
+  checkHandler("lockRoute", handler);
+  const checks = new Checks(options);
+  const { skip = isOptions } = options;
+
+  /** Undefined: the request was answered, or nobody waits for an answer. */
+  async function lock(visit: Visit<P>): Promise<{ readonly hold?: Hold } | undefined> {
+    const { req, res, next } = visit;
+    const keys = (await skip(req, res)) ? undefined : await keysOf(options.key, req, res);
+    if (keys === undefined) return {};
+    const entry = await enter(options, visit, keys, checks);
+    if (entry.status === "busy") await refuse(options, keys, entry.error, [req, res, next]);
+    if (entry.status === "held") return entry;
+    return entry.status === "open" ? {} : undefined;
+  }
+
+  return (req, res, next) => serve({ req, res, next, abort: new LazyAbort() }, lock, handler);
+}
+
+/** Does what is to be done before the work, then the work. Never rejects: Express 4 would not notice. */
+export async function serve<P>(
+  visit: Visit<P>,
+  before: (visit: Visit<P>) => Promise<{ readonly hold?: Hold } | undefined>,
+  handler: RequestHandler<P> | undefined,
+): Promise<void> {
+  let admitted: { readonly hold?: Hold } | undefined;
+  try {
+    admitted = await before(visit);
+  } catch (error) {
+    visit.next(error);
+    return;
+  }
+  if (admitted === undefined) return;
+  if (handler !== undefined) return runHandler(handler, visit, admitted.hold);
+  admitted.hold?.leaveUnseen();
+  visit.next();
+}
+
+async function keysOf<P>(
+  key: LockRouteOptions<P>["key"],
+  req: Request<P>,
+  res: Response,
+): Promise<readonly string[] | undefined> {
+  const given = typeof key === "function" ? await key(req, res) : key;
+  if (given === null || given === false) return undefined;
+  // What is no key is refused by the locks, which know what a key may be.
+  return Array.isArray(given) ? given : [given as string];
+}
+
+function isOptions(req: { readonly method: string }): boolean {
+  return req.method === "OPTIONS";
+}

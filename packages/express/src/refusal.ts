@@ -1,0 +1,67 @@
+import { STATUS_CODES } from "node:http";
+import type { LockTimeoutError } from "@lock/core";
+import type { NextFunction, Request, Response } from "express";
+import type { LockRouteOptions, ProblemOptions } from "./options.ts";
+
+/** An RFC 9457 problem document. */
+export interface Problem extends ProblemOptions {
+  readonly status: number;
+  /** Stable, for programs. */
+  readonly code: string;
+  readonly detail: string;
+  /** Milliseconds; undefined: no Retry-After. */
+  readonly retryAfter?: number;
+  readonly keys?: readonly string[];
+}
+
+/** Answers that are no outcome of the route: another request may get through where this one did not. */
+const refused = new WeakSet<Response>();
+
+/** Whether this response refuses a request, rather than telling what became of it. */
+export function isRefusal(res: Response): boolean {
+  return refused.has(res);
+}
+
+/** Says that this response refuses. */
+export function markRefusal(res: Response): void {
+  refused.add(res);
+}
+
+/** Holders that do not say for how long. */
+const SOME_TIME = 1_000;
+
+/** Refuses a request whose key stayed busy. */
+export async function refuse<P>(
+  options: LockRouteOptions<P>,
+  keys: readonly string[],
+  error: LockTimeoutError,
+  [req, res, next]: [Request<P>, Response, NextFunction],
+): Promise<void> {
+  const { contentionStatus: status = 409, retryAfter: asked, problem, handler } = options;
+  const given = typeof asked === "function" ? asked(error, req) : asked;
+  const retryAfter = given ?? error.holder?.remaining ?? SOME_TIME;
+  markRefusal(res);
+  if (handler !== undefined) return handler(req, res, next, { keys, status, retryAfter, error });
+  const detail = "Another request is working on the same thing; try again when it is done.";
+  answer(req, res, {
+    status,
+    code: "LOCK_BUSY",
+    detail,
+    retryAfter,
+    ...problem,
+    ...(problem?.key && { keys }),
+  });
+}
+
+/** Sends a problem document. */
+export function answer<P>(req: Request<P>, res: Response, problem: Problem): void {
+  const { type = "about:blank", title, status, detail, code, retryAfter, keys } = problem;
+  const { instance = req.originalUrl.split("?")[0] } = problem;
+  if (retryAfter !== undefined) res.setHeader("Retry-After", Math.max(1, Math.ceil(retryAfter / 1_000)));
+  res.statusCode = status;
+  res.setHeader("Content-Type", "application/problem+json; charset=utf-8");
+  res.setHeader("Cache-Control", "no-store");
+  res.end(
+    JSON.stringify({ type, title: title ?? STATUS_CODES[status], status, detail, instance, code, keys }),
+  );
+}

@@ -1,0 +1,61 @@
+import type { ErrorRequestHandler } from "express";
+import { afterEach, describe, expect, it } from "vitest";
+import { getLease } from "../src/index.ts";
+import { listen } from "./support/app.ts";
+import { ask } from "./support/client.ts";
+import { appOf, combinations } from "./support/forms.ts";
+import { useLocks } from "./support/locks.ts";
+
+const scene = useLocks();
+
+afterEach(() => scene.proxy.heal());
+
+describe.each(combinations)("$name, $form: a backend that cannot be reached", (combination) => {
+  it("fails closed: 503 without Retry-After, and the error goes to the error handler", async () => {
+    const { locks, proxy } = scene;
+    const seen: unknown[] = [];
+    const app = appOf(combination, { locks, key: scene.key() }, (_req, res) => void res.send("done"));
+    app.use(((error, _req, _res, next) => {
+      seen.push(error.code);
+      next(error);
+    }) satisfies ErrorRequestHandler);
+    const { url } = await listen(app);
+    proxy.blackhole();
+    const { status, headers, body } = await ask(url);
+    expect([status, headers.get("retry-after"), seen]).toEqual([503, null, ["LOCK_BACKEND"]]);
+    expect(body).not.toContain("done");
+  });
+
+  it("fails open where that is wanted: the handler runs without a lease", async () => {
+    const { locks, proxy } = scene;
+    const app = appOf(combination, { locks, key: scene.key(), onBackendError: "open" }, (_req, res) => {
+      res.json({ leased: getLease(res) !== undefined });
+    });
+    const { url } = await listen(app);
+    expect((await ask(url)).body).toBe('{"leased":true}');
+    proxy.blackhole();
+    expect((await ask(url)).body).toBe('{"leased":false}');
+  });
+
+  it("asks a function, which sees the error and the request", async () => {
+    const { locks, proxy } = scene;
+    const seen: string[] = [];
+    const app = appOf(
+      combination,
+      {
+        locks,
+        key: scene.key(),
+        onBackendError: (error, req) => {
+          seen.push(error.name);
+          return req.query.important === undefined ? "open" : "fail";
+        },
+      },
+      (_req, res) => void res.send("done"),
+    );
+    const { url } = await listen(app);
+    proxy.blackhole();
+    expect((await ask(url)).status).toBe(200);
+    expect((await ask(`${url}/?important=1`)).status).toBe(503);
+    expect(seen).toEqual(["LockBackendError", "LockBackendError"]);
+  });
+});

@@ -1,0 +1,2 @@
+export { installWithApt } from "./apt-install.ts";
+export { isDebianLike } from "./host-system.ts";
