@@ -9,8 +9,11 @@ import { setLease } from "./route-lease.ts";
 const DEFAULT_MAX_HOLD = 300_000;
 
 /** How requests are locked. */
-export type EnterOptions<P> = HoldOptions &
-  Pick<LockRouteOptions<P>, "mode" | "wait" | "ttl" | "maxHold" | "onBackendError">;
+export type EnterOptions<P> = HoldOptions & {
+  readonly [Name in "mode" | "wait" | "ttl" | "maxHold" | "onBackendError"]?:
+    | LockRouteOptions<P>[Name]
+    | undefined;
+};
 
 /** What became of the wish to lock a request. */
 export type Entry =
@@ -29,11 +32,11 @@ export async function enter<P>(
   options: EnterOptions<P>,
   visit: Visit<P>,
   keys: readonly string[],
-  checks: Checks<P>,
+  checks?: Checks<P>,
 ): Promise<Entry> {
   const { req, res, abort } = visit;
   if (res.destroyed || req.socket.destroyed) return { status: "left" };
-  checks.request(req, keys);
+  checks?.request(req, keys);
   const outer = findHold(res, options.locks, keys);
   let hold: Hold | undefined;
   const forget = whenClosed(req, res, () => {
@@ -51,7 +54,7 @@ export async function enter<P>(
       return { status: "left" };
     }
     if (outer !== undefined) {
-      checks.tell("mountedTwice");
+      checks?.tell("mountedTwice");
       return { status: "held", hold: outer };
     }
     hold = new Hold(lease, options, visit, checks);
@@ -59,12 +62,18 @@ export async function enter<P>(
     return { status: "held", hold };
   } catch (error) {
     if (abort.aborted) return { status: "left" };
-    if (isTimeout(error)) return { status: "busy", error };
-    if (isOutage(error) && isOpen(options, error, req)) return { status: "open" };
-    throw isOutage(error) ? withStatus(error, 503) : error;
+    return withoutLease(error, options, req);
   } finally {
     if (hold === undefined) forget();
   }
+}
+
+/** What is to be done when there is no lease. */
+function withoutLease<P>(error: unknown, options: EnterOptions<P>, req: Request<P>): Entry {
+  if (isTimeout(error)) return { status: "busy", error };
+  if (!isOutage(error)) throw error;
+  if (isOpen(options, error, req)) return { status: "open" };
+  throw withStatus(error, 503);
 }
 
 function acquire<P>(

@@ -62,7 +62,7 @@ export class Hold {
     lease: Lease,
     readonly options: HoldOptions,
     private readonly visit: Pick<Visit<unknown>, "res" | "next" | "abort">,
-    private readonly checks: Pick<Checks<unknown>, "abandoned">,
+    private readonly checks: Pick<Checks<unknown>, "abandoned"> | undefined,
   ) {
     const { res, abort } = visit;
     this.lease = withSignal(lease, abort);
@@ -93,7 +93,7 @@ export class Hold {
     if (!this.#ended) {
       if (onDisconnect !== "hold") this.visit.abort.abort(clientLeft());
       if (onDisconnect === "release") void this.#release();
-      else if (this.#unseen) this.checks.abandoned(this.visit.res, this.#end);
+      else if (this.#unseen) this.checks?.abandoned(this.visit.res, this.#end);
     }
     this.#check();
   }

@@ -1,11 +1,10 @@
 import type { Request, RequestHandler, Response } from "express";
 import { Checks } from "./checks.ts";
 import { enter } from "./enter.ts";
-import type { Hold, Visit } from "./hold.ts";
+import type { Visit } from "./hold.ts";
 import { checkHandler, checkOptions, type LockRouteOptions } from "./options.ts";
 import { refuse } from "./refusal.ts";
-import { LazyAbort } from "./route-lease.ts";
-import { runHandler } from "./run-handler.ts";
+import { type Admission, serve } from "./serve.ts";
 
 /**
  * Locks a route while its requests are worked on.
@@ -29,8 +28,7 @@ export function lockRoute<P>(options: LockRouteOptions<P>, handler?: RequestHand
   const checks = new Checks(options);
   const { skip = isOptions } = options;
 
-  /** Undefined: the request was answered, or nobody waits for an answer. */
-  async function lock(visit: Visit<P>): Promise<{ readonly hold?: Hold } | undefined> {
+  async function lock(visit: Visit<P>): Promise<Admission> {
     const { req, res, next } = visit;
     const keys = (await skip(req, res)) ? undefined : await keysOf(options.key, req, res);
     if (keys === undefined) return {};
@@ -40,26 +38,7 @@ export function lockRoute<P>(options: LockRouteOptions<P>, handler?: RequestHand
     return entry.status === "open" ? {} : undefined;
   }
 
-  return (req, res, next) => serve({ req, res, next, abort: new LazyAbort() }, lock, handler);
-}
-
-/** Does what is to be done before the work, then the work. Never rejects: Express 4 would not notice. */
-export async function serve<P>(
-  visit: Visit<P>,
-  before: (visit: Visit<P>) => Promise<{ readonly hold?: Hold } | undefined>,
-  handler: RequestHandler<P> | undefined,
-): Promise<void> {
-  let admitted: { readonly hold?: Hold } | undefined;
-  try {
-    admitted = await before(visit);
-  } catch (error) {
-    visit.next(error);
-    return;
-  }
-  if (admitted === undefined) return;
-  if (handler !== undefined) return runHandler(handler, visit, admitted.hold);
-  admitted.hold?.leaveUnseen();
-  visit.next();
+  return serve(lock, handler);
 }
 
 async function keysOf<P>(

@@ -30,6 +30,11 @@ export function markRefusal(res: Response): void {
 /** Holders that do not say for how long. */
 const SOME_TIME = 1_000;
 
+/** How long the one who was seen holding the key may still need; milliseconds. */
+export function retryAfterOf({ holder }: LockTimeoutError): number {
+  return holder?.remaining ?? SOME_TIME;
+}
+
 /** Refuses a request whose key stayed busy. */
 export async function refuse<P>(
   options: LockRouteOptions<P>,
@@ -39,7 +44,7 @@ export async function refuse<P>(
 ): Promise<void> {
   const { contentionStatus: status = 409, retryAfter: asked, problem, handler } = options;
   const given = typeof asked === "function" ? asked(error, req) : asked;
-  const retryAfter = given ?? error.holder?.remaining ?? SOME_TIME;
+  const retryAfter = given ?? retryAfterOf(error);
   markRefusal(res);
   if (handler !== undefined) return handler(req, res, next, { keys, status, retryAfter, error });
   const detail = "Another request is working on the same thing; try again when it is done.";

@@ -1,8 +1,33 @@
 import type { NextFunction, RequestHandler } from "express";
 import { type Hold, isAnsweredForLoss, type Visit } from "./hold.ts";
+import { LazyAbort } from "./route-lease.ts";
+
+/** Whether the work is to be done, and what is held meanwhile. Undefined: the request was answered, or its client left. */
+export type Admission = { readonly hold?: Hold } | undefined;
+
+/** The request handler that does the work of those that are admitted. Never rejects: Express 4 would not notice. */
+export function serve<P>(
+  admit: (visit: Visit<P>) => Promise<Admission>,
+  handler: RequestHandler<P> | undefined,
+): RequestHandler<P> {
+  return async (req, res, next) => {
+    const visit = { req, res, next, abort: new LazyAbort() };
+    let admission: Admission;
+    try {
+      admission = await admit(visit);
+    } catch (error) {
+      next(error);
+      return;
+    }
+    if (admission === undefined) return;
+    if (handler !== undefined) return runHandler(handler, visit, admission.hold);
+    admission.hold?.leaveUnseen();
+    next();
+  };
+}
 
 /** Runs the handler of a wrapped route, and tells its hold for how long it works. Never rejects. */
-export async function runHandler<P>(
+async function runHandler<P>(
   handler: RequestHandler<P>,
   { req, res, next }: Visit<P>,
   hold: Hold | undefined,

@@ -1,0 +1,48 @@
+import type { Request } from "express";
+import { type Allowed, LOCK_ALLOWED, type LockRouteOptions } from "../options.ts";
+import type { RecordStore } from "./records.ts";
+
+/** Options of `idempotent`. Durations are milliseconds. */
+export interface IdempotentOptions<P = Request["params"]>
+  extends Pick<LockRouteOptions<P>, "locks" | "wait" | "ttl" | "maxHold"> {
+  /** Where answers are kept: `ioredisRecords(redis)`, `nodeRedisRecords(client)` or `inProcessRecords()`. */
+  readonly records: RecordStore;
+  /** Whose request it is: a key of one tenant says nothing to another. `() => ""` where there is only one. */
+  readonly tenant: (req: Request<P>) => string;
+  /** Whether a request without the header is refused with 400. Default false: it is let through. */
+  readonly required?: boolean;
+  /** The methods that it is for. Default POST and PATCH: the others are idempotent by themselves. */
+  readonly methods?: readonly string[];
+  /** What tells two payloads apart. Default: the url, and the parsed body whatever the order of its fields. */
+  readonly fingerprint?: (req: Request<P>) => string | Promise<string>;
+  /** How long an answer is kept. Default 86,400,000 (24 h). */
+  readonly keepFor?: number;
+  /** The longest body of an answer that is kept, in bytes. Default 1,048,576. */
+  readonly maxBody?: number;
+  /** Whether an answer with a status of 500 or more is kept: default false, so a retry tries again. */
+  readonly keepServerErrors?: boolean;
+  /** As for `lockRoute`, but "hold" by default: whoever tries again wants to hear what became of it. */
+  readonly onDisconnect?: "abort-hold" | "hold";
+}
+
+const isStore = (value: unknown) => typeof value === "object" && value !== null && "read" in value;
+const isFunction = (value: unknown) => typeof value === "function";
+const isBoolean = (value: unknown) => typeof value === "boolean";
+const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) > 0;
+const { locks, wait, ttl, maxHold } = LOCK_ALLOWED;
+
+export const IDEMPOTENT_ALLOWED: Allowed = {
+  locks,
+  wait,
+  ttl,
+  maxHold,
+  records: ["what ioredisRecords, nodeRedisRecords or inProcessRecords returns", isStore],
+  tenant: ["a function", isFunction],
+  required: ["true or false", isBoolean],
+  methods: ["a list of methods", Array.isArray],
+  fingerprint: ["a function", isFunction],
+  keepFor: ["a whole number of milliseconds from 1", isCount],
+  maxBody: ["a whole number of bytes from 1", isCount],
+  keepServerErrors: ["true or false", isBoolean],
+  onDisconnect: ['"abort-hold" or "hold"', (value) => value === "abort-hold" || value === "hold"],
+};
