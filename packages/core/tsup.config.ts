@@ -2,7 +2,14 @@ import { defineConfig } from "tsup";
 import { luaForEsbuild } from "./lua.ts";
 
 export default defineConfig({
-  entry: ["src/index.ts", "src/in-process.ts", "src/ioredis.ts", "src/node-redis.ts", "src/testing.ts"],
+  entry: [
+    "src/index.ts",
+    "src/in-process.ts",
+    "src/ioredis.ts",
+    "src/node-redis.ts",
+    "src/adapter.ts",
+    "src/testing.ts",
+  ],
   format: ["esm", "cjs"],
   target: "node20",
   platform: "node",

@@ -1,12 +1,14 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: ["src/index.ts"],
+  entry: ["src/index.ts", "src/idempotent.ts"],
   format: ["esm", "cjs"],
   target: "node20",
   platform: "node",
   dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
   clean: true,
+  // Both entries must share what they remember of a response.
+  splitting: true,
   sourcemap: false,
   removeNodeProtocol: false,
 });

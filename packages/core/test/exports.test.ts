@@ -15,6 +15,7 @@ it.each([
       "isLockError",
     ],
   },
+  { entry: "adapter", names: ["checkOptions"] },
   { entry: "in-process", names: ["inProcessBackend"] },
   { entry: "ioredis", names: ["ioredisBackend"] },
   { entry: "node-redis", names: ["nodeRedisBackend"] },

@@ -5,6 +5,7 @@ import { whenClosed } from "./connection.ts";
 import { clientLeft, findHold, Hold, type HoldOptions, type Visit, withStatus } from "./hold.ts";
 import type { LockRouteOptions, RouteMode } from "./options.ts";
 import { setLease } from "./route-lease.ts";
+import type { Admission } from "./serve.ts";
 
 const DEFAULT_MAX_HOLD = 300_000;
 
@@ -15,27 +16,19 @@ export type EnterOptions<P> = HoldOptions & {
     | undefined;
 };
 
-/** What became of the wish to lock a request. */
-export type Entry =
-  | { readonly status: "held"; readonly hold: Hold }
-  /** The backend cannot be reached, and the request is let through. */
-  | { readonly status: "open" }
-  | { readonly status: "busy"; readonly error: LockTimeoutError }
-  /** The client has left: nothing is to be done any more. */
-  | { readonly status: "left" };
-
 /**
- * Locks a request for as long as its work lasts.
+ * Locks a request for as long as its work lasts. `onBusy` answers one whose key stayed busy.
  * @throws LockUsageError, LockLostError, LockBackendError with status 503
  */
 export async function enter<P>(
   options: EnterOptions<P>,
   visit: Visit<P>,
   keys: readonly string[],
+  onBusy: (error: LockTimeoutError) => void | Promise<void>,
   checks?: Checks<P>,
-): Promise<Entry> {
+): Promise<Admission> {
   const { req, res, abort } = visit;
-  if (res.destroyed || req.socket.destroyed) return { status: "left" };
+  if (res.destroyed || req.socket.destroyed) return undefined;
   checks?.request(req, keys);
   const outer = findHold(res, options.locks, keys);
   let hold: Hold | undefined;
@@ -44,35 +37,31 @@ export async function enter<P>(
     else hold.close();
   });
   try {
-    const lost = (error: Error) => hold?.lose(error);
-    const lease = await acquire(options, visit, keys, {
-      onLost: lost,
-      ...(outer && { within: outer.lease }),
-    });
+    const onLost = (error: Error) => hold?.lose(error);
+    const lease = await acquire(options, visit, keys, outer ? { within: outer.lease } : { onLost });
     if (abort.aborted) {
       void lease[Symbol.asyncDispose]();
-      return { status: "left" };
+      return undefined;
     }
     if (outer !== undefined) {
       checks?.tell("mountedTwice");
-      return { status: "held", hold: outer };
+      return { hold: outer };
     }
     hold = new Hold(lease, options, visit, checks);
     setLease(res, hold.lease);
-    return { status: "held", hold };
+    return { hold };
   } catch (error) {
-    if (abort.aborted) return { status: "left" };
+    if (abort.aborted) return undefined;
+    if (isTimeout(error)) return void (await onBusy(error));
     return withoutLease(error, options, req);
   } finally {
     if (hold === undefined) forget();
   }
 }
 
-/** What is to be done when there is no lease. */
-function withoutLease<P>(error: unknown, options: EnterOptions<P>, req: Request<P>): Entry {
-  if (isTimeout(error)) return { status: "busy", error };
+function withoutLease<P>(error: unknown, options: EnterOptions<P>, req: Request<P>): Admission {
   if (!isOutage(error)) throw error;
-  if (isOpen(options, error, req)) return { status: "open" };
+  if (isOpen(options, error, req)) return {};
   throw withStatus(error, 503);
 }
 
@@ -92,7 +81,7 @@ function acquire<P>(
 }
 
 function isShared(mode: RouteMode, method: string): boolean {
-  return mode === "shared" || (mode === "auto" && (method === "GET" || method === "HEAD"));
+  return mode === "shared" || (mode === "auto" && ["GET", "HEAD"].includes(method));
 }
 
 /** By its code: two copies of the core, such as ESM and CommonJS, have two classes. */
@@ -101,7 +90,7 @@ function isTimeout(error: unknown): error is LockTimeoutError {
 }
 
 function isOutage(error: unknown): error is Error {
-  return isLockError(error) && (error.code === "LOCK_BACKEND" || error.code === "LOCK_QUORUM");
+  return isLockError(error) && ["LOCK_BACKEND", "LOCK_QUORUM"].includes(error.code);
 }
 
 function isOpen<P>({ onBackendError = "fail" }: EnterOptions<P>, error: Error, req: Request<P>): boolean {

@@ -22,12 +22,12 @@ export function lockKey(texts: TemplateStringsArray, ...segments: readonly KeySe
 }
 
 function encode(segment: KeySegment, index: number): string {
-  const parts = Array.isArray(segment) ? segment : [segment];
-  if (parts.length === 0 || parts.some((part) => part === undefined || part === null || part === "")) {
-    throw new LockUsageError(`value ${index} of the key is missing: check the request before it is locked`);
-  }
-  if (parts.some((part) => typeof part === "object" || typeof part === "function")) {
-    throw new LockUsageError(`value ${index} of the key must be a string, a number, or a list of strings`);
+  const parts: readonly unknown[] = Array.isArray(segment) ? segment : [segment];
+  // Nothing, or something that has no text of its own.
+  if (!parts.length || parts.some((part) => part === "" || part == null || part === Object(part))) {
+    throw new LockUsageError(
+      `value ${index} of the key must be a text, a number or a list of texts, and not empty`,
+    );
   }
   return parts.map((part) => String(part).replace(RESERVED, percent)).join(",");
 }

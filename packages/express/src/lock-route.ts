@@ -1,8 +1,9 @@
+import { checkOptions } from "@lock/core/adapter";
 import type { Request, RequestHandler, Response } from "express";
 import { Checks } from "./checks.ts";
 import { enter } from "./enter.ts";
 import type { Visit } from "./hold.ts";
-import { checkHandler, checkOptions, type LockRouteOptions } from "./options.ts";
+import { HANDLER_ALLOWED, type LockRouteOptions, ROUTE_ALLOWED } from "./options.ts";
 import { refuse } from "./refusal.ts";
 import { type Admission, serve } from "./serve.ts";
 
@@ -23,19 +24,16 @@ export function lockRoute<P, ResBody, ReqBody, ReqQuery>(
   handler: RequestHandler<P, ResBody, ReqBody, ReqQuery>,
 ): RequestHandler<P, ResBody, ReqBody, ReqQuery>;
 export function lockRoute<P>(options: LockRouteOptions<P>, handler?: RequestHandler<P>): RequestHandler<P> {
-  checkOptions("lockRoute", options, ["locks", "key"]);
-  checkHandler("lockRoute", handler);
-  const checks = new Checks(options);
-  const { skip = isOptions } = options;
+  checkOptions("lockRoute", options, ROUTE_ALLOWED, ["locks", "key"]);
+  checkOptions("lockRoute", { handler }, HANDLER_ALLOWED, []);
+  const { skip = isOptions, validate } = options;
+  const checks = validate === false ? undefined : new Checks(options);
 
   async function lock(visit: Visit<P>): Promise<Admission> {
     const { req, res, next } = visit;
     const keys = (await skip(req, res)) ? undefined : await keysOf(options.key, req, res);
     if (keys === undefined) return {};
-    const entry = await enter(options, visit, keys, checks);
-    if (entry.status === "busy") await refuse(options, keys, entry.error, [req, res, next]);
-    if (entry.status === "held") return entry;
-    return entry.status === "open" ? {} : undefined;
+    return enter(options, visit, keys, (error) => refuse(options, keys, error, [req, res, next]), checks);
   }
 
   return serve(lock, handler);

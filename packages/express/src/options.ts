@@ -1,4 +1,5 @@
-import { type Locks, type LockTimeoutError, LockUsageError, type Wait } from "@lock/core";
+import type { Locks, LockTimeoutError, Wait } from "@lock/core";
+import type { AllowedOptions } from "@lock/core/adapter";
 import type { NextFunction, Request, Response } from "express";
 import type { CheckName } from "./checks.ts";
 
@@ -96,85 +97,34 @@ export interface LockRouteOptions<P = Request["params"]> {
   readonly validate?: boolean | ValidateOptions<P>;
 }
 
-type Check = (value: unknown) => boolean;
+const FUNCTION = "a function";
+const COUNT = "a whole number from 1";
+const FLAG = "true or false";
+const OBJECT = "an object";
 
-const isFunction: Check = (value) => typeof value === "function";
-const isBoolean: Check = (value) => typeof value === "boolean";
-const isObject: Check = (value) => typeof value === "object" && value !== null;
-const isDuration =
-  (least: number): Check =>
-  (value) =>
-    Number.isSafeInteger(value) && Number(value) >= least;
-const either =
-  (...checks: readonly (Check | string | number)[]): Check =>
-  (value) =>
-    checks.some((check) => (typeof check === "function" ? check(value) : check === value));
-
-/** What is allowed, by option: how a message says it, and how it is checked. */
-export type Allowed = Readonly<Record<string, readonly [says: string, check: Check]>>;
-
-const FUNCTION_OR = "or a function";
-const MS = "a whole number of milliseconds";
-
+/** How requests are locked, whatever for. */
 export const LOCK_ALLOWED = {
-  locks: ["what createLocks returns", (value) => isObject(value) && "acquire" in Object(value)],
-  skip: ["a function", isFunction],
-  wait: [`${MS} from 0, or "forever"`, either(isDuration(0), "forever")],
-  ttl: [`${MS} from 1`, isDuration(1)],
-  maxHold: [`${MS} from 1, or "forever"`, either(isDuration(1), "forever")],
-  onDisconnect: ['"abort-hold", "hold" or "release"', either("abort-hold", "hold", "release")],
-  onBackendError: [`"fail", "open" ${FUNCTION_OR}`, either("fail", "open", isFunction)],
-} satisfies Allowed;
+  locks: [OBJECT],
+  wait: ["a whole number from 0", "forever"],
+  ttl: [COUNT],
+  maxHold: [COUNT, "forever"],
+} satisfies AllowedOptions;
 
-const ALLOWED: Allowed = {
+export const ROUTE_ALLOWED: AllowedOptions = {
   ...LOCK_ALLOWED,
-  key: [
-    `a string, a list of strings ${FUNCTION_OR}`,
-    either((key) => typeof key === "string", Array.isArray, isFunction),
-  ],
-  mode: [`"exclusive", "shared", "auto" ${FUNCTION_OR}`, either("exclusive", "shared", "auto", isFunction)],
-  releaseAt: ['"before-end" or "finish"', either("before-end", "finish")],
-  destroyOnLost: ["true or false", isBoolean],
-  contentionStatus: ["409, 423, 429 or 503", either(409, 423, 429, 503)],
-  retryAfter: [`${MS} from 0 ${FUNCTION_OR}`, either(isDuration(0), isFunction)],
-  handler: ["a function", isFunction],
-  problem: ["an object", isObject],
-  validate: ["true, false or an object", either(isBoolean, isObject)],
+  key: ["a string", "a list of strings", FUNCTION],
+  mode: ["exclusive", "shared", "auto", FUNCTION],
+  skip: [FUNCTION],
+  onDisconnect: ["abort-hold", "hold", "release"],
+  releaseAt: ["before-end", "finish"],
+  onBackendError: ["fail", "open", FUNCTION],
+  destroyOnLost: [FLAG],
+  contentionStatus: [409, 423, 429, 503],
+  retryAfter: ["a whole number from 0", FUNCTION],
+  handler: [FUNCTION],
+  problem: [OBJECT],
+  validate: [FLAG, OBJECT],
 };
 
-/**
- * Refuses options that are missing, wrong or unknown.
- * @throws LockUsageError
- */
-export function checkOptions(
-  name: string,
-  options: unknown,
-  required: readonly string[],
-  allowed: Allowed = ALLOWED,
-): void {
-  if (!isObject(options))
-    throw new LockUsageError(`${name} needs an object of options, got ${show(options)}`);
-  const given = new Map<string, unknown>(Object.entries(Object(options)));
-  for (const option of required) given.set(option, given.get(option));
-  for (const [option, value] of given) {
-    const rule = allowed[option];
-    if (rule === undefined) {
-      const all = Object.keys(allowed).sort().join(", ");
-      throw new LockUsageError(`${name} has no option ${JSON.stringify(option)}; it has ${all}`);
-    }
-    if (value === undefined ? required.includes(option) : !rule[1](value)) {
-      throw new LockUsageError(`${name}: ${option} must be ${rule[0]}, got ${show(value)}`);
-    }
-  }
-}
-
-function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  return isObject(value) ? "an object" : String(value);
-}
-
-/** @throws LockUsageError */
-export function checkHandler(name: string, handler: unknown): void {
-  if (handler === undefined || typeof handler === "function") return;
-  throw new LockUsageError(`${name} takes a handler as its second argument, got ${typeof handler}`);
-}
+/** What may follow the options. */
+export const HANDLER_ALLOWED: AllowedOptions = { handler: [FUNCTION] };

@@ -60,13 +60,11 @@ export async function refuse<P>(
 
 /** Sends a problem document. */
 export function answer<P>(req: Request<P>, res: Response, problem: Problem): void {
-  const { type = "about:blank", title, status, detail, code, retryAfter, keys } = problem;
-  const { instance = req.originalUrl.split("?")[0] } = problem;
+  const { type = "about:blank", title = STATUS_CODES[problem.status], status, detail, code, keys } = problem;
+  const { retryAfter, instance = req.originalUrl.split("?")[0] } = problem;
   if (retryAfter !== undefined) res.setHeader("Retry-After", Math.max(1, Math.ceil(retryAfter / 1_000)));
   res.statusCode = status;
   res.setHeader("Content-Type", "application/problem+json; charset=utf-8");
   res.setHeader("Cache-Control", "no-store");
-  res.end(
-    JSON.stringify({ type, title: title ?? STATUS_CODES[status], status, detail, instance, code, keys }),
-  );
+  res.end(JSON.stringify({ type, title, status, detail, instance, code, keys }));
 }

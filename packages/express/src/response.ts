@@ -30,17 +30,11 @@ function commitHeaders(res: ServerResponse, [chunk, encoding]: unknown[]): void 
   const { statusCode, req } = res;
   const hasBody = req.method !== "HEAD" && statusCode !== 204 && statusCode !== 304;
   const isSized = ["content-length", "transfer-encoding", "trailer"].some((name) => res.hasHeader(name));
-  if (hasBody && !isSized) res.setHeader("Content-Length", lengthOf(chunk, encoding));
+  // As Node does: an encoding that it does not know is utf8.
+  const length =
+    chunk && typeof chunk !== "function" ? Buffer.byteLength(chunk as string, encoding as BufferEncoding) : 0;
+  if (hasBody && !isSized) res.setHeader("Content-Length", length);
   res.writeHead(statusCode);
-}
-
-function lengthOf(chunk: unknown, encoding: unknown): number {
-  if (typeof chunk === "string") return Buffer.byteLength(chunk, encodingOf(encoding));
-  return chunk instanceof Uint8Array ? chunk.byteLength : 0;
-}
-
-function encodingOf(encoding: unknown): BufferEncoding {
-  return typeof encoding === "string" && Buffer.isEncoding(encoding) ? encoding : "utf8";
 }
 
 const WRITES = ["setHeader", "setHeaders", "appendHeader", "removeHeader", "writeHead", "write", "end"];

@@ -54,5 +54,5 @@ function isForNextHandler(reason: unknown): boolean {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value;
+  return typeof Object(value).then === "function";
 }

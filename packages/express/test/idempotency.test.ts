@@ -1,12 +1,7 @@
 import type { RequestHandler } from "express";
 import { describe, expect, it } from "vitest";
-import {
-  type IdempotentOptions,
-  idempotent,
-  inProcessRecords,
-  lockRoute,
-  type RecordStore,
-} from "../src/index.ts";
+import { type IdempotentOptions, idempotent, inProcessRecords, type RecordStore } from "../src/idempotent.ts";
+import { lockRoute } from "../src/index.ts";
 import { listen } from "./support/app.ts";
 import { ask, send } from "./support/client.ts";
 import { type ExpressMajor, expresses } from "./support/expresses.ts";

@@ -32,12 +32,14 @@ it("gives different values different keys, whatever they contain", () => {
 
 it.each([undefined, null, "", [], ["a", ""]])("refuses %j as a value", (value) => {
   expect(() => lockKey`order:${value}`).toThrow(LockUsageError);
-  expect(() => lockKey`order:${value}`).toThrow("value 1 of the key is missing");
+  expect(() => lockKey`order:${value}`).toThrow(
+    "value 1 of the key must be a text, a number or a list of texts, and not empty",
+  );
 });
 
 it("refuses what is no value", () => {
-  expect(() => lockKey`order:${{ id: 1 } as unknown as KeySegment}`).toThrow("must be a string, a number");
-  expect(() => lockKey`order:${[{}] as unknown as KeySegment}`).toThrow("must be a string, a number");
+  expect(() => lockKey`order:${{ id: 1 } as unknown as KeySegment}`).toThrow("must be a text, a number");
+  expect(() => lockKey`order:${[{}] as unknown as KeySegment}`).toThrow("must be a text, a number");
 });
 
 it("refuses values with nothing to tell them apart", () => {

@@ -63,7 +63,7 @@ describe.each(combinations)("$name, $form", (combination) => {
     const { locks, rivals } = scene;
     const key = scene.key();
     const app = appOf(combination, { locks, key, wait: 20_000 }, (_req, res) => void res.send("done"));
-    const impatient = appOf(combination, { locks, key, wait: 50 }, (_req, res) => void res.send("done"));
+    const impatient = appOf(combination, { locks, key, wait: 400 }, (_req, res) => void res.send("done"));
     const [{ url }, { url: impatientUrl }] = [await listen(app), await listen(impatient)];
     const held = await rivals.acquire(key);
     expect((await ask(impatientUrl)).status).toBe(409);

@@ -3,9 +3,11 @@ const { createLocks, isLockError, LockUsageError } = require("@lock/core");
 const { inProcessBackend } = require("@lock/core/in-process");
 const { ioredisBackend } = require("@lock/core/ioredis");
 const { nodeRedisBackend } = require("@lock/core/node-redis");
+const { checkOptions } = require("@lock/core/adapter");
 const { backendSuite } = require("@lock/core/testing");
 
-for (const each of [ioredisBackend, nodeRedisBackend, backendSuite]) assert.equal(typeof each, "function");
+for (const each of [ioredisBackend, nodeRedisBackend, checkOptions, backendSuite])
+  assert.equal(typeof each, "function");
 const locks = createLocks({ backend: inProcessBackend() });
 locks
   .using("key", (lease) => assert.equal(lease.keys[0], "key"))

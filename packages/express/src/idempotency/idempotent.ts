@@ -1,9 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Lease } from "@lock/core";
+import { checkOptions } from "@lock/core/adapter";
 import type { Request, RequestHandler, Response } from "express";
 import { enter } from "../enter.ts";
 import { type Visit, withStatus } from "../hold.ts";
-import { checkHandler, checkOptions } from "../options.ts";
+import { HANDLER_ALLOWED } from "../options.ts";
 import { answer, isRefusal, markRefusal, type Problem, retryAfterOf } from "../refusal.ts";
 import { type Admission, serve } from "../serve.ts";
 import { Capture, type Recorded } from "./capture.ts";
@@ -31,8 +32,8 @@ export function idempotent<P, ResBody, ReqBody, ReqQuery>(
   handler: RequestHandler<P, ResBody, ReqBody, ReqQuery>,
 ): RequestHandler<P, ResBody, ReqBody, ReqQuery>;
 export function idempotent<P>(options: IdempotentOptions<P>, handler?: RequestHandler<P>): RequestHandler<P> {
-  checkOptions("idempotent", options, ["locks", "records", "tenant"], IDEMPOTENT_ALLOWED);
-  checkHandler("idempotent", handler);
+  checkOptions("idempotent", options, IDEMPOTENT_ALLOWED, ["locks", "records", "tenant"]);
+  checkOptions("idempotent", { handler }, HANDLER_ALLOWED, []);
   const { methods = ["POST", "PATCH"], required = false } = options;
 
   async function admit(visit: Visit<P>): Promise<Admission> {
@@ -66,18 +67,17 @@ async function claim<P>(options: IdempotentOptions<P>, visit: Visit<P>, key: str
   let capture: Capture | undefined;
   const beforeRelease = (lease: Lease) => keep(options, id, lease, res, capture?.recorded(fingerprint));
   const terms = { locks, onDisconnect, beforeRelease, wait, ttl, maxHold };
-  const entry = await enter(terms, visit, [`idempotency:${id}`]);
-  if (entry.status === "busy") {
+  const admission = await enter(terms, visit, [`idempotency:${id}`], (error) => {
     const detail = "The first request with this Idempotency-Key is still being worked on.";
-    const retryAfter = retryAfterOf(entry.error);
-    return say(visit, { status: 409, code: "IDEMPOTENCY_KEY_IN_USE", detail, retryAfter });
-  }
-  if (entry.status !== "held") return undefined;
+    const retryAfter = retryAfterOf(error);
+    say(visit, { status: 409, code: "IDEMPOTENCY_KEY_IN_USE", detail, retryAfter });
+  });
+  if (admission === undefined) return undefined;
   // It may have been answered between the first look and the lock.
   const answered = await read(options, id);
   if (answered !== undefined) return replay(visit, answered, fingerprint);
   capture = new Capture(res, options.maxBody ?? MEGABYTE);
-  return entry;
+  return admission;
 }
 
 async function read<P>({ records }: IdempotentOptions<P>, id: string): Promise<Recorded | undefined> {

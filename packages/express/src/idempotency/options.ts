@@ -1,5 +1,6 @@
+import type { AllowedOptions } from "@lock/core/adapter";
 import type { Request } from "express";
-import { type Allowed, LOCK_ALLOWED, type LockRouteOptions } from "../options.ts";
+import { LOCK_ALLOWED, type LockRouteOptions } from "../options.ts";
 import type { RecordStore } from "./records.ts";
 
 /** Options of `idempotent`. Durations are milliseconds. */
@@ -25,24 +26,15 @@ export interface IdempotentOptions<P = Request["params"]>
   readonly onDisconnect?: "abort-hold" | "hold";
 }
 
-const isStore = (value: unknown) => typeof value === "object" && value !== null && "read" in value;
-const isFunction = (value: unknown) => typeof value === "function";
-const isBoolean = (value: unknown) => typeof value === "boolean";
-const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) > 0;
-const { locks, wait, ttl, maxHold } = LOCK_ALLOWED;
-
-export const IDEMPOTENT_ALLOWED: Allowed = {
-  locks,
-  wait,
-  ttl,
-  maxHold,
-  records: ["what ioredisRecords, nodeRedisRecords or inProcessRecords returns", isStore],
-  tenant: ["a function", isFunction],
-  required: ["true or false", isBoolean],
-  methods: ["a list of methods", Array.isArray],
-  fingerprint: ["a function", isFunction],
-  keepFor: ["a whole number of milliseconds from 1", isCount],
-  maxBody: ["a whole number of bytes from 1", isCount],
-  keepServerErrors: ["true or false", isBoolean],
-  onDisconnect: ['"abort-hold" or "hold"', (value) => value === "abort-hold" || value === "hold"],
+export const IDEMPOTENT_ALLOWED: AllowedOptions = {
+  ...LOCK_ALLOWED,
+  records: ["an object"],
+  tenant: ["a function"],
+  required: ["true or false"],
+  methods: ["a list of strings"],
+  fingerprint: ["a function"],
+  keepFor: ["a whole number from 1"],
+  maxBody: ["a whole number from 1"],
+  keepServerErrors: ["true or false"],
+  onDisconnect: ["abort-hold", "hold"],
 };

@@ -1,0 +1,55 @@
+import { LockUsageError } from "./errors.ts";
+import { show } from "./show.ts";
+
+/** What options may be, by how a message says it. */
+const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
+  "a function": (value) => typeof value === "function",
+  "a string": (value) => typeof value === "string",
+  "a list of strings": Array.isArray,
+  "an object": isObject,
+  "true or false": (value) => typeof value === "boolean",
+  "a whole number from 0": (value) => isCount(value),
+  "a whole number from 1": (value) => isCount(value) && value > 0,
+};
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+/**
+ * What is allowed, by option: kinds of values ("a function", "a string", "a list of strings", "an object", "true or
+ * false", "a whole number from 0", "a whole number from 1"), or the values themselves.
+ */
+export type AllowedOptions = Readonly<Record<string, readonly unknown[]>>;
+
+/**
+ * Refuses options of an adapter that are missing, wrong or unknown, before anything is done with them. `name` is what
+ * the user called.
+ * @throws LockUsageError that says what was given and what is allowed
+ */
+export function checkOptions(
+  name: string,
+  options: unknown,
+  allowed: AllowedOptions,
+  required: readonly string[],
+): void {
+  const given = new Map<string, unknown>(Object.entries(Object(options)));
+  for (const option of required) given.set(option, given.get(option));
+  for (const [option, value] of given) {
+    const rule = allowed[option];
+    if (rule === undefined) {
+      throw new LockUsageError(
+        `${name} has no option ${JSON.stringify(option)}; it has ${Object.keys(allowed).join(", ")}`,
+      );
+    }
+    if (value === undefined && !required.includes(option)) continue;
+    if (!rule.some((one) => one === value || KINDS[String(one)]?.(value))) {
+      const may = rule.map((one) => (String(one) in KINDS ? one : JSON.stringify(one))).join(" or ");
+      throw new LockUsageError(`${name}: ${option} must be ${may}, got ${show(value)}`);
+    }
+  }
+}

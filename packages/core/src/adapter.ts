@@ -1,0 +1,1 @@
+export { type AllowedOptions, checkOptions } from "./adapter-options.ts";

@@ -1,0 +1,11 @@
+export { idempotent } from "./idempotency/idempotent.ts";
+export type { IdempotentOptions } from "./idempotency/options.ts";
+export {
+  type IoredisRecordsClient,
+  inProcessRecords,
+  ioredisRecords,
+  type NodeRedisRecordsClient,
+  nodeRedisRecords,
+  type RecordStore,
+  type RecordsOptions,
+} from "./idempotency/records.ts";
