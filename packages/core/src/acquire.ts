@@ -99,13 +99,17 @@ class Acquisition implements Worker {
       this.patience.unwatch(this);
       return;
     }
-    const { interrupted, waited } = this.patience;
+    const { interrupted } = this.patience;
     if (interrupted !== undefined) throw interrupted.reason;
+    throw this.#stillBusy();
+  }
+
+  #stillBusy(): LockTimeoutError {
     const { keys, mode } = this.request;
     const key = showKeys(keys);
     const slot = mode.kind === "permits" && mode.slot !== "any" ? mode.slot : undefined;
     const what = slot === undefined ? undefined : `slot ${slot} of ${JSON.stringify(key)}`;
-    throw new LockTimeoutError(key, waited, this.#holder, what);
+    return new LockTimeoutError(key, this.patience.waited, this.#holder, what);
   }
 
   /** One attempt; null when the key is busy. */
@@ -118,8 +122,9 @@ class Acquisition implements Worker {
     const outcome = request.queue
       ? await patience.until(attempting, backend.requestTimeout)
       : await attempting;
-    if (outcome === TIME_OVER) throw this.#noAnswer();
+    if (outcome === TIME_OVER) throw this.#unheard();
     this.#asking = false;
+    this.#lastFault = undefined;
     if (outcome.otherPermits !== undefined && !this.#permitsDiffer) {
       this.#permitsDiffer = true;
       context.permitsDiffer(request, outcome.otherPermits);
@@ -189,9 +194,14 @@ class Acquisition implements Worker {
     context.withdraw(request, unanswered);
   }
 
-  #noAnswer(): LockBackendError {
+  /**
+   * The caller's time is over while an attempt is on its way. Where the last answer was that the key is busy, that is
+   * what is known; a question that is not answered yet is no outage.
+   */
+  #unheard(): LockBackendError | LockTimeoutError {
     this.#unanswered = true;
     if (this.#lastFault !== undefined) return this.#lastFault;
+    if (this.#contended) return this.#stillBusy();
     const { backend } = this.context;
     const text = `${backend.name} did not answer within ${Math.round(this.patience.waited)} ms`;
     return new LockBackendError(text, {

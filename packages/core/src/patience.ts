@@ -88,7 +88,8 @@ export class Patience {
         callOff: () => {
           const { interrupted } = this;
           this.unwatch(worker);
-          if (interrupted === undefined) resolve(TIME_OVER);
+          // After a stall timers come first, although the answer may have arrived: it is heard before this.
+          if (interrupted === undefined) setImmediate(resolve, TIME_OVER);
           else reject(interrupted.reason);
         },
       };

@@ -1,5 +1,5 @@
 import type { Request, Response } from "express";
-import type { LockRouteOptions, ValidateOptions } from "./options.ts";
+import type { CheckName, LockRouteOptions, ValidateOptions } from "./options.ts";
 
 /** What each check tells, by its name. Its code is LOCK_ROUTE_ and the name, and `help/<code>.md` is its page. */
 const TELLS = {
@@ -7,10 +7,7 @@ const TELLS = {
   keyIgnoresTenant: "two tenants have the same key",
   waitOutlastsServer: "the server closes connections before wait is over",
   endReplaced: "res.end was replaced, and the response never ended",
-} as const;
-
-/** The name of a check. */
-export type CheckName = keyof typeof TELLS;
+} as const satisfies Record<CheckName, string>;
 
 const MOST_TENANT_KEYS = 1_000;
 

@@ -2,10 +2,17 @@ import { type AcquireOptions, isLockError, type Lease, type LockTimeoutError } f
 import type { Request } from "express";
 import type { Checks } from "./checks.ts";
 import { whenClosed } from "./connection.ts";
-import { clientLeft, findHold, Hold, type HoldOptions, type Visit, withStatus } from "./hold.ts";
+import {
+  type Admission,
+  clientLeft,
+  findHold,
+  Hold,
+  type HoldOptions,
+  type Visit,
+  withStatus,
+} from "./hold.ts";
 import type { LockRouteOptions, RouteMode } from "./options.ts";
 import { setLease } from "./route-lease.ts";
-import type { Admission } from "./serve.ts";
 
 const DEFAULT_MAX_HOLD = 300_000;
 

@@ -24,6 +24,9 @@ export interface Visit<P> {
   readonly abort: LazyAbort;
 }
 
+/** Whether the work is to be done, and what is held meanwhile. Undefined: the request was answered, or its client left. */
+export type Admission = { readonly hold?: Hold } | undefined;
+
 const holds = new WeakMap<Response, Hold[]>();
 const answeredForLoss = new WeakSet<Response>();
 

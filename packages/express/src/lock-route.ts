@@ -2,10 +2,10 @@ import { checkOptions } from "@lock/core/adapter";
 import type { Request, RequestHandler, Response } from "express";
 import { Checks } from "./checks.ts";
 import { enter } from "./enter.ts";
-import type { Visit } from "./hold.ts";
+import type { Admission, Visit } from "./hold.ts";
 import { HANDLER_ALLOWED, type LockRouteOptions, ROUTE_ALLOWED } from "./options.ts";
 import { refuse } from "./refusal.ts";
-import { type Admission, serve } from "./serve.ts";
+import { serve } from "./serve.ts";
 
 /**
  * Locks a route while its requests are worked on.

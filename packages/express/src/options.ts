@@ -1,7 +1,6 @@
 import type { Locks, LockTimeoutError, Wait } from "@lock/core";
 import type { AllowedOptions } from "@lock/core/adapter";
 import type { NextFunction, Request, Response } from "express";
-import type { CheckName } from "./checks.ts";
 
 /** What `createLocks` returns, as far as routes need it. */
 export type RouteLocks = Pick<Locks, "acquire" | "readWrite">;
@@ -33,6 +32,9 @@ export interface ProblemOptions {
   /** Whether clients are told the key. Default false: it may name what they should not see. */
   readonly key?: boolean;
 }
+
+/** The checks that are made while requests are served; `help/` has a page for each. */
+export type CheckName = "mountedTwice" | "keyIgnoresTenant" | "waitOutlastsServer" | "endReplaced";
 
 /** Which of the checks are made, by name; and how to tell tenants apart. */
 export type ValidateOptions<P = Request["params"]> = { readonly [Name in CheckName]?: boolean } & {

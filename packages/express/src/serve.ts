@@ -1,9 +1,6 @@
 import type { NextFunction, RequestHandler } from "express";
-import { type Hold, isAnsweredForLoss, type Visit } from "./hold.ts";
+import { type Admission, type Hold, isAnsweredForLoss, type Visit } from "./hold.ts";
 import { LazyAbort } from "./route-lease.ts";
-
-/** Whether the work is to be done, and what is held meanwhile. Undefined: the request was answered, or its client left. */
-export type Admission = { readonly hold?: Hold } | undefined;
 
 /** The request handler that does the work of those that are admitted. Never rejects: Express 4 would not notice. */
 export function serve<P>(

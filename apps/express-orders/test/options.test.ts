@@ -1,0 +1,27 @@
+import { describe, expect, it } from "vitest";
+import { readOptions } from "../src/options.ts";
+
+describe("the options", () => {
+  it("are 200 orders with the lock when nothing is said", () => {
+    const options = { lock: true, orders: 200, keep: false, serve: false, minutes: 10, help: false };
+    expect(readOptions([])).toEqual(options);
+    expect(readOptions(["--serve", "--minutes", "3", "--no-lock"])).toEqual({
+      ...options,
+      lock: false,
+      serve: true,
+      minutes: 3,
+    });
+  });
+
+  it.each([
+    [["--orders", "0"], "--orders must be a whole number from 1 to 1000"],
+    [["--orders", "1001"], "--orders must be a whole number from 1 to 1000"],
+    [["--orders", "many\u001b"], 'got "many\\u{1b}"'],
+    [["--serve", "--minutes", "61"], "--minutes must be a whole number from 1 to 60"],
+    [["--minutes", "5"], "--minutes is for --serve only"],
+    [["--serve", "--orders", "5"], "--orders is not for --serve"],
+    [["--lock"], "pnpm demo express-orders --help"],
+  ])("must not be %j", (argv, message) => {
+    expect(() => readOptions(argv)).toThrow(message);
+  });
+});

@@ -1,0 +1,41 @@
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { installWithApt, isDebianLike } from "@lock/redis-harness/debian";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome"];
+
+/** The executable of a browser, or why there is none. */
+export type Found = { readonly path: string } | { readonly missing: string };
+
+/** `CHROMIUM`, else Chromium or Chrome on PATH, else, as root on Debian or Ubuntu only, installed on the spot. */
+export async function findBrowser(): Promise<Found> {
+  const { CHROMIUM } = process.env;
+  if (CHROMIUM) return { path: CHROMIUM };
+  const found = await lookOnPath();
+  if (found !== undefined) return { path: found };
+  if (process.geteuid?.() !== 0 || !(await isDebianLike())) {
+    return { missing: `none of ${NAMES.join(", ")} is on PATH; install one, or name one in CHROMIUM` };
+  }
+  try {
+    await installWithApt("chromium", "CHROMIUM");
+    // Where Debian puts it, also when PATH lacks that.
+    return { path: "/usr/bin/chromium" };
+  } catch (error) {
+    return { missing: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function lookOnPath(): Promise<string | undefined> {
+  const directories = (process.env.PATH ?? "").split(delimiter).filter((directory) => directory !== "");
+  const paths = NAMES.flatMap((name) => directories.map((directory) => join(directory, name)));
+  const usable = await Promise.all(paths.map(isExecutable));
+  return paths.find((_, index) => usable[index]);
+}
+
+function isExecutable(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
