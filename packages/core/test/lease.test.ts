@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { beforeEach, describe, expect, it } from "vitest";
 import { inProcessBackend } from "../src/in-process.ts";
-import { createLocks, LockBackendError, LockLostError, type Locks } from "../src/index.ts";
+import { createLocks, LockBackendError, LockLostError, type Locks, LockTimeoutError } from "../src/index.ts";
 import { FakeClock, FaultyBackend } from "../src/testing.ts";
 
 let clock: FakeClock;
@@ -209,6 +209,21 @@ describe("an acquire", () => {
     const lease = await acquiring;
     expect(backend.calls.attempt).toBe(2);
     expect((await locks.inspect("key"))?.holders[0]?.fencingToken).toBe(lease.fencingToken);
+  });
+
+  it("says that a key is busy where that was the last answer, although a later question is unanswered", async () => {
+    const held = await rivals.acquire("key");
+    // As after a message that says nothing but that it is worth asking again.
+    Object.assign(backend, { hint: async () => null });
+    Object.defineProperty(backend, "requestTimeout", { value: 10_000 });
+    locks.on("contended", () => backend.hang("attempt"));
+    const acquiring = locks.acquire("key", { wait: 1_000 }).catch((error: unknown) => error);
+    await clock.advance(1_000);
+    const error = await acquiring;
+    expect(error).toBeInstanceOf(LockTimeoutError);
+    expect(error).toMatchObject({ holder: { remaining: expect.any(Number) } });
+    expect(backend.calls.attempt).toBe(2);
+    await held.release();
   });
 
   it("undoes a grant whose answer was lost when it may not ask again", async () => {

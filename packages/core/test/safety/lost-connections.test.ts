@@ -1,7 +1,7 @@
 import { type FaultyProxy, startFaultyProxy } from "@lock/redis-harness";
 import { useRedis } from "@lock/redis-harness/vitest";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createLocks, LockBackendError, LockLostError, LockTimeoutError } from "../../src/index.ts";
+import { createLocks, LockBackendError, LockLostError } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { libraries, type TestClient } from "../support/clients.ts";
 
@@ -60,23 +60,6 @@ describe.each(libraries)("$name, when the connection fails", ({ name, connect })
     await again;
     await eventually("no key", async () => ((await exists("undone")) === 0 ? true : undefined), 3_000);
     await locks.close();
-  });
-
-  it("says that a key is busy when that was the last that was heard, and not that there is an outage", async () => {
-    const client = await through();
-    const locks = createLocks({ backend: client.backend({ requestTimeout: 10_000 }) });
-    const rivals = createLocks({ backend: admin.backend(), holder: "rival" });
-    const held = await rivals.acquire(key("busy"));
-    locks.on("contended", () => proxy.blackhole());
-    // It asks again after a second at the latest, and is not answered.
-    const error = await locks.acquire(key("busy"), { wait: 1_800 }).catch((reason: unknown) => reason);
-    expect(error).toBeInstanceOf(LockTimeoutError);
-    expect(error).toMatchObject({ holder: { holder: "rival" } });
-    // Of a key of which nothing was heard, nothing is known.
-    await expect(locks.acquire(key("unheard"), { wait: 200 })).rejects.toBeInstanceOf(LockBackendError);
-    proxy.heal();
-    await held.release();
-    await Promise.all([locks.close(), rivals.close()]);
   });
 
   it("settles in time in a black hole, aborts the lease's signal, and leaves nothing unhandled", async () => {
