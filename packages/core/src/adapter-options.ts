@@ -7,6 +7,7 @@ const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   "a string": (value) => typeof value === "string",
   "a list of strings": Array.isArray,
   "an object": isObject,
+  "what createLocks returns": (value) => typeof Object(value).acquire === "function",
   "true or false": (value) => typeof value === "boolean",
   "a whole number from 0": (value) => isCount(value),
   "a whole number from 1": (value) => isCount(value) && value > 0,
@@ -21,8 +22,8 @@ function isCount(value: unknown): value is number {
 }
 
 /**
- * What is allowed, by option: kinds of values ("a function", "a string", "a list of strings", "an object", "true or
- * false", "a whole number from 0", "a whole number from 1"), or the values themselves.
+ * What is allowed, by option: kinds of values ("a function", "a string", "a list of strings", "an object", "what
+ * createLocks returns", "true or false", "a whole number from 0", "a whole number from 1"), or the values themselves.
  */
 export type AllowedOptions = Readonly<Record<string, readonly unknown[]>>;
 
@@ -43,13 +44,17 @@ export function checkOptions(
     const rule = allowed[option];
     if (rule === undefined) {
       throw new LockUsageError(
-        `${name} has no option ${JSON.stringify(option)}; it has ${Object.keys(allowed).join(", ")}`,
+        `${name} has no option ${show(option)}; it has ${Object.keys(allowed).join(", ")}`,
       );
     }
     if (value === undefined && !required.includes(option)) continue;
-    if (!rule.some((one) => one === value || KINDS[String(one)]?.(value))) {
-      const may = rule.map((one) => (String(one) in KINDS ? one : JSON.stringify(one))).join(" or ");
+    if (!rule.some((one) => kindOf(one)?.(value) ?? one === value)) {
+      const may = rule.map((one) => (kindOf(one) === undefined ? show(one) : one)).join(" or ");
       throw new LockUsageError(`${name}: ${option} must be ${may}, got ${show(value)}`);
     }
   }
+}
+
+function kindOf(one: unknown): ((value: unknown) => boolean) | undefined {
+  return KINDS[String(one)];
 }

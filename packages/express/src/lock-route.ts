@@ -19,7 +19,12 @@ import { serve } from "./serve.ts";
  * @throws LockUsageError for wrong options
  */
 export function lockRoute<P = Request["params"]>(options: LockRouteOptions<P>): RequestHandler<P>;
-export function lockRoute<P, ResBody, ReqBody, ReqQuery>(
+export function lockRoute<
+  P = Request["params"],
+  ResBody = Request["body"],
+  ReqBody = Request["body"],
+  ReqQuery = Request["query"],
+>(
   options: LockRouteOptions<P>,
   handler: RequestHandler<P, ResBody, ReqBody, ReqQuery>,
 ): RequestHandler<P, ResBody, ReqBody, ReqQuery>;

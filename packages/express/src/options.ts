@@ -106,7 +106,7 @@ const OBJECT = "an object";
 
 /** How requests are locked, whatever for. */
 export const LOCK_ALLOWED = {
-  locks: [OBJECT],
+  locks: ["what createLocks returns"],
   wait: ["a whole number from 0", "forever"],
   ttl: [COUNT],
   maxHold: [COUNT, "forever"],

@@ -27,7 +27,12 @@ const WRITE_PAUSE = 100;
  * @throws LockUsageError for wrong options
  */
 export function idempotent<P = Request["params"]>(options: IdempotentOptions<P>): RequestHandler<P>;
-export function idempotent<P, ResBody, ReqBody, ReqQuery>(
+export function idempotent<
+  P = Request["params"],
+  ResBody = Request["body"],
+  ReqBody = Request["body"],
+  ReqQuery = Request["query"],
+>(
   options: IdempotentOptions<P>,
   handler: RequestHandler<P, ResBody, ReqBody, ReqQuery>,
 ): RequestHandler<P, ResBody, ReqBody, ReqQuery>;
