@@ -47,7 +47,7 @@ export async function refuse<P>(
   const retryAfter = given ?? retryAfterOf(error);
   markRefusal(res);
   if (handler !== undefined) return handler(req, res, next, { keys, status, retryAfter, error });
-  const detail = "Another request is working on the same thing; try again when it is done.";
+  const detail = "Another request is working on this. Try again later.";
   answer(req, res, {
     status,
     code: "LOCK_BUSY",

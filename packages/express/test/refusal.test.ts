@@ -51,7 +51,7 @@ describe.each(combinations)("$name, $form", (combination) => {
       type: "about:blank",
       title: "Conflict",
       status: 409,
-      detail: "Another request is working on the same thing; try again when it is done.",
+      detail: "Another request is working on this. Try again later.",
       instance: "/",
       code: "LOCK_BUSY",
     });
