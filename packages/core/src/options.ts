@@ -8,40 +8,40 @@ export type Wait = number | "forever";
 /** Per acquire; each falls back to the option of the same name of `createLocks`, then to its default. */
 export interface AcquireOptions {
   /** How long the server keeps the lease unless it is extended; milliseconds. Default 30,000. */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   /** How long to wait for a busy key; milliseconds, 0 = one attempt, or "forever". Default 10,000. */
-  readonly wait?: Wait;
+  readonly wait?: Wait | undefined;
   /** Cancels the wait: `acquire` rejects with `signal.reason` and leaves nothing behind. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Whether to extend the lease at a third of its ttl until it is released or lost. Default true. */
-  readonly renew?: boolean;
+  readonly renew?: boolean | undefined;
   /**
    * The lease is never held longer than this, whatever extends it; it then ends as lost, with reason "expired".
    * Milliseconds. Default: no limit.
    */
-  readonly maxHold?: number;
+  readonly maxHold?: number | undefined;
   /**
    * A release within this time frees the key only at its end: a scheduled job that is done in 10 ms does not run
    * again on the machine whose clock is late. Milliseconds. Default 0.
    */
-  readonly minHold?: number;
+  readonly minHold?: number | undefined;
   /**
    * Called when the lease is lost, at the moment at which its `signal` aborts: for callers that have thousands of
    * leases, and no use for as many signals. What it throws becomes a process warning.
    */
-  readonly onLost?: (error: LockLostError) => void;
+  readonly onLost?: ((error: LockLostError) => void) | undefined;
   /**
    * A lease that the caller has. If it holds all of these keys already, it is used again: nothing is sent, and
    * the release of the inner lease frees nothing; the other options have no effect. If it holds none of them, it makes no difference.
    */
-  readonly within?: Lease;
+  readonly within?: Lease | undefined;
   /**
    * Several keys are always taken all or none. Where a single step cannot take them (different hash slots of a
    * Redis Cluster) they are taken in order, and given back should one fail; true refuses that. Default false.
    */
-  readonly atomic?: boolean;
+  readonly atomic?: boolean | undefined;
   /** Shown by `inspect`: small facts, such as a job id. At most 1 KB as JSON. */
-  readonly meta?: Readonly<Record<string, string>>;
+  readonly meta?: Readonly<Record<string, string>> | undefined;
 }
 
 const MOST_PERMITS = 1_000_000;

@@ -45,7 +45,7 @@ export async function enter<P>(
   });
   try {
     const onLost = (error: Error) => hold?.lose(error);
-    const lease = await acquire(options, visit, keys, outer ? { within: outer.lease } : { onLost });
+    const lease = await acquire(options, visit, keys, onLost, outer?.lease);
     if (abort.aborted) {
       void lease[Symbol.asyncDispose]();
       return undefined;
@@ -76,13 +76,18 @@ function acquire<P>(
   { locks, mode = "exclusive", wait = 0, ttl, maxHold = DEFAULT_MAX_HOLD }: EnterOptions<P>,
   { req, abort }: Visit<P>,
   keys: readonly string[],
-  more: AcquireOptions,
+  onLost: AcquireOptions["onLost"],
+  within: Lease | undefined,
 ): Promise<Lease> {
-  const options: { -readonly [Name in keyof AcquireOptions]: AcquireOptions[Name] } = { ...more, wait };
-  // A single attempt is soon over; what it was granted is then given back.
-  if (wait !== 0) options.signal = abort.signal;
-  if (ttl !== undefined) options.ttl = ttl;
-  if (maxHold !== "forever") options.maxHold = maxHold;
+  const options = {
+    wait,
+    ttl,
+    maxHold: maxHold === "forever" ? undefined : maxHold,
+    // A single attempt is soon over; what it was granted is then given back.
+    signal: wait === 0 ? undefined : abort.signal,
+    onLost,
+    within,
+  };
   const shared = isShared(typeof mode === "function" ? mode(req) : mode, req.method);
   return shared ? locks.readWrite(keys).read.acquire(options) : locks.acquire(keys, options);
 }

@@ -5,20 +5,23 @@ import type { ServerResponse } from "node:http";
  * returns a promise, the response ends when that resolves. What the handler says after its end is ignored.
  */
 export function beforeEnd(res: ServerResponse, before: () => Promise<void> | undefined): void {
-  const passOn = res.end;
-  res.end = function endWhenReady(...args: unknown[]): ServerResponse {
+  const { end, write } = res;
+  let isEnding = false;
+  const passOn = (method: typeof end | typeof write, args: unknown[]) => Reflect.apply(method, res, args);
+  res.end = (...args: unknown[]) => {
+    if (isEnding) return res;
     const waiting = before();
-    if (waiting === undefined) return Reflect.apply(passOn, res, args);
+    if (waiting === undefined) return passOn(end, args);
     commitHeaders(res, args);
-    const { end, write } = res;
-    // An end that is over would refuse them; one that is still to come would take them.
-    Object.assign(res, { end: () => res, write: () => true });
+    isEnding = true;
     void waiting.then(() => {
-      Object.assign(res, { end, write });
-      Reflect.apply(passOn, res, args);
+      isEnding = false;
+      passOn(end, args);
     });
     return res;
-  } as ServerResponse["end"];
+  };
+  // An end that is over would refuse it; one that is still to come would take it.
+  res.write = (...args: unknown[]) => isEnding || passOn(write, args);
 }
 
 /**
