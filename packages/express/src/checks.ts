@@ -1,4 +1,4 @@
-import type { Request, Response } from "express";
+import type { Request } from "express";
 import type { CheckName, LockRouteOptions, ValidateOptions } from "./options.ts";
 
 /** What each check tells, by its name. Its code is LOCK_ROUTE_ and the name, and `help/<code>.md` is its page. */
@@ -6,7 +6,6 @@ const TELLS = {
   mountedTwice: "one request locks a key twice",
   keyIgnoresTenant: "two tenants have the same key",
   waitOutlastsServer: "the server closes connections before wait is over",
-  endReplaced: "res.end was replaced, and the response never ended",
 } as const satisfies Record<CheckName, string>;
 
 const MOST_TENANT_KEYS = 1_000;
@@ -46,10 +45,5 @@ export class Checks<P> {
       if ((this.#tenants.get(key) ?? tenant) !== tenant) this.tell("keyIgnoresTenant");
       if (this.#tenants.size < MOST_TENANT_KEYS) this.#tenants.set(key, tenant);
     }
-  }
-
-  /** Looks at a response whose client has left before it was ended. */
-  abandoned(res: Response, end: Response["end"]): void {
-    if (res.end !== end) this.tell("endReplaced");
   }
 }

@@ -10,14 +10,18 @@ const queued = new WeakMap<Socket, Set<() => void>>();
  * the client leaves, only the socket does.
  */
 export function whenClosed(req: IncomingMessage, res: ServerResponse, callback: () => void): () => void {
-  res.once("close", callback);
-  if (res.socket !== null) return () => void res.off("close", callback);
-  const waiting = queued.get(req.socket) ?? watch(req.socket);
-  waiting.add(callback);
-  return () => {
-    res.off("close", callback);
-    waiting.delete(callback);
+  const waiting = res.socket === null ? (queued.get(req.socket) ?? watch(req.socket)) : undefined;
+  const forget = () => {
+    res.off("close", closed);
+    waiting?.delete(closed);
   };
+  const closed = () => {
+    forget();
+    callback();
+  };
+  res.once("close", closed);
+  waiting?.add(closed);
+  return forget;
 }
 
 function watch(socket: Socket): Set<() => void> {

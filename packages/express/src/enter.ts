@@ -4,6 +4,7 @@ import type { Checks } from "./checks.ts";
 import { whenClosed } from "./connection.ts";
 import {
   type Admission,
+  abandonHolds,
   clientLeft,
   findHold,
   Hold,
@@ -12,6 +13,7 @@ import {
   withStatus,
 } from "./hold.ts";
 import type { LockRouteOptions, RouteMode } from "./options.ts";
+import { markRefusal } from "./refusal.ts";
 import { setLease } from "./route-lease.ts";
 
 const DEFAULT_MAX_HOLD = 300_000;
@@ -35,7 +37,7 @@ export async function enter<P>(
   checks?: Checks<P>,
 ): Promise<Admission> {
   const { req, res, abort } = visit;
-  if (res.destroyed || req.socket.destroyed) return undefined;
+  if (res.destroyed || req.socket.destroyed) return void abandonHolds(res);
   checks?.request(req, keys);
   const outer = findHold(res, options.locks, keys);
   let hold: Hold | undefined;
@@ -48,27 +50,28 @@ export async function enter<P>(
     const lease = await acquire(options, visit, keys, onLost, outer?.lease);
     if (abort.aborted) {
       void lease[Symbol.asyncDispose]();
-      return undefined;
+      return void abandonHolds(res);
     }
     if (outer !== undefined) {
       checks?.tell("mountedTwice");
       return { hold: outer };
     }
-    hold = new Hold(lease, options, visit, checks);
+    hold = new Hold(lease, options, visit);
     setLease(res, hold.lease);
     return { hold };
   } catch (error) {
-    if (abort.aborted) return undefined;
+    if (abort.aborted) return void abandonHolds(res);
     if (isTimeout(error)) return void (await onBusy(error));
-    return withoutLease(error, options, req);
+    return withoutLease(error, options, visit);
   } finally {
     if (hold === undefined) forget();
   }
 }
 
-function withoutLease<P>(error: unknown, options: EnterOptions<P>, req: Request<P>): Admission {
+function withoutLease<P>(error: unknown, options: EnterOptions<P>, { req, res }: Visit<P>): Admission {
   if (!isOutage(error)) throw error;
   if (isOpen(options, error, req)) return {};
+  markRefusal(res);
   throw withStatus(error, 503);
 }
 

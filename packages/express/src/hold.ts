@@ -1,7 +1,7 @@
 import type { Lease } from "@lock/core";
 import type { NextFunction, Request, Response } from "express";
-import type { Checks } from "./checks.ts";
 import type { LockRouteOptions, RouteLocks } from "./options.ts";
+import { markRefusal } from "./refusal.ts";
 import { beforeEnd, ignoreWrites } from "./response.ts";
 import { type LazyAbort, withSignal } from "./route-lease.ts";
 
@@ -37,6 +37,11 @@ export function findHold(res: Response, locks: RouteLocks, keys: readonly string
     ?.find((hold) => hold.options.locks === locks && keys.some((key) => hold.lease.keys.includes(key)));
 }
 
+/** Gives up what a request has locked, since its client has left before the work began. */
+export function abandonHolds(res: Response): void {
+  for (const hold of holds.get(res) ?? []) hold.abandon();
+}
+
 /** Whether a request was answered because its lease was lost: what its handler still says is of no interest. */
 export function isAnsweredForLoss(res: Response): boolean {
   return answeredForLoss.has(res);
@@ -59,20 +64,17 @@ export class Hold {
   #answered = false;
   #closed = false;
   #released: Promise<void> | undefined;
-  readonly #end: Response["end"];
 
   constructor(
     lease: Lease,
     readonly options: HoldOptions,
     private readonly visit: Pick<Visit<unknown>, "res" | "next" | "abort">,
-    private readonly checks: Pick<Checks<unknown>, "abandoned"> | undefined,
   ) {
     const { res, abort } = visit;
     this.lease = withSignal(lease, abort);
     holds.set(res, [...(holds.get(res) ?? []), this]);
     beforeEnd(res, () => this.#atEnd());
     if (this.#waitsForFinish) res.once("finish", () => this.#finish());
-    this.#end = res.end;
   }
 
   /** Work begins whose end cannot be seen. */
@@ -96,9 +98,19 @@ export class Hold {
     if (!this.#ended) {
       if (onDisconnect !== "hold") this.visit.abort.abort(clientLeft());
       if (onDisconnect === "release") void this.#release();
-      else if (this.#unseen) this.checks?.abandoned(this.visit.res, this.#end);
     }
     this.#check();
+  }
+
+  /** The client has left, and what was behind `next()` is not going to be reached: there is no work. */
+  abandon(): void {
+    this.#unseen = false;
+    this.close();
+  }
+
+  /** What a handler reports when the headers are sent, Express answers by closing the connection. */
+  failed(): void {
+    if (this.visit.res.headersSent) this.#atEnd();
   }
 
   get #waitsForFinish(): boolean {
@@ -146,9 +158,10 @@ export class Hold {
   /** The lease is lost: the work is told to stop, and the client that it failed. */
   lose(error: Error): void {
     const { res, next, abort } = this.visit;
-    if (!this.#ended && !res.destroyed) {
+    if (!this.#ended && !res.destroyed && !isAnsweredForLoss(res)) {
       if (!res.headersSent) {
         answeredForLoss.add(res);
+        markRefusal(res);
         // First: a handler that heeds the signal fails at once, which must not be what the client is told.
         next(withStatus(error, 503));
       } else if (this.options.destroyOnLost) res.destroy();

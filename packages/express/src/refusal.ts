@@ -44,7 +44,7 @@ export async function refuse<P>(
 ): Promise<void> {
   const { contentionStatus: status = 409, retryAfter: asked, problem, handler } = options;
   const given = typeof asked === "function" ? asked(error, req) : asked;
-  const retryAfter = given ?? retryAfterOf(error);
+  const retryAfter = Number.isFinite(given) ? Number(given) : retryAfterOf(error);
   markRefusal(res);
   if (handler !== undefined) return handler(req, res, next, { keys, status, retryAfter, error });
   const detail = "Another request is working on this. Try again later.";
@@ -65,6 +65,5 @@ export function answer<P>(req: Request<P>, res: Response, problem: Problem): voi
   if (retryAfter !== undefined) res.setHeader("Retry-After", Math.max(1, Math.ceil(retryAfter / 1_000)));
   res.statusCode = status;
   res.setHeader("Content-Type", "application/problem+json; charset=utf-8");
-  res.setHeader("Cache-Control", "no-store");
   res.end(JSON.stringify({ type, title, status, detail, instance, code, keys }));
 }

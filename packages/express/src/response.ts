@@ -1,27 +1,50 @@
 import type { ServerResponse } from "node:http";
 
 /**
- * Runs something before the end of a response is passed on to the client. `before` is asked at each `end()`; where it
- * returns a promise, the response ends when that resolves. What the handler says after its end is ignored.
+ * Runs something before the end of a response is passed on to the client. `before` is asked when the handler ends the
+ * response, or destroys it; where it returns a promise, the response ends when that resolves. What the handler says
+ * after its end is ignored.
  */
 export function beforeEnd(res: ServerResponse, before: () => Promise<void> | undefined): void {
-  const { end, write } = res;
+  const { end, write, destroy } = res;
   let isEnding = false;
-  const passOn = (method: typeof end | typeof write, args: unknown[]) => Reflect.apply(method, res, args);
+  const passOn = (method: unknown, args: unknown[]) => Reflect.apply(method as typeof end, res, args);
   res.end = (...args: unknown[]) => {
-    if (isEnding) return res;
-    const waiting = before();
-    if (waiting === undefined) return passOn(end, args);
-    commitHeaders(res, args);
+    if (isEnding) return ignore(res)(...args);
+    const isValid = isChunk(args[0]);
+    if (isValid) commitHeaders(res, args);
+    // What Node refuses is no end where an error handler can still answer.
+    const waiting = isValid || res.headersSent ? before() : undefined;
+    if (waiting === undefined || !isValid) return passOn(end, args);
     isEnding = true;
-    void waiting.then(() => {
-      isEnding = false;
-      passOn(end, args);
-    });
+    waiting
+      .then(() => {
+        isEnding = false;
+        passOn(end, args);
+      })
+      .catch((error) => res.destroy(error));
     return res;
   };
   // An end that is over would refuse it; one that is still to come would take it.
-  res.write = (...args: unknown[]) => isEnding || passOn(write, args);
+  res.write = (...args: unknown[]) => (isEnding ? ignore(true)(...args) : passOn(write, args));
+  res.destroy = (...args: unknown[]) => {
+    before();
+    return passOn(destroy, args);
+  };
+}
+
+/** Whether Node takes it as the first argument of `end`. */
+export function isChunk(chunk: unknown): boolean {
+  return chunk == null || ["string", "function"].includes(typeof chunk) || chunk instanceof Uint8Array;
+}
+
+/** A method that does nothing but to call the callback it may be given. */
+function ignore<Result>(result: Result): (...args: unknown[]) => Result {
+  return (...args) => {
+    const callback = args.at(-1);
+    if (typeof callback === "function") process.nextTick(callback);
+    return result;
+  };
 }
 
 /**
@@ -29,7 +52,7 @@ export function beforeEnd(res: ServerResponse, before: () => Promise<void> | und
  * had it no length.
  */
 function commitHeaders(res: ServerResponse, [chunk, encoding]: unknown[]): void {
-  if (res.headersSent) return;
+  if (res.headersSent || res.destroyed) return;
   const { statusCode, req } = res;
   const hasBody = req.method !== "HEAD" && statusCode !== 204 && statusCode !== 304;
   const isSized = ["content-length", "transfer-encoding", "trailer"].some((name) => res.hasHeader(name));
@@ -47,6 +70,5 @@ const WRITES = ["setHeader", "setHeaders", "appendHeader", "removeHeader", "writ
  * nobody would catch it.
  */
 export function ignoreWrites(res: ServerResponse): void {
-  const ignore = () => res;
-  for (const name of WRITES) Object.assign(res, { [name]: ignore });
+  for (const name of WRITES) Object.assign(res, { [name]: ignore(res) });
 }

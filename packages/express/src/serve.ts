@@ -16,7 +16,7 @@ export function serve<P>(
       next(error);
       return;
     }
-    if (admission === undefined) return;
+    if (admission === undefined || isAnsweredForLoss(res)) return;
     if (handler !== undefined) return runHandler(handler, visit, admission.hold);
     admission.hold?.leaveUnseen();
     next();
@@ -31,7 +31,10 @@ async function runHandler<P>(
 ): Promise<void> {
   const settled = hold?.enter();
   const onward = (reason?: unknown) => {
+    // Express would close the connection, on which another request may be under way.
+    if (isAnsweredForLoss(res)) return;
     if (isForNextHandler(reason)) hold?.leaveUnseen();
+    else hold?.failed();
     next(reason);
   };
   try {
@@ -39,7 +42,7 @@ async function runHandler<P>(
     if (isThenable(result)) await result;
     else hold?.leaveUnseen();
   } catch (error) {
-    if (!isAnsweredForLoss(res)) next(error ?? new Error(`the handler was rejected with ${error}`));
+    onward(error || new Error(`the handler was rejected with ${error}`));
   } finally {
     settled?.();
   }
@@ -47,7 +50,7 @@ async function runHandler<P>(
 
 /** Whether `next` was called to go on, rather than to report an error. */
 function isForNextHandler(reason: unknown): boolean {
-  return !reason || reason === "route" || reason === "router";
+  return !reason || /^router?$/.test(String(reason));
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

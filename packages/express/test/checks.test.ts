@@ -1,11 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
-import compression from "compression";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type LockRouteOptions, lockRoute } from "../src/index.ts";
 import { listen } from "./support/app.ts";
-import { ask, send } from "./support/client.ts";
+import { ask } from "./support/client.ts";
 import { expresses } from "./support/expresses.ts";
-import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
 
 const scene = useLocks();
@@ -59,22 +57,6 @@ describe.each(expresses)("$name", ({ express }) => {
     expect(await codesOf({ wait: "forever", validate })).toEqual([]);
   });
 
-  it("tells that a middleware behind the lock keeps the end of the response to itself", async () => {
-    const [started, closed] = [gate(), gate()];
-    const app = express();
-    app.use(lockRoute({ locks: scene.locks, key: scene.key(), maxHold: 500 }), compression({ threshold: 0 }));
-    app.post("/", (_req, res) => {
-      res.on("close", () => closed.open());
-      started.open();
-    });
-    const { url } = await listen(app);
-    const first = send(url);
-    await started.opened;
-    first.leave();
-    await closed.opened;
-    await expect.poll(() => told).toEqual(["LOCK_ROUTE_END_REPLACED"]);
-  });
-
   it("tells nothing where that is not wanted", async () => {
     expect(await codesOf({ wait: "forever", validate: false }, 5_000)).toEqual([]);
     const validate = { mountedTwice: false, waitOutlastsServer: false, keyIgnoresTenant: false, tenantOf };
@@ -86,7 +68,7 @@ it("has a page for each code, which says how to turn the check off", async () =>
   const help = new URL("../help/", import.meta.url);
   const source = await readFile(new URL("../src/checks.ts", import.meta.url), "utf8");
   const names = [...source.matchAll(/^ {2}(\w+): "/gm)].map(([, name = ""]) => name);
-  expect(names).toHaveLength(4);
+  expect(names).toHaveLength(3);
   const codes = names.map((name) => `LOCK_ROUTE_${name.replace(/[A-Z]/g, "_$&").toUpperCase()}`);
   expect((await readdir(help)).toSorted()).toEqual(codes.map((code) => `${code}.md`).toSorted());
   for (const [index, code] of codes.entries()) {

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Response } from "express";
+import { isChunk } from "../response.ts";
 
 /** An answer that can be given again. */
 export interface Recorded {
@@ -50,12 +51,19 @@ export class Capture {
         return Reflect.apply(write, res, args);
       },
       end(...args: unknown[]) {
-        if (!capture.#ended) {
+        const isFirst = !capture.#ended && isChunk(args[0]);
+        if (isFirst) {
           capture.#takeHead();
           capture.#take(args);
           capture.#ended = true;
         }
-        return Reflect.apply(end, res, args);
+        try {
+          return Reflect.apply(end, res, args);
+        } catch (error) {
+          // Node refused it: somebody else will end it.
+          if (isFirst) capture.#restart();
+          throw error;
+        }
       },
     });
   }
@@ -65,6 +73,12 @@ export class Capture {
     if (!this.#ended || this.#head === undefined) return undefined;
     const body = this.#chunks === undefined ? null : Buffer.concat(this.#chunks).toString("base64");
     return { fingerprint, ...this.#head, body };
+  }
+
+  #restart(): void {
+    this.#ended = false;
+    this.#head = undefined;
+    this.#chunks?.pop();
   }
 
   #takeHead(): void {
@@ -91,11 +105,13 @@ function bytesOf(chunk: unknown, encoding: unknown): Buffer {
   return Buffer.from(chunk, typeof encoding === "string" && Buffer.isEncoding(encoding) ? encoding : "utf8");
 }
 
-/** Headers that are passed to `writeHead` are not seen by `getHeaders`. */
+/** Headers that are passed to `writeHead` are not seen by `getHeaders`. Lists may name one more than once. */
 function setAll(res: Response, headers: unknown): void {
-  if (typeof headers !== "object" || headers === null) return;
-  const pairs = Array.isArray(headers)
-    ? headers.flatMap((name, index) => (index % 2 === 0 ? [[name, headers[index + 1]]] : []))
-    : Object.entries(headers);
-  for (const [name, value] of pairs) if (value !== undefined) res.setHeader(name, value);
+  if (Array.isArray(headers)) {
+    const pairs = headers.flatMap((name, index) => (index % 2 === 0 ? [[name, headers[index + 1]]] : []));
+    for (const [name] of pairs) res.removeHeader(name);
+    for (const [name, value] of pairs) res.appendHeader(name, value);
+  } else if (typeof headers === "object" && headers !== null) {
+    for (const [name, value] of Object.entries(headers)) if (value !== undefined) res.setHeader(name, value);
+  }
 }

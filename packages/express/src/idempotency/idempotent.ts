@@ -39,7 +39,8 @@ export function idempotent<
 export function idempotent<P>(options: IdempotentOptions<P>, handler?: RequestHandler<P>): RequestHandler<P> {
   checkOptions("idempotent", options, IDEMPOTENT_ALLOWED, ["locks", "records", "tenant"]);
   checkOptions("idempotent", { handler }, HANDLER_ALLOWED, []);
-  const { methods = ["POST", "PATCH"], required = false } = options;
+  const { required = false } = options;
+  const methods = (options.methods ?? ["POST", "PATCH"]).map((method) => method.toUpperCase());
 
   async function admit(visit: Visit<P>): Promise<Admission> {
     const { req } = visit;
@@ -88,7 +89,7 @@ async function claim<P>(options: IdempotentOptions<P>, visit: Visit<P>, key: str
 async function read<P>({ records }: IdempotentOptions<P>, id: string): Promise<Recorded | undefined> {
   try {
     const record = await records.read(id);
-    return record === null ? undefined : (JSON.parse(record) as Recorded);
+    return record == null ? undefined : (JSON.parse(record) as Recorded);
   } catch (error) {
     throw withStatus(error instanceof Error ? error : new Error(String(error)), 503);
   }

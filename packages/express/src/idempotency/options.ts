@@ -14,7 +14,7 @@ export interface IdempotentOptions<P = Request["params"]>
   readonly required?: boolean;
   /** The methods that it is for. Default POST and PATCH: the others are idempotent by themselves. */
   readonly methods?: readonly string[];
-  /** What tells two payloads apart. Default: the url, and the parsed body whatever the order of its fields. */
+  /** What tells two payloads of one url apart. Default: the parsed body, whatever the order of its fields. */
   readonly fingerprint?: (req: Request<P>) => string | Promise<string>;
   /** How long an answer is kept. Default 86,400,000 (24 h). */
   readonly keepFor?: number;

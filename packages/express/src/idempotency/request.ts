@@ -17,8 +17,14 @@ export function keyOf(req: { readonly headers: Request["headers"] }): string | n
   return key !== undefined && key.length <= LONGEST_KEY ? key : null;
 }
 
-/** Under which name the answer is kept. Hashed: keys and tenants are not for everybody who may look into Redis. */
-export function idOf<P>(req: Request<P>, tenant: string, key: string): string {
+/**
+ * Under which name the answer is kept. Hashed: keys and tenants are not for everybody who may look into Redis.
+ * @throws LockUsageError
+ */
+export function idOf<P>(req: Request<P>, tenant: unknown, key: string): string {
+  // Anything else could be the same text for two tenants.
+  if (typeof tenant !== "string")
+    throw new LockUsageError(`tenant must return a string, got ${typeof tenant}`);
   const route: unknown = req.route?.path ?? req.path;
   return hash(JSON.stringify([tenant, req.method, req.baseUrl + String(route), key]));
 }
@@ -28,7 +34,7 @@ export async function fingerprintOf<P>(
   req: Request<P>,
   { fingerprint }: IdempotentOptions<P>,
 ): Promise<string> {
-  if (fingerprint !== undefined) return hash(await fingerprint(req));
+  if (fingerprint !== undefined) return hash(JSON.stringify([req.originalUrl, await fingerprint(req)]));
   if (!isParsed(req)) {
     throw new LockUsageError(
       "idempotent cannot tell payloads apart, since the body was not parsed: mount it behind express.json(), or give it a fingerprint",
