@@ -2,7 +2,7 @@ import type { Lease } from "@lock/core";
 import type { NextFunction, Request, Response } from "express";
 import type { LockRouteOptions, RouteLocks } from "./options.ts";
 import { markRefusal } from "./refusal.ts";
-import { beforeEnd, ignoreWrites } from "./response.ts";
+import { beforeDestroy, beforeEnd, ignoreWrites } from "./response.ts";
 import { type LazyAbort, withSignal } from "./route-lease.ts";
 
 /** How long the end of an answer waits for the release. */
@@ -72,13 +72,16 @@ export class Hold {
   ) {
     const { res, abort } = visit;
     this.lease = withSignal(lease, abort);
-    holds.set(res, [...(holds.get(res) ?? []), this]);
+    const others = holds.get(res);
+    if (others === undefined) holds.set(res, [this]);
+    else others.push(this);
     beforeEnd(res, () => this.#atEnd());
     if (this.#waitsForFinish) res.once("finish", () => this.#finish());
   }
 
   /** Work begins whose end cannot be seen. */
   leaveUnseen(): void {
+    if (!this.#unseen) beforeDestroy(this.visit.res, () => this.#atEnd());
     this.#unseen = true;
   }
 
@@ -149,10 +152,13 @@ export class Hold {
   }
 
   #release(): Promise<void> {
-    this.#released ??= Promise.resolve(this.options.beforeRelease?.(this.lease)).then(() =>
-      this.lease[Symbol.asyncDispose](),
-    );
+    this.#released ??= this.#releaseOnce();
     return this.#released;
+  }
+
+  async #releaseOnce(): Promise<void> {
+    if (this.options.beforeRelease !== undefined) await this.options.beforeRelease(this.lease);
+    await this.lease[Symbol.asyncDispose]();
   }
 
   /** The lease is lost: the work is told to stop, and the client that it failed. */

@@ -74,8 +74,8 @@ export class BatchedScript {
   call(key: string, keys: readonly string[], args: readonly string[]): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#calls.push({ key, keys, args, resolve, reject });
-      // nextTick runs after all promise reactions of this turn: whoever asks in this turn joins the batch.
-      if (this.#calls.length === 1) process.nextTick(() => this.#flush());
+      // Runs when all sockets that had something to read were served: what their requests ask for joins the batch.
+      if (this.#calls.length === 1) setImmediate(() => this.#flush());
     });
   }
 
