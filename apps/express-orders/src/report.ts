@@ -11,7 +11,9 @@ const WIDTHS = { order: 6, price: 8, instance: 8, pid: 7, fence: 16, time: 12 };
 /** The first rows of the ledger, and some that should not be there. */
 export function printLedger({ lines }: Verdict): void {
   const { order, price, instance, pid, fence, time } = WIDTHS;
-  print(`\n${colours.bold("The ledger")}\n`);
+  print(
+    `\n${colours.bold("The ledger")} ${colours.dim("(fencing tokens grow within an order; two orders may share one)")}\n`,
+  );
   const titles = [
     "order".padEnd(order),
     "price".padStart(price),

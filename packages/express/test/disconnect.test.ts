@@ -1,9 +1,10 @@
 import { once } from "node:events";
-import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
-import { getLease, type LockRouteOptions } from "../src/index.ts";
+import { idempotent, inProcessRecords } from "../src/idempotent.ts";
+import { getLease, type LockRouteOptions, lockRoute } from "../src/index.ts";
 import { listen } from "./support/app.ts";
 import { ask, send } from "./support/client.ts";
+import { expresses } from "./support/expresses.ts";
 import { appOf, combinations } from "./support/forms.ts";
 import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
@@ -84,26 +85,6 @@ describe.each(combinations)("$name, $form", (combination) => {
     expect(calls).toBe(0);
   });
 
-  it("notices that the client of a pipelined request has left before its turn came", async () => {
-    const { locks, rivals } = scene;
-    const key = scene.key();
-    const held = await rivals.acquire(key);
-    let calls = 0;
-    const app = appOf(combination, { locks, key, wait: "forever" }, (_req, res) => {
-      calls += 1;
-      res.send("done");
-    });
-    const { port } = await listen(app);
-    const socket = connect(port, "127.0.0.1");
-    socket.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".repeat(3));
-    await expect.poll(async () => (await rivals.inspect(key))?.waiters).toHaveLength(3);
-    socket.destroy();
-    await expect.poll(async () => (await rivals.inspect(key))?.waiters).toHaveLength(0);
-    await held.release();
-    expect(calls).toBe(0);
-    await scene.free(key);
-  });
-
   it("ends what nobody ends when maxHold is over", async () => {
     const { key, finish } = await abandoned({ maxHold: 400 });
     if (combination.form === "middleware") await scene.free(key);
@@ -165,6 +146,34 @@ describe("a wrapped handler whose client has left", () => {
       first.leave();
       await closed.opened;
       await scene.free(key);
+    },
+  );
+});
+
+describe.each(expresses)("$name", ({ express }) => {
+  it.each(["lockRoute", "idempotent"])(
+    "%s lets go of its key when the client leaves before an inner lock",
+    async (outer) => {
+      const { locks, rivals } = scene;
+      const [a, b] = [scene.key(), scene.key()];
+      const held = await rivals.acquire(b);
+      const app = express();
+      const records = inProcessRecords();
+      const first =
+        outer === "lockRoute"
+          ? lockRoute({ locks, key: a })
+          : idempotent({ locks, records, tenant: () => a });
+      app.post("/", first, lockRoute({ locks, key: b, wait: 60_000 }), (_req, res) => void res.send("done"));
+      const { url } = await listen(app);
+      const headers = { "idempotency-key": a };
+      const leaving = new AbortController();
+      const left = ask(url, { headers, signal: leaving.signal }).catch(() => "left");
+      await expect.poll(async () => (await rivals.inspect(b))?.waiting).toBe(1);
+      leaving.abort();
+      await left;
+      await expect.poll(async () => (await rivals.inspect(b))?.waiting).toBe(0);
+      await held.release();
+      await expect.poll(async () => (await ask(url, { headers })).status).toBe(200);
     },
   );
 });

@@ -113,6 +113,23 @@ describe.each(expresses)("$name", ({ express, major }) => {
     await scene.free(key);
   });
 
+  it("releases when an error is reported after the headers, also by a handler without a promise", async () => {
+    const key = scene.key();
+    const app = express();
+    app.set("env", "test");
+    app.post(
+      "/",
+      lockRoute({ locks: scene.locks, key }, (_req, res, next) => {
+        res.write("x");
+        setImmediate(() => next(new Error("late")));
+      }),
+    );
+    const { url } = await listen(app);
+    const response = await send(url).response;
+    await expect(response.toArray()).rejects.toThrow("aborted");
+    await scene.free(key);
+  });
+
   it("goes on to the next handlers, and holds until they have answered", async () => {
     const key = scene.key();
     const [reached, answer] = [gate(), gate()];

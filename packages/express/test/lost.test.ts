@@ -1,8 +1,10 @@
+import { connect } from "node:net";
 import type { ErrorRequestHandler } from "express";
 import { describe, expect, it } from "vitest";
-import { getLease } from "../src/index.ts";
+import { getLease, lockRoute } from "../src/index.ts";
 import { listen } from "./support/app.ts";
 import { ask, send } from "./support/client.ts";
+import { expresses } from "./support/expresses.ts";
 import { appOf, combinations } from "./support/forms.ts";
 import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
@@ -83,5 +85,67 @@ describe.each(combinations)("$name, $form: a lease that is lost", (combination) 
       const read = response.toArray().then((chunks) => chunks.join(""), String);
       expect(await read).toBe(destroyOnLost ? "Error: aborted" : "begin-end");
     }
+  });
+});
+
+describe.each(expresses)("$name", ({ express }) => {
+  it("does not close a connection on which another request is when a handler fails after its loss", async () => {
+    const { locks, rivals } = scene;
+    const key = scene.key();
+    const [started, fail, failed] = [gate(), gate(), gate()];
+    const app = express();
+    app.set("env", "test");
+    app.post(
+      "/",
+      lockRoute({ locks, key, ttl: 600 }, (_req, _res, next) => {
+        started.open();
+        void fail.opened.then(() => {
+          next(new Error("too late"));
+          failed.open();
+        });
+      }),
+    );
+    app.post("/other", async (_req, res) => {
+      fail.open();
+      await failed.opened;
+      await new Promise(setImmediate);
+      res.send("alive");
+    });
+    const { port } = await listen(app);
+    const socket = connect(port, "127.0.0.1");
+    let text = "";
+    socket.on("data", (chunk) => {
+      text += String(chunk);
+    });
+    const post = (path: string) =>
+      socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`);
+    post("/");
+    await started.opened;
+    await rivals.forceRelease(key);
+    await expect.poll(() => text).toContain("HTTP/1.1 503");
+    post("/other");
+    await expect.poll(() => text).toContain("alive");
+    socket.destroy();
+  });
+
+  it("answers once when two locks are lost together, and leaves it to the app's error handler", async () => {
+    const { locks, rivals } = scene;
+    const [a, b] = [scene.key(), scene.key()];
+    const started = gate();
+    const app = express();
+    let errors = 0;
+    app.post(
+      "/",
+      lockRoute({ locks, key: a, maxHold: 400 }),
+      lockRoute({ locks, key: b, maxHold: 400 }, () => started.open()),
+    );
+    app.use((async (error, _req, res, _next) => {
+      errors += 1;
+      await rivals.inspect(a);
+      res.status(error.status).send("mine");
+    }) satisfies ErrorRequestHandler);
+    const { url } = await listen(app);
+    expect(await ask(url)).toMatchObject({ status: 503, body: "mine" });
+    expect(errors).toBe(1);
   });
 });

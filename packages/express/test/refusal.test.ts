@@ -6,6 +6,7 @@ import { expresses } from "./support/expresses.ts";
 import { appOf, combinations } from "./support/forms.ts";
 import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
+import { routeBehindRival } from "./support/rival.ts";
 
 const scene = useLocks();
 
@@ -151,22 +152,14 @@ describe("a request that cannot be served", () => {
   it.each(combinations)(
     "$name, $form: leaves while waiting, and never reaches the handler",
     async (combination) => {
-      const { locks, rivals } = scene;
-      const key = scene.key();
-      const held = await rivals.acquire(key);
-      let calls = 0;
-      const app = appOf(combination, { locks, key, wait: "forever" }, (_req, res) => {
-        calls += 1;
-        res.send("done");
-      });
-      const { url } = await listen(app);
+      const { url, held, waiters, calls } = await routeBehindRival(scene, combination);
       const first = send(url);
-      await expect.poll(async () => (await rivals.inspect(key))?.waiters).toHaveLength(1);
+      await expect.poll(waiters).toHaveLength(1);
       first.leave();
-      await expect.poll(async () => (await rivals.inspect(key))?.waiters).toHaveLength(0);
+      await expect.poll(waiters).toHaveLength(0);
       await held.release();
       expect((await ask(url)).status).toBe(200);
-      expect(calls).toBe(1);
+      expect(calls()).toBe(1);
     },
   );
 });

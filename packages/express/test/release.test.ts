@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { connect } from "node:net";
 import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
@@ -56,48 +55,6 @@ describe.each(combinations)("$name, $form", (combination) => {
     await scene.free(key);
   });
 
-  it.each([
-    ["a string", (res) => res.end("dönè")],
-    ["a string in another encoding", (res) => res.end("64c3b66ec3a8", "hex")],
-    ["bytes", (res) => res.end(new TextEncoder().encode("dönè"))],
-    ["a callback", (res) => res.write("dönè") && res.end(() => undefined)],
-    ["chunks", (res) => res.write("dön") && res.end("è")],
-    ["a length that it knows", (res) => res.setHeader("Content-Length", 6).end("dönè")],
-    ["writeHead", (res) => res.writeHead(200, { "x-test": "1" }).end("dönè")],
-  ] satisfies [string, (res: import("express").Response) => unknown][])(
-    "ends with %s",
-    async (_what, end) => {
-      const app = appOf(combination, { locks: scene.locks, key: scene.key() }, (_req, res) => void end(res));
-      const { url } = await listen(app);
-      const answer = await ask(url);
-      expect(answer).toMatchObject({ status: 200, body: "dönè" });
-      const isChunked = answer.headers.get("transfer-encoding") === "chunked";
-      expect(answer.headers.get("content-length")).toBe(isChunked ? null : "6");
-    },
-  );
-
-  it.each([204, 304])("ends a %i without a body or a length", async (status) => {
-    const app = appOf(combination, { locks: scene.locks, key: scene.key() }, (_req, res) => {
-      res.statusCode = status;
-      res.end();
-    });
-    const { url } = await listen(app);
-    const answer = await ask(url);
-    expect([answer.status, answer.headers.get("content-length"), answer.body]).toEqual([status, null, ""]);
-  });
-
-  it("is ended once: what comes after the end is ignored while the release is under way", async () => {
-    const app = appOf(combination, { locks: scene.locks, key: scene.key() }, (_req, res) => {
-      res.end("first");
-      res.write("more");
-      res.end("second");
-      expect(res.headersSent).toBe(true);
-    });
-    const { url } = await listen(app);
-    expect(await ask(url)).toMatchObject({ status: 200, body: "first" });
-    expect(await ask(url)).toMatchObject({ status: 200, body: "first" });
-  });
-
   it("holds to the end of a stream, and renews meanwhile", async () => {
     const { locks, rivals } = scene;
     const key = scene.key();
@@ -117,54 +74,6 @@ describe.each(combinations)("$name, $form", (combination) => {
     source.end("two");
     expect(await text(response)).toBe("two");
     await scene.free(key);
-  });
-
-  it("serves pipelined requests one after the other, also many", async () => {
-    const { locks } = scene;
-    const key = scene.key();
-    let running = 0;
-    const app = appOf(combination, { locks, key, wait: 10_000 }, async (req, res) => {
-      running += 1;
-      expect(running).toBe(1);
-      await new Promise(setImmediate);
-      running -= 1;
-      res.send(`<${req.query.n}>`);
-    });
-    const { port } = await listen(app);
-    const warnings: Error[] = [];
-    const warn = (warning: Error) => void warnings.push(warning);
-    process.on("warning", warn);
-    const socket = connect(port, "127.0.0.1");
-    socket.write(
-      Array.from(
-        { length: 20 },
-        (_, n) => `POST /?n=${n} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`,
-      ).join(""),
-    );
-    let answers = "";
-    for await (const chunk of socket) {
-      answers += String(chunk);
-      if (answers.includes("<19>")) break;
-    }
-    expect([...answers.matchAll(/<(\d+)>/g)].map(([, n]) => Number(n))).toEqual([...Array(20).keys()]);
-    process.off("warning", warn);
-    expect(warnings).toEqual([]);
-    await scene.free(key);
-  });
-
-  it("serves a client that keeps its connection, and leaves no listener on it", async () => {
-    const sockets = new Set<import("node:net").Socket>();
-    const app = appOf(combination, { locks: scene.locks, key: scene.key() }, (req, res) => {
-      sockets.add(req.socket);
-      res.send("done");
-    });
-    const { server } = await listen(app);
-    const counts: number[] = [];
-    server.on("request", (req) => counts.push(req.socket.listenerCount("close")));
-    const { url } = { url: `http://127.0.0.1:${(server.address() as import("node:net").AddressInfo).port}` };
-    for (let round = 0; round < 30; round++) expect((await ask(url)).status).toBe(200);
-    expect(sockets.size).toBeLessThan(30);
-    expect(new Set(counts).size).toBe(1);
   });
 });
 

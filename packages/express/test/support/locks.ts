@@ -27,7 +27,7 @@ export function useLocks(): LocksScene {
   beforeAll(async () => {
     const proxy = await startFaultyProxy(server.server);
     const [redis, through] = [connect(server.url), connect(proxy.url)];
-    const locks = createLocks({ backend: ioredisBackend(through, { requestTimeout: 500 }) });
+    const locks = createLocks({ backend: ioredisBackend(through, { requestTimeout: 2_000 }) });
     const rivals = createLocks({ backend: ioredisBackend(redis), holder: "rival" });
     const close = async () => {
       await Promise.all([locks.close(), rivals.close()]);

@@ -2,7 +2,12 @@ import { useRedis } from "@lock/redis-harness/vitest";
 import { Redis } from "ioredis";
 import { createClient } from "redis";
 import { describe, expect, it } from "vitest";
-import { inProcessRecords, ioredisRecords, nodeRedisRecords, type RecordStore } from "../src/idempotent.ts";
+import {
+  inProcessRecords,
+  ioredisRecords,
+  nodeRedisRecords,
+  type RecordStore,
+} from "../../src/idempotent.ts";
 
 const redis = useRedis();
 
