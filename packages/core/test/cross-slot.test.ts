@@ -65,7 +65,7 @@ describe("several keys in different hash slots of a cluster", () => {
   it("are given back when one of them stays busy", async () => {
     const [a = "", b = "", c = ""] = newKeys(3);
     const held = await two.acquire(c);
-    await expect(one.acquire([a, b, c], { wait: 50 })).rejects.toMatchObject({ code: "LOCK_TIMEOUT" });
+    await expect(one.acquire([a, b, c], { wait: 300 })).rejects.toMatchObject({ code: "LOCK_TIMEOUT" });
     expect(await one.tryAcquire([a, b, c])).toBeNull();
     await eventually("both back", async () =>
       (await two.inspect(a)) === null && (await two.inspect(b)) === null ? true : undefined,

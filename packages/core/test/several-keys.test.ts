@@ -101,7 +101,7 @@ it("a server that refuses keys which a script was not given only costs a command
 it("one of whose keys is of another program is told so, and takes none", async () => {
   const locks = createLocks({ backend: admin.backend() });
   await admin.command("RPUSH", "lock:{foreign b}", "a list");
-  await expect(locks.acquire(["foreign a", "foreign b"], { wait: 50 })).rejects.toThrow(/WRONGTYPE/);
+  await expect(locks.acquire(["foreign a", "foreign b"], { wait: 2_000 })).rejects.toThrow(/WRONGTYPE/);
   expect(await locks.inspect("foreign a")).toBeNull();
   await locks.close();
 });

@@ -96,7 +96,7 @@ function giving_up(test: Test<OpenLocks>): void {
     const lease = await one.acquire(key);
     const [immediate, later] = await Promise.allSettled([
       two.acquire(key, { wait: 0 }),
-      two.acquire(key, { wait: 50 }),
+      two.acquire(key, { wait: 200 }),
     ]);
     for (const outcome of [immediate, later]) {
       assert.ok(outcome.status === "rejected" && outcome.reason instanceof LockTimeoutError);

@@ -80,7 +80,7 @@ export function poolTests(test: ModesTest): void {
     const name = newKey();
     const pool = one.pool(name, { size: 3 });
     const all = [await pool.acquire({ ttl: 5_000 }), await pool.acquire({ ttl: 20_000 })];
-    const timeout = await pool.acquire({ slot: 2, wait: 20 }).catch((error: unknown) => error);
+    const timeout = await pool.acquire({ slot: 2, wait: 200 }).catch((error: unknown) => error);
     assert.ok(timeout instanceof LockTimeoutError);
     assert.match(timeout.message, /^slot 2 of "mode key/);
     assert.ok((timeout.holder?.remaining ?? 0) > 10_000);
