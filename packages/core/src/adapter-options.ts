@@ -9,6 +9,7 @@ const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   "an object": isObject,
   "what createLocks returns": (value) => typeof Object(value).acquire === "function",
   "true or false": (value) => typeof value === "boolean",
+  "a number from 0 to 1": (value) => typeof value === "number" && value >= 0 && value <= 1,
   "a whole number from 0": (value) => isCount(value),
   "a whole number from 1": (value) => isCount(value) && value > 0,
 };
@@ -23,7 +24,8 @@ function isCount(value: unknown): value is number {
 
 /**
  * What is allowed, by option: kinds of values ("a function", "a string", "a list of strings", "an object", "what
- * createLocks returns", "true or false", "a whole number from 0", "a whole number from 1"), or the values themselves.
+ * createLocks returns", "true or false", "a number from 0 to 1", "a whole number from 0", "a whole number from 1"), or
+ * the values themselves.
  */
 export type AllowedOptions = Readonly<Record<string, readonly unknown[]>>;
 

@@ -1,0 +1,42 @@
+import { EventEmitter } from "node:events";
+import type { JobOwner } from "./options.ts";
+
+/** A job, as far as it has an id: one that was not added has none, unless its producer chose it. */
+export interface EventJob {
+  readonly queue: string;
+  readonly jobId: string | undefined;
+}
+
+/** What a guard tells, for metrics and logs. `job` is the one that it happened to, or that it was done for. */
+export interface GuardEvents {
+  /** A job was not added, or not run, since another one of its key was there. */
+  duplicate: { readonly key: string; readonly job: EventJob; readonly existing: JobOwner | undefined };
+  /** A job found its key busy, or the locks out of reach, and is tried again later. */
+  rescheduled: { readonly key: string; readonly job: EventJob; readonly delay: number };
+  /** The claim of a job that is gone or over, or the lease of one that was to be cancelled, was taken from it. */
+  takenOver: { readonly key: string; readonly job: EventJob; readonly from: JobOwner | undefined };
+  /** A run lost its lease, or BullMQ's lock of its job, and was told to stop. */
+  lost: { readonly key: string; readonly job: EventJob; readonly error: Error };
+  /** A job ran, or was added, without what should have guarded it: its claim had ended, or the locks were out of reach. */
+  unguarded: { readonly key: string; readonly job: EventJob; readonly reason: "claim-ended" | "backend" };
+}
+
+export type GuardEventName = keyof GuardEvents;
+
+/** Tells those who listen. What a listener throws is its own fault, and stops nothing. */
+export class Events {
+  readonly #emitter = new EventEmitter();
+
+  on<Name extends GuardEventName>(event: Name, listener: (told: GuardEvents[Name]) => void): () => void {
+    this.#emitter.on(event, listener);
+    return () => void this.#emitter.off(event, listener);
+  }
+
+  emit<Name extends GuardEventName>(event: Name, told: GuardEvents[Name]): void {
+    try {
+      this.#emitter.emit(event, told);
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error));
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import type { LockState } from "@lock/core";
+import type { AddedJob, JobLike, QueueLike, WorkerLike } from "./bullmq.ts";
+import { Claims } from "./claims.ts";
+import { type AddResult, Enqueue } from "./enqueue.ts";
+import { Events, type GuardEventName, type GuardEvents } from "./events.ts";
+import { JobKeys } from "./keys.ts";
+import { checkGuardOptions, type GuardOptions, type JobOwner, RULES } from "./options.ts";
+import { Execute, type GuardedProcessor } from "./run.ts";
+
+const DAY = 86_400_000;
+
+/** Who has the key of a job. */
+export interface GuardedKey {
+  /** The job that keeps others from being added. */
+  readonly claim: (JobOwner & { readonly remaining: number }) | undefined;
+  /** The jobs that are worked on. */
+  readonly runs: readonly (JobOwner & { readonly remaining: number; readonly fencingToken: number })[];
+}
+
+type JobOf<Q extends QueueLike> = Awaited<ReturnType<Q["add"]>>;
+
+/** Keeps jobs of one key apart, across queues and processes. */
+export interface JobGuard {
+  /**
+   * As `queue.add`, unless a job of the same key is there already.
+   * @throws DuplicateJobError (`onConflict.enqueue: "throw"`), LockUsageError, LockBackendError, what `queue.add` throws
+   */
+  add<Q extends QueueLike>(queue: Q, ...job: Parameters<Q["add"]>): Promise<AddResult<JobOf<Q>>>;
+  /** As `queue.addBulk`: what became of each, in the same order. @throws as `add` */
+  addBulk<Q extends QueueLike>(queue: Q, jobs: Parameters<Q["addBulk"]>[0]): Promise<AddResult<JobOf<Q>>[]>;
+  /** Makes the processor of a worker, or the export of a sandboxed one. */
+  processor<Job extends JobLike, Result>(
+    work: GuardedProcessor<Job, Result>,
+  ): (job: Job, token?: string, signal?: AbortSignal) => Promise<Result>;
+  /** Aborts a run when BullMQ loses its lock of the job. Returns the worker. */
+  attach<W extends WorkerLike>(worker: W): W;
+  /** Ends whatever claim the key has. `queue`: where the scope is a queue. Whether there was one. */
+  release(key: string, queue?: string): Promise<boolean>;
+  inspect(key: string, queue?: string): Promise<GuardedKey>;
+  /** Listens to an event; the returned function stops it. */
+  on<Name extends GuardEventName>(event: Name, listener: (told: GuardEvents[Name]) => void): () => void;
+}
+
+/**
+ * Makes a guard of jobs. The same options belong to all producers and workers of the jobs.
+ * @throws LockUsageError for wrong options
+ */
+export function guardJobs<Data = unknown>(options: GuardOptions<Data>): JobGuard {
+  // What the key is made of is what is in the jobs: their producers answer for its type.
+  const checked = options as GuardOptions;
+  checkGuardOptions(checked);
+  return new Guard(checked);
+}
+
+class Guard implements JobGuard {
+  readonly #events = new Events();
+  readonly #keys: JobKeys;
+  readonly #claims: Claims;
+  readonly #enqueue: Enqueue;
+  readonly #execute: Execute;
+
+  constructor(private readonly options: GuardOptions) {
+    const { locks, strategy, window = DAY } = options;
+    this.#keys = new JobKeys(options);
+    this.#claims = new Claims({ locks, window, outlivesJob: RULES[strategy].claimEnds === "never" });
+    this.#enqueue = new Enqueue(options, this.#keys, this.#claims, this.#events);
+    this.#execute = new Execute(options, this.#keys, this.#claims, this.#events);
+  }
+
+  async add<Q extends QueueLike>(queue: Q, ...job: Parameters<Q["add"]>): Promise<AddResult<JobOf<Q>>> {
+    const [name, data, opts] = job;
+    if (!RULES[this.options.strategy].claims)
+      return { added: true, job: (await queue.add(name, data, opts)) as JobOf<Q> };
+    const [result] = await this.addBulk(queue, [{ name, data, opts: opts ?? {} }]);
+    if (result === undefined) throw new Error(`the queue "${queue.name}" did not say what it added`);
+    return result;
+  }
+
+  async addBulk<Q extends QueueLike>(
+    queue: Q,
+    jobs: Parameters<Q["addBulk"]>[0],
+  ): Promise<AddResult<JobOf<Q>>[]> {
+    if (RULES[this.options.strategy].claims) {
+      return this.#enqueue.addAll(queue, jobs) as Promise<AddResult<JobOf<Q>>[]>;
+    }
+    const added: AddedJob[] = await queue.addBulk(jobs);
+    return added.map((job) => ({ added: true, job: job as JobOf<Q> }));
+  }
+
+  processor<Job extends JobLike, Result>(work: GuardedProcessor<Job, Result>) {
+    // Three named parameters: BullMQ gives a signal only to a function that has them.
+    return (job: Job, token?: string, signal?: AbortSignal) =>
+      this.#execute.run(job, token, signal, work) as Promise<Result>;
+  }
+
+  attach<W extends WorkerLike>(worker: W): W {
+    const { onConflict } = this.options;
+    const reschedules =
+      RULES[this.options.strategy].runsAlone && (onConflict?.execute ?? "reschedule") === "reschedule";
+    if (reschedules && worker.opts.maxStartedAttempts !== undefined) {
+      process.emitWarning(
+        `the worker of "${worker.name}" has maxStartedAttempts: each conflict starts a job once more, so that jobs fail which only waited; use \`wait\`, or another onConflict.execute`,
+        { code: "LOCK_JOB_MAX_STARTED_ATTEMPTS" },
+      );
+    }
+    worker.on("lockRenewalFailed", (jobIds) => {
+      for (const jobId of jobIds) this.#execute.lockLost(worker.name, jobId);
+    });
+    return worker;
+  }
+
+  release(key: string, queue = ""): Promise<boolean> {
+    return this.options.locks.forceRelease(this.#keys.claim(key, queue));
+  }
+
+  async inspect(key: string, queue = ""): Promise<GuardedKey> {
+    const { locks } = this.options;
+    const [claimed, running] = await Promise.all([
+      this.#claims.find(this.#keys.claim(key, queue)),
+      locks.inspect(this.#keys.run(key, queue)),
+    ]);
+    const claim = claimed?.owner && { ...claimed.owner, remaining: claimed.remaining };
+    return { claim, runs: runsOf(running) };
+  }
+
+  on<Name extends GuardEventName>(event: Name, listener: (told: GuardEvents[Name]) => void): () => void {
+    return this.#events.on(event, listener);
+  }
+}
+
+function runsOf(state: LockState | null): GuardedKey["runs"] {
+  return (state?.holders ?? []).map(({ meta, remaining = 0, fencingToken = 0 }) => {
+    const { queue = "", jobId = "" } = meta;
+    return { queue, jobId, remaining, fencingToken };
+  });
+}

@@ -1,0 +1,18 @@
+export type { AddResult } from "./enqueue.ts";
+export { DuplicateJobError } from "./errors.ts";
+export type { EventJob, GuardEventName, GuardEvents } from "./events.ts";
+export { type GuardedKey, guardJobs, type JobGuard } from "./guard.ts";
+export type {
+  EnqueueConflict,
+  ExecuteConflict,
+  ExecuteConflictFacts,
+  GuardOptions,
+  HashedKey,
+  JobFacts,
+  JobKey,
+  JobLocks,
+  JobOwner,
+  RescheduleOptions,
+  Strategy,
+} from "./options.ts";
+export type { GuardedProcessor, RunContext } from "./run.ts";

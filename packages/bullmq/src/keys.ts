@@ -1,0 +1,73 @@
+import { createHash } from "node:crypto";
+import { LockUsageError } from "@lock/core";
+import type { GuardOptions, HashedKey, JobFacts } from "./options.ts";
+
+/** Names the locks of a job. */
+export class JobKeys {
+  constructor(private readonly options: Pick<GuardOptions, "key" | "scope">) {}
+
+  /**
+   * The key of a job, as its guard makes it.
+   * @throws LockUsageError where it makes none
+   */
+  of(job: JobFacts): string {
+    const { key } = this.options;
+    const facts = { ...job, data: asStored(job.data) };
+    const made: unknown = typeof key === "function" ? key(facts) : hashOf(facts, key.hash);
+    if (typeof made === "string" && made !== "") return made;
+    const got = made === "" ? "an empty one" : typeof made === "object" ? "an object" : `${made}`;
+    throw new LockUsageError(
+      `the key of job "${job.name}" of queue "${job.queue}" must be a string, got ${got}: make it of what tells two jobs apart, such as \`report:\${data.id}\``,
+    );
+  }
+
+  /** What `add` claims. */
+  claim(key: string, queue: string): string {
+    return `claim:${this.#scope(queue)}:${key}`;
+  }
+
+  /** What is held while a job runs. */
+  run(key: string, queue: string): string {
+    return `run:${this.#scope(queue)}:${key}`;
+  }
+
+  /** Encoded, so that no scope can end where a key begins. */
+  #scope(queue: string): string {
+    const { scope = "queue" } = this.options;
+    if (scope === "queue") return `queue=${encodeURIComponent(queue)}`;
+    return scope === "global" ? "global" : `scope=${encodeURIComponent(scope)}`;
+  }
+}
+
+/** As the worker will see it, so that `add` and the worker make the same key of it. */
+function asStored(data: unknown): unknown {
+  if (data === undefined) return undefined;
+  try {
+    return JSON.parse(JSON.stringify(data));
+  } catch (error) {
+    throw new LockUsageError(`the data of a job must be what JSON can keep: ${String(error)}`);
+  }
+}
+
+function hashOf({ name, data }: JobFacts, fields: HashedKey["hash"]): string {
+  const hashed = fields === "data" ? data : fields.map((field) => fieldOf(data, field));
+  return createHash("sha256")
+    .update(stable([name, hashed]))
+    .digest("base64url");
+}
+
+function fieldOf(data: unknown, field: string): unknown {
+  const value: unknown = Object(data)[field];
+  if (value !== undefined) return value;
+  throw new LockUsageError(
+    `the key of a job is the hash of its field "${field}", which this job does not have: two jobs without it would be the same`,
+  );
+}
+
+/** JSON with the fields of objects in one order. */
+function stable(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(stable).join()}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  const fields = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${stable(field)}`).join()}}`;
+}

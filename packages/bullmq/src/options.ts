@@ -1,0 +1,175 @@
+import type { Locks, Wait } from "@lock/core";
+import { LockUsageError } from "@lock/core";
+import { type AllowedOptions, checkOptions } from "@lock/core/adapter";
+
+/** What `createLocks` returns, as far as jobs need it. */
+export type JobLocks = Pick<Locks, "acquire" | "tryAcquire" | "semaphore" | "inspect" | "forceRelease">;
+
+/** Until when a second job of a key is refused by `add`; whether two of them may be worked on at once. */
+export type Strategy =
+  | "until-executing"
+  | "until-executed"
+  | "until-expired"
+  | "while-executing"
+  | "until-and-while-executing";
+
+/** What a key is made of. `data` is as the worker will see it: what JSON keeps of it. */
+export interface JobFacts<Data = unknown> {
+  readonly queue: string;
+  readonly name: string;
+  readonly data: Data;
+}
+
+/** Jobs with the same key are the same job. `hash`: of the name and the whole payload, or some fields of it. */
+export type JobKey<Data = unknown> = ((job: JobFacts<Data>) => string) | HashedKey;
+
+export interface HashedKey {
+  readonly hash: "data" | readonly string[];
+}
+
+/** A job that stands in the way of another. */
+export interface JobOwner {
+  readonly queue: string;
+  readonly jobId: string;
+}
+
+export type EnqueueConflict = "skip" | "throw" | "replace" | "keep-latest";
+export type ExecuteConflict = "reschedule" | "complete" | "fail" | "cancel-holder";
+
+/** A job that cannot run since its key is held by as many as may. */
+export interface ExecuteConflictFacts {
+  readonly key: string;
+  readonly queue: string;
+  readonly jobId: string;
+}
+
+/** When a job that found its key busy is tried again. Durations are milliseconds. */
+export interface RescheduleOptions {
+  /** The first delay; doubled with each conflict. Default 500. */
+  readonly min?: number;
+  /** The longest delay. Default 15,000. */
+  readonly max?: number;
+  /** Which part of a delay is random, 0 to 1. Default 0.5. */
+  readonly jitter?: number;
+  /** A job that still finds its key busy so long after it was due fails, and is not tried again. Default 86,400,000. */
+  readonly deadline?: number;
+}
+
+/** Durations are milliseconds. */
+export interface GuardOptions<Data = unknown> {
+  readonly locks: JobLocks;
+  readonly strategy: Strategy;
+  readonly key: JobKey<Data>;
+  /** Among which jobs a key is meant: of the same queue (default), of all queues, or of all guards with this name. */
+  readonly scope?: "queue" | "global" | (string & {});
+  /**
+   * until-expired: how long a second job is refused (required). Otherwise the longest time for which a waiting job
+   * keeps others out; default 86,400,000.
+   */
+  readonly window?: number;
+  /** How many jobs of a key may be worked on at once; only for strategies that guard the execution. Default 1. */
+  readonly limit?: number;
+  readonly onConflict?: {
+    /** Default "skip". */
+    readonly enqueue?: EnqueueConflict;
+    /** Default "reschedule". */
+    readonly execute?: ExecuteConflict | ((conflict: ExecuteConflictFacts) => ExecuteConflict);
+  };
+  /** How long a worker waits for a busy key before it is a conflict. Default 0. */
+  readonly wait?: Wait;
+  /** How long the server keeps the lease of a run unless it is extended. Default: of `locks`. */
+  readonly ttl?: number;
+  readonly reschedule?: RescheduleOptions;
+  /** What happens to a job when the locks cannot be reached. `add` rejects unless it is "run-unlocked". Default "delay". */
+  readonly onBackendError?: "delay" | "fail" | "run-unlocked";
+}
+
+const COUNT = "a whole number from 1";
+
+const ALLOWED: AllowedOptions = {
+  locks: ["what createLocks returns"],
+  strategy: [
+    "until-executing",
+    "until-executed",
+    "until-expired",
+    "while-executing",
+    "until-and-while-executing",
+  ] satisfies Strategy[],
+  key: ["a function", "an object"],
+  scope: ["a string"],
+  window: [COUNT],
+  limit: [COUNT],
+  onConflict: ["an object"],
+  wait: ["a whole number from 0", "forever"],
+  ttl: [COUNT],
+  reschedule: ["an object"],
+  onBackendError: ["delay", "fail", "run-unlocked"],
+};
+
+const CONFLICTS: AllowedOptions = {
+  enqueue: ["skip", "throw", "replace", "keep-latest"] satisfies EnqueueConflict[],
+  execute: ["reschedule", "complete", "fail", "cancel-holder", "a function"],
+};
+
+const RESCHEDULE: AllowedOptions = {
+  min: [COUNT],
+  max: [COUNT],
+  jitter: ["a number from 0 to 1"],
+  deadline: [COUNT],
+};
+
+/** What a strategy does. */
+export interface Rules {
+  /** `add` claims the key. */
+  readonly claims: boolean;
+  /** The claim ends when the job begins, when it is over, or by time only. */
+  readonly claimEnds: "start" | "end" | "never";
+  /** Only `limit` jobs of a key run at once. */
+  readonly runsAlone: boolean;
+}
+
+export const RULES: Readonly<Record<Strategy, Rules>> = {
+  "until-executing": { claims: true, claimEnds: "start", runsAlone: false },
+  "until-executed": { claims: true, claimEnds: "end", runsAlone: false },
+  "until-expired": { claims: true, claimEnds: "never", runsAlone: false },
+  "while-executing": { claims: false, claimEnds: "never", runsAlone: true },
+  "until-and-while-executing": { claims: true, claimEnds: "start", runsAlone: true },
+};
+
+/** @throws LockUsageError for options that are wrong, or contradict each other */
+export function checkGuardOptions(options: GuardOptions): void {
+  checkOptions("guardJobs", options, ALLOWED, ["locks", "strategy", "key"]);
+  const { strategy, key, window, limit, wait, ttl, onConflict = {}, reschedule = {} } = options;
+  checkOptions("guardJobs: onConflict", onConflict, CONFLICTS, []);
+  checkOptions("guardJobs: reschedule", reschedule, RESCHEDULE, []);
+  if (typeof key === "object")
+    checkOptions("guardJobs: key", key, { hash: ["data", "a list of strings"] }, ["hash"]);
+  const { claims, claimEnds, runsAlone } = RULES[strategy];
+  const refuse = (problem: string) => {
+    throw new LockUsageError(`guardJobs: ${problem}`);
+  };
+  if (strategy === "until-expired" && window === undefined) {
+    refuse(
+      'the strategy "until-expired" needs a window: for how long a second job is refused, in milliseconds',
+    );
+  }
+  if (!claims && window !== undefined)
+    refuse(`window has no meaning for "${strategy}": nothing is claimed by add`);
+  if (!claims && onConflict.enqueue !== undefined) {
+    refuse(`onConflict.enqueue has no meaning for "${strategy}": nothing is claimed by add`);
+  }
+  if (!runsAlone) {
+    const useless = Object.entries({ limit, wait, ttl, execute: onConflict.execute });
+    for (const [name, value] of useless) {
+      if (value === undefined) continue;
+      refuse(
+        `${name} has no meaning for "${strategy}", which does not guard the execution: use "while-executing" or "until-and-while-executing"`,
+      );
+    }
+  }
+  if (onConflict.enqueue === "keep-latest" && claimEnds !== "start") {
+    refuse(
+      `"keep-latest" needs a strategy whose claim ends when the job begins, "until-executing" or "until-and-while-executing": "${strategy}" would keep the latest out while a job runs`,
+    );
+  }
+}

@@ -1,0 +1,234 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { isLockError, type Lease } from "@lock/core";
+import { bullmqError, isFinal, type JobLike } from "./bullmq.ts";
+import type { Claims } from "./claims.ts";
+import { isOutage } from "./errors.ts";
+import type { Events } from "./events.ts";
+import type { JobKeys } from "./keys.ts";
+import { type ExecuteConflict, type GuardOptions, type JobOwner, RULES } from "./options.ts";
+
+const DAY = 86_400_000;
+
+/** What a processor gets beside its job. */
+export interface RunContext {
+  /** BullMQ's own, for `job.moveToDelayed` and the like. */
+  readonly token: string | undefined;
+  /** Aborts when the lease is lost, when BullMQ's lock of the job is (`attach`), and when BullMQ cancels the job. */
+  readonly signal: AbortSignal;
+  /** Undefined where the strategy does not guard the execution, or the job runs unguarded. */
+  readonly lease: Lease | undefined;
+  /** Of the lease: send it with each write, and let the store refuse a smaller one. */
+  readonly fencingToken: number | undefined;
+}
+
+/** Does the work of a job. */
+export type GuardedProcessor<Job, Result> = (job: Job, context: RunContext) => Result | Promise<Result>;
+
+/** One run of a job, from its start to its end. */
+interface Run {
+  readonly job: JobLike;
+  readonly owner: JobOwner;
+  readonly key: string;
+  readonly token: string | undefined;
+  readonly abort: AbortController;
+}
+
+/** Whether the work is to be done, and with which lease. */
+type Admission = { readonly run: true; readonly lease: Lease | undefined } | { readonly run: false };
+
+/** The side of workers: keeps jobs of one key apart, and ends their claims. */
+export class Execute {
+  /** The runs of this process, by job. A stalled job may run twice here. */
+  readonly #runs = new Map<string, Set<Run>>();
+
+  constructor(
+    private readonly options: GuardOptions,
+    private readonly keys: JobKeys,
+    private readonly claims: Claims,
+    private readonly events: Events,
+  ) {}
+
+  async run<Job extends JobLike, Result>(
+    job: Job,
+    token: string | undefined,
+    signal: AbortSignal | undefined,
+    work: GuardedProcessor<Job, Result>,
+  ): Promise<Result | undefined> {
+    const run = this.#begin(job, token);
+    const cancel = () => run.abort.abort(signal?.reason ?? new Error("BullMQ cancelled the job"));
+    if (signal?.aborted) cancel();
+    signal?.addEventListener("abort", cancel);
+    try {
+      const admission = await this.#admit(run);
+      return admission.run ? await this.#work(run, admission.lease, job, work) : undefined;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+      this.#end(run);
+    }
+  }
+
+  /** BullMQ could not renew its lock of a job: somebody else may be given it. */
+  lockLost(queue: string, jobId: string): void {
+    for (const run of this.#runs.get(nameOf({ queue, jobId })) ?? []) {
+      this.#lose(run, new Error(`BullMQ could not renew its lock of job ${jobId} of the queue "${queue}"`));
+    }
+  }
+
+  #begin(job: JobLike, token: string | undefined): Run {
+    const owner = { queue: job.queueName, jobId: job.id ?? "" };
+    const key = this.keys.of({ queue: job.queueName, name: job.name, data: job.data });
+    const run = { job, owner, key, token, abort: new AbortController() };
+    const others = this.#runs.get(nameOf(owner)) ?? new Set();
+    this.#runs.set(nameOf(owner), others.add(run));
+    return run;
+  }
+
+  #end(run: Run): void {
+    const name = nameOf(run.owner);
+    const runs = this.#runs.get(name);
+    runs?.delete(run);
+    if (runs?.size === 0) this.#runs.delete(name);
+  }
+
+  async #work<Job, Result>(
+    run: Run,
+    lease: Lease | undefined,
+    job: Job,
+    work: GuardedProcessor<Job, Result>,
+  ): Promise<Result> {
+    const { claimEnds } = RULES[this.options.strategy];
+    try {
+      // The lease is held by now: at no time is the key free for both a second job and a second run.
+      if (claimEnds === "start") await this.#endClaim(run);
+      const { token, abort } = run;
+      const result = await work(job, {
+        token,
+        signal: abort.signal,
+        lease,
+        fencingToken: lease?.fencingToken,
+      });
+      if (claimEnds === "end") await this.#endClaim(run);
+      return result;
+    } catch (error) {
+      if (claimEnds === "end" && isFinal(run.job, error)) await this.#endClaim(run);
+      throw error;
+    } finally {
+      await lease?.[Symbol.asyncDispose]();
+    }
+  }
+
+  /** A claim that cannot be ended now is taken over by whoever finds its job over. */
+  async #endClaim({ key, owner, job }: Run): Promise<void> {
+    try {
+      const wasThere = await this.claims.endOf(this.keys.claim(key, owner.queue), owner);
+      // Later attempts find it ended by the first.
+      if (wasThere || job.attemptsStarted > 1) return;
+      this.events.emit("unguarded", { key, job: owner, reason: "claim-ended" });
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+    }
+  }
+
+  async #admit(run: Run): Promise<Admission> {
+    if (!RULES[this.options.strategy].runsAlone) return { run: true, lease: undefined };
+    try {
+      return { run: true, lease: await this.#acquire(run, this.options.wait ?? 0) };
+    } catch (error) {
+      if (isOutage(error)) return this.#outage(run, error);
+      if (!isLockError(error) || error.code !== "LOCK_TIMEOUT") throw error;
+      return this.#conflict(run, error);
+    }
+  }
+
+  /** Never by the id of the job: a run that stalled must not be joined by the next one of the same job. */
+  #acquire(run: Run, wait: GuardOptions["wait"]): Promise<Lease> {
+    const { locks, limit = 1, ttl } = this.options;
+    const { key, owner, abort } = run;
+    const runKey = this.keys.run(key, owner.queue);
+    const options = {
+      wait,
+      ttl,
+      signal: abort.signal,
+      meta: { ...owner },
+      onLost: (error: Error) => this.#lose(run, error),
+    };
+    return limit === 1
+      ? locks.acquire(runKey, options)
+      : locks.semaphore(runKey, { permits: limit }).acquire(options);
+  }
+
+  #lose(run: Run, error: Error): void {
+    if (run.abort.signal.aborted) return;
+    this.events.emit("lost", { key: run.key, job: run.owner, error });
+    run.abort.abort(error);
+  }
+
+  async #outage(run: Run, error: unknown): Promise<Admission> {
+    const { onBackendError = "delay" } = this.options;
+    if (onBackendError === "fail") throw error;
+    if (onBackendError === "delay") return this.#reschedule(run, error);
+    this.events.emit("unguarded", { key: run.key, job: run.owner, reason: "backend" });
+    return { run: true, lease: undefined };
+  }
+
+  async #conflict(run: Run, error: Error): Promise<Admission> {
+    const { execute = "reschedule" } = this.options.onConflict ?? {};
+    const { key, owner } = run;
+    const choice: ExecuteConflict = typeof execute === "function" ? execute({ key, ...owner }) : execute;
+    if (choice === "reschedule") return this.#reschedule(run, error);
+    if (choice === "cancel-holder") return { run: true, lease: await this.#cancelHolder(run) };
+    this.events.emit("duplicate", { key, job: owner, existing: await this.#holderOf(run) });
+    if (choice === "complete") return { run: false };
+    throw error;
+  }
+
+  /** Costs no attempt. @throws DelayedError, by which BullMQ knows what was done */
+  async #reschedule({ job, owner, key, token }: Run, cause: unknown): Promise<never> {
+    const { min = 500, max = 15_000, jitter = 0.5, deadline = DAY } = this.options.reschedule ?? {};
+    const late = Date.now() - job.timestamp - (job.opts.delay ?? 0);
+    if (late > deadline) {
+      const message = `the key "${key}" was busy for too long: ${late} ms after it was due, job ${owner.jobId} gives up`;
+      throw Object.assign(bullmqError("UnrecoverableError", message), { cause });
+    }
+    const conflicts = Math.max(0, job.attemptsStarted - job.attemptsMade - 1);
+    const longest = Math.min(max, min * 2 ** Math.min(conflicts, 30));
+    const delay = Math.round(longest * (1 - jitter * Math.random()));
+    await job.moveToDelayed(Date.now() + delay, token);
+    this.events.emit("rescheduled", { key, job: owner, delay });
+    throw bullmqError("DelayedError", `the key "${key}" is busy: tried again in ${delay} ms`);
+  }
+
+  /** Takes the lease from who has it; the work begins when that one cannot believe in it any more. */
+  async #cancelHolder(run: Run): Promise<Lease> {
+    const { locks } = this.options;
+    const { key, owner } = run;
+    const runKey = this.keys.run(key, owner.queue);
+    const [holder] = (await locks.inspect(runKey))?.holders ?? [];
+    if (holder !== undefined && (await locks.forceRelease(runKey, { token: holder.token }))) {
+      this.events.emit("takenOver", { key, job: owner, from: ownerOf(holder.meta) });
+    }
+    const believed = performance.now() + (holder?.remaining ?? 0);
+    const lease = await this.#acquire(run, this.options.wait ?? 0);
+    try {
+      await pause(Math.max(0, believed - performance.now()), undefined, { signal: run.abort.signal });
+      return lease;
+    } catch {
+      await lease[Symbol.asyncDispose]();
+      throw run.abort.signal.reason;
+    }
+  }
+
+  async #holderOf({ key, owner }: Run): Promise<JobOwner | undefined> {
+    const state = await this.options.locks.inspect(this.keys.run(key, owner.queue));
+    return ownerOf(state?.holders[0]?.meta ?? {});
+  }
+}
+
+function nameOf({ queue, jobId }: JobOwner): string {
+  // BullMQ allows no colon in either.
+  return `${queue}:${jobId}`;
+}
+
+function ownerOf({ queue, jobId }: Readonly<Record<string, string>>): JobOwner | undefined {
+  return queue === undefined || jobId === undefined ? undefined : { queue, jobId };
+}

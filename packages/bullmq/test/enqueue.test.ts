@@ -1,0 +1,187 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Queue } from "bullmq";
+import { describe, expect, it } from "vitest";
+import { DuplicateJobError, type JobFacts } from "../src/index.ts";
+import { majors } from "./support/majors.ts";
+import { useScene } from "./support/scene.ts";
+
+const scene = useScene();
+const key = ({ data }: JobFacts<{ report: string }>) => data.report;
+/** Keys of the global scope are the same for both majors. */
+let reports = 0;
+const newReport = () => ({ report: `report ${++reports}` });
+const ids = async (queue: Queue) => (await queue.getJobs()).map((job) => job.id);
+
+describe.each(majors)("$name: add", ({ bullmq }) => {
+  it.each(["until-executing", "until-executed", "until-and-while-executing"] as const)(
+    "%s: adds one job of a key, and tells the others which one is there",
+    async (strategy) => {
+      const report = newReport();
+      const [guard, other] = [scene.guard({ strategy, key }), scene.guard({ strategy, key })];
+      const queue = scene.queue(bullmq);
+      const first = await guard.add(queue, "build", report);
+      if (!first.added) throw new Error("the first job of a key was refused");
+      const existing = { queue: queue.name, jobId: first.job.id };
+      expect(await guard.add(queue, "build", report)).toEqual({ added: false, existing });
+      expect(await other.add(queue, "build", report)).toEqual({ added: false, existing });
+      expect(await guard.add(queue, "build", { report: "stock" })).toMatchObject({ added: true });
+      expect(await queue.getJobCounts("wait")).toEqual({ wait: 2 });
+    },
+  );
+
+  it("adds exactly one of many at once, in bulk and one by one", async () => {
+    const report = newReport();
+    const guard = scene.guard({ strategy: "until-executed", key });
+    const queue = scene.queue(bullmq);
+    const jobs = Array.from({ length: 10 }, () => ({ name: "build", data: report }));
+    const results = (
+      await Promise.all([
+        guard.addBulk(queue, jobs),
+        ...jobs.map(({ name, data }) => guard.add(queue, name, data)),
+      ])
+    ).flat();
+    const [id] = await ids(queue);
+    expect(await ids(queue)).toHaveLength(1);
+    expect(results.filter(({ added }) => added)).toHaveLength(1);
+    for (const result of results) {
+      if (!result.added) expect(result.existing).toEqual({ queue: queue.name, jobId: id });
+    }
+  });
+
+  it("takes the claim over when its job is gone: removed, drained, obliterated, finished unseen", async () => {
+    const report = newReport();
+    const guard = scene.guard({ strategy: "until-executed", key });
+    const queue = scene.queue(bullmq);
+    const taken: unknown[] = [];
+    guard.on("takenOver", ({ from }) => taken.push(from?.jobId));
+    const gone: (string | undefined)[] = [];
+    const ways = [
+      () => queue.getJobs().then(([job]) => job?.remove()),
+      () => queue.drain(true),
+      () => queue.obliterate({ force: true }),
+    ];
+    for (const remove of ways) {
+      const result = await guard.add(queue, "build", report);
+      gone.push(result.added ? result.job.id : undefined);
+      await remove();
+    }
+    expect(await guard.add(queue, "build", report)).toMatchObject({ added: true });
+    expect(taken).toEqual(gone);
+    const worker = await scene.worker(bullmq, queue.name, async () => "not guarded");
+    await new Promise((resolve) => worker.once("completed", resolve));
+    await worker.pause();
+    expect(await guard.add(queue, "build", report)).toMatchObject({ added: true });
+  });
+
+  it("until-expired: the window outlives the job", async () => {
+    const report = newReport();
+    const guard = scene.guard({ strategy: "until-expired", key, window: 6_000 });
+    const queue = scene.queue(bullmq, undefined, { defaultJobOptions: { removeOnComplete: true } });
+    const first = await guard.add(queue, "build", report);
+    const worker = guard.attach(
+      await scene.worker(
+        bullmq,
+        queue.name,
+        guard.processor(async () => "built"),
+      ),
+    );
+    await new Promise((resolve) => worker.once("completed", resolve));
+    expect(await ids(queue)).toEqual([]);
+    const existing = { queue: queue.name, jobId: first.added && first.job.id };
+    expect(await guard.add(queue, "build", report)).toEqual({ added: false, existing });
+    const remaining = (await guard.inspect(report.report, queue.name)).claim?.remaining ?? 0;
+    await pause(remaining + 5);
+    expect(await guard.add(queue, "build", report)).toMatchObject({ added: true });
+  });
+
+  it("a claim whose producer died before it added its job keeps nobody out for long", async () => {
+    const report = newReport();
+    for (const strategy of ["until-executed", "until-expired"] as const) {
+      const guard = scene.guard({ strategy, key, ...(strategy === "until-expired" && { window: 60_000 }) });
+      const queue = scene.queue(bullmq);
+      const dying = Object.assign(Object.create(queue), {
+        name: queue.name,
+        add: () => Promise.reject(new Error("died")),
+      });
+      await expect(guard.add(dying as Queue, "build", report)).rejects.toThrow("died");
+      const before = performance.now();
+      expect(await guard.add(queue, "build", report)).toMatchObject({ added: true });
+      expect(performance.now() - before).toBeLessThan(10_000);
+    }
+  });
+
+  it("throws where duplicates are to throw", async () => {
+    const report = newReport();
+    const guard = scene.guard({ strategy: "until-executed", key, onConflict: { enqueue: "throw" } });
+    const queue = scene.queue(bullmq);
+    await guard.add(queue, "build", report);
+    const refused = guard.add(queue, "build", report);
+    await expect(refused).rejects.toBeInstanceOf(DuplicateJobError);
+    await expect(refused).rejects.toMatchObject({ code: "JOB_DUPLICATE", existing: { queue: queue.name } });
+  });
+
+  it("replaces a job that waits", async () => {
+    const report = newReport();
+    const guard = scene.guard({ strategy: "until-executed", key, onConflict: { enqueue: "replace" } });
+    const queue = scene.queue(bullmq);
+    await guard.add(queue, "build", { ...report, version: 1 }, { delay: 60_000 });
+    const second = await guard.add(queue, "build", { ...report, version: 2 });
+    expect(second).toMatchObject({ added: true });
+    expect((await queue.getJobs()).map(({ data }) => data.version)).toEqual([2]);
+  });
+
+  it("keeps the latest payload of a job that waits", async () => {
+    const report = newReport();
+    const guard = scene.guard({ strategy: "until-executing", key, onConflict: { enqueue: "keep-latest" } });
+    const queue = scene.queue(bullmq);
+    const first = await guard.add(queue, "build", { ...report, version: 1 });
+    expect(await guard.add(queue, "build", { ...report, version: 2 })).toMatchObject({
+      added: false,
+      existing: { jobId: first.added && first.job.id },
+    });
+    expect((await queue.getJobs()).map(({ data }) => data.version)).toEqual([2]);
+  });
+
+  it("shares keys between queues only where the scope says so", async () => {
+    const report = newReport();
+    const [one, two] = [scene.queue(bullmq), scene.queue(bullmq)];
+    const apart = scene.guard({ strategy: "until-executed", key });
+    expect((await apart.add(one, "build", report)).added).toBe(true);
+    expect((await apart.add(two, "build", report)).added).toBe(true);
+    for (const scope of ["global", "reports:all"]) {
+      const shared = scene.guard({ strategy: "until-executed", key, scope });
+      expect((await shared.add(one, "build", report)).added).toBe(true);
+      expect(await shared.add(two, "build", report)).toMatchObject({
+        added: false,
+        existing: { queue: one.name },
+      });
+    }
+  });
+
+  it("keeps a jobId that was chosen, and says when BullMQ would ignore it", async () => {
+    const report = newReport();
+    const guard = scene.guard({ strategy: "until-executed", key });
+    const queue = scene.queue(bullmq);
+    const first = await guard.add(queue, "build", report, { jobId: "sales-2026" });
+    expect(first).toMatchObject({ added: true, job: { id: "sales-2026" } });
+    expect(await guard.release(report.report, queue.name)).toBe(true);
+    const existing = { queue: queue.name, jobId: "sales-2026" };
+    expect(await guard.add(queue, "build", report, { jobId: "sales-2026" })).toEqual({
+      added: false,
+      existing,
+    });
+    expect(await guard.add(queue, "build", report)).toMatchObject({ added: true });
+  });
+
+  it("says when BullMQ's own deduplication kept a job out", async () => {
+    const guard = scene.guard({ strategy: "until-executed", key: { hash: "data" } });
+    const queue = scene.queue(bullmq);
+    const first = await guard.add(queue, "build", { n: 1 }, { deduplication: { id: "one" } });
+    const second = await guard.add(queue, "build", { n: 2 }, { deduplication: { id: "one" } });
+    expect(second).toEqual({
+      added: false,
+      existing: { queue: queue.name, jobId: first.added && first.job.id },
+    });
+    expect(await guard.add(queue, "build", { n: 2 })).toMatchObject({ added: true });
+  });
+});

@@ -1,0 +1,30 @@
+import type { Job, Worker } from "bullmq";
+
+/** Resolves with the job when the worker has completed, or failed, one for good. */
+export function finished(worker: Worker): Promise<Job> {
+  return new Promise((resolve) => {
+    worker.once("completed", resolve);
+    worker.on("failed", (job) => {
+      if (job !== undefined && job.attemptsMade >= (job.opts.attempts ?? 1)) resolve(job);
+    });
+  });
+}
+
+/** Resolves with what an event tells the next time. */
+export function next<T>(on: (listener: (told: T) => void) => () => void): Promise<T> {
+  return new Promise((resolve) => {
+    const stop = on((told) => {
+      stop();
+      resolve(told);
+    });
+  });
+}
+
+/** Something that a test lets happen, and waits for. */
+export function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
