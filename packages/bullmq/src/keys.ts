@@ -13,12 +13,9 @@ export class JobKeys {
   of(job: JobFacts): string {
     const { key } = this.options;
     const facts = { ...job, data: asStored(job.data) };
-    const made: unknown = typeof key === "function" ? key(facts) : hashOf(facts, key.hash);
+    const made: unknown = typeof key === "function" ? call(key, facts) : hashOf(facts, key.hash);
     if (typeof made === "string" && made !== "") return made;
-    const got = made === "" ? "an empty one" : typeof made === "object" ? "an object" : `${made}`;
-    throw new LockUsageError(
-      `the key of job "${job.name}" of queue "${job.queue}" must be a string, got ${got}: make it of what tells two jobs apart, such as \`report:\${data.id}\``,
-    );
+    throw noKey(job, `the function gave ${made === "" ? "an empty string" : typeof made}`);
   }
 
   /** What `add` claims. */
@@ -37,6 +34,20 @@ export class JobKeys {
     if (scope === "queue") return `queue=${encodeURIComponent(queue)}`;
     return scope === "global" ? "global" : `scope=${encodeURIComponent(scope)}`;
   }
+}
+
+function call(key: (job: JobFacts) => unknown, facts: JobFacts): unknown {
+  try {
+    return key(facts);
+  } catch (error) {
+    throw Object.assign(noKey(facts, `the function threw ${String(error)}`), { cause: error });
+  }
+}
+
+function noKey({ queue, name }: JobFacts, problem: string): LockUsageError {
+  return new LockUsageError(
+    `job "${name}" of the queue "${queue}" has no key, ${problem}: make a string of what tells two jobs apart, such as ({ data }) => \`report-\${data.id}\``,
+  );
 }
 
 /** As the worker will see it, so that `add` and the worker make the same key of it. */

@@ -111,12 +111,17 @@ const CONFLICTS: AllowedOptions = {
   execute: ["reschedule", "complete", "fail", "cancel-holder", "a function"],
 };
 
+const HASH: AllowedOptions = { hash: ["data", "a list of strings"] };
+
 const RESCHEDULE: AllowedOptions = {
   min: [COUNT],
   max: [COUNT],
   jitter: ["a number from 0 to 1"],
   deadline: [COUNT],
 };
+
+/** The longest delay before a job is tried again, ms. */
+export const DEFAULT_MAX_DELAY = 15_000;
 
 /** What a strategy does. */
 export interface Rules {
@@ -139,37 +144,38 @@ export const RULES: Readonly<Record<Strategy, Rules>> = {
 /** @throws LockUsageError for options that are wrong, or contradict each other */
 export function checkGuardOptions(options: GuardOptions): void {
   checkOptions("guardJobs", options, ALLOWED, ["locks", "strategy", "key"]);
-  const { strategy, key, window, limit, wait, ttl, onConflict = {}, reschedule = {} } = options;
+  const { key, onConflict = {}, reschedule = {} } = options;
   checkOptions("guardJobs: onConflict", onConflict, CONFLICTS, []);
   checkOptions("guardJobs: reschedule", reschedule, RESCHEDULE, []);
-  if (typeof key === "object")
-    checkOptions("guardJobs: key", key, { hash: ["data", "a list of strings"] }, ["hash"]);
+  if (typeof key === "object") checkOptions("guardJobs: key", key, HASH, ["hash"]);
+  for (const [isWrong, problem] of contradictions(options)) {
+    if (isWrong) throw new LockUsageError(`guardJobs: ${problem}`);
+  }
+}
+
+function contradictions(options: GuardOptions): [isWrong: boolean, problem: string][] {
+  const { strategy, window, limit, wait, ttl, onConflict = {}, reschedule = {} } = options;
+  const { enqueue, execute } = onConflict;
+  const { min = 0, max = DEFAULT_MAX_DELAY } = reschedule;
   const { claims, claimEnds, runsAlone } = RULES[strategy];
-  const refuse = (problem: string) => {
-    throw new LockUsageError(`guardJobs: ${problem}`);
-  };
-  if (strategy === "until-expired" && window === undefined) {
-    refuse(
-      'the strategy "until-expired" needs a window: for how long a second job is refused, in milliseconds',
-    );
-  }
-  if (!claims && window !== undefined)
-    refuse(`window has no meaning for "${strategy}": nothing is claimed by add`);
-  if (!claims && onConflict.enqueue !== undefined) {
-    refuse(`onConflict.enqueue has no meaning for "${strategy}": nothing is claimed by add`);
-  }
-  if (!runsAlone) {
-    const useless = Object.entries({ limit, wait, ttl, execute: onConflict.execute });
-    for (const [name, value] of useless) {
-      if (value === undefined) continue;
-      refuse(
-        `${name} has no meaning for "${strategy}", which does not guard the execution: use "while-executing" or "until-and-while-executing"`,
-      );
-    }
-  }
-  if (onConflict.enqueue === "keep-latest" && claimEnds !== "start") {
-    refuse(
-      `"keep-latest" needs a strategy whose claim ends when the job begins, "until-executing" or "until-and-while-executing": "${strategy}" would keep the latest out while a job runs`,
-    );
-  }
+  const unclaimed = `has no meaning for "${strategy}": add claims nothing`;
+  const unguarded = `has no meaning for "${strategy}", which does not guard the execution: use "while-executing" or "until-and-while-executing"`;
+  const ofRuns = Object.entries({ limit, wait, ttl, "onConflict.execute": execute });
+  return [
+    [min > max, `reschedule.min (${min}) must not be more than reschedule.max (${max})`],
+    [
+      strategy === "until-expired" && window === undefined,
+      '"until-expired" needs a window: for how long a second job is refused, in milliseconds',
+    ],
+    [!claims && window !== undefined, `window ${unclaimed}`],
+    [!claims && enqueue !== undefined, `onConflict.enqueue ${unclaimed}`],
+    ...ofRuns.map(([name, value]): [boolean, string] => [
+      !runsAlone && value !== undefined,
+      `${name} ${unguarded}`,
+    ]),
+    [
+      enqueue === "keep-latest" && claimEnds !== "start",
+      `"keep-latest" would keep the latest out while a job runs: use "until-executing" or "until-and-while-executing"`,
+    ],
+  ];
 }

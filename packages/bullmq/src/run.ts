@@ -5,7 +5,13 @@ import type { Claims } from "./claims.ts";
 import { isOutage } from "./errors.ts";
 import type { Events } from "./events.ts";
 import type { JobKeys } from "./keys.ts";
-import { type ExecuteConflict, type GuardOptions, type JobOwner, RULES } from "./options.ts";
+import {
+  DEFAULT_MAX_DELAY,
+  type ExecuteConflict,
+  type GuardOptions,
+  type JobOwner,
+  RULES,
+} from "./options.ts";
 
 const DAY = 86_400_000;
 
@@ -184,7 +190,12 @@ export class Execute {
 
   /** Costs no attempt. @throws DelayedError, by which BullMQ knows what was done */
   async #reschedule({ job, owner, key, token }: Run, cause: unknown): Promise<never> {
-    const { min = 500, max = 15_000, jitter = 0.5, deadline = DAY } = this.options.reschedule ?? {};
+    const {
+      min = 500,
+      max = DEFAULT_MAX_DELAY,
+      jitter = 0.5,
+      deadline = DAY,
+    } = this.options.reschedule ?? {};
     const late = Date.now() - job.timestamp - (job.opts.delay ?? 0);
     if (late > deadline) {
       const message = `the key "${key}" was busy for too long: ${late} ms after it was due, job ${owner.jobId} gives up`;

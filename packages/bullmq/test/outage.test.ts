@@ -1,0 +1,82 @@
+import { createLocks } from "@lock/core";
+import { ioredisBackend } from "@lock/core/ioredis";
+import { type FaultyProxy, startFaultyProxy } from "@lock/redis-harness";
+import { Redis } from "ioredis";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type GuardEvents, type GuardOptions, guardJobs } from "../src/index.ts";
+import { finished, next } from "./support/events.ts";
+import { majors } from "./support/majors.ts";
+import { useScene } from "./support/scene.ts";
+
+const scene = useScene();
+let proxy: FaultyProxy;
+let client: Redis;
+
+beforeEach(async () => {
+  proxy = await startFaultyProxy({ host: "127.0.0.1", port: Number(new URL(scene.url).port) });
+  client = new Redis(proxy.url).on("error", () => undefined);
+});
+afterEach(async () => {
+  client.disconnect();
+  await proxy.stop();
+});
+
+describe.each(majors)("$name: locks out of reach", ({ bullmq }) => {
+  const guardOf = (onBackendError: GuardOptions["onBackendError"]) =>
+    guardJobs({
+      locks: createLocks({ backend: ioredisBackend(client, { requestTimeout: 300 }) }),
+      strategy: "until-and-while-executing",
+      key: { hash: "data" },
+      reschedule: { min: 20, max: 200 },
+      ...(onBackendError && { onBackendError }),
+    });
+
+  it("delay: add rejects and adds nothing; a job is tried again, and no attempt is counted", async () => {
+    const guard = guardOf("delay");
+    const queue = scene.queue(bullmq);
+    proxy.blackhole();
+    await expect(guard.add(queue, "build", {})).rejects.toMatchObject({ code: "LOCK_BACKEND" });
+    expect(await queue.getJobCountByTypes("wait")).toBe(0);
+    await queue.add("build", {});
+    const rescheduled = next<GuardEvents["rescheduled"]>((listener) => guard.on("rescheduled", listener));
+    const worker = await scene.worker(
+      bullmq,
+      queue.name,
+      guard.processor(() => "built"),
+    );
+    const done = finished(worker);
+    await rescheduled;
+    proxy.heal();
+    expect(await done).toMatchObject({ returnvalue: "built", attemptsMade: 1 });
+  });
+
+  it("fail: the job fails", async () => {
+    const guard = guardOf("fail");
+    const queue = scene.queue(bullmq);
+    proxy.blackhole();
+    const worker = await scene.worker(
+      bullmq,
+      queue.name,
+      guard.processor(() => "built"),
+    );
+    const done = finished(worker);
+    await queue.add("build", {});
+    expect((await done).failedReason).toMatch(/redis/);
+  });
+
+  it("run-unlocked: it is added and run, and both are told", async () => {
+    const guard = guardOf("run-unlocked");
+    const told: string[] = [];
+    guard.on("unguarded", ({ reason }) => told.push(reason));
+    const queue = scene.queue(bullmq);
+    proxy.blackhole();
+    expect(await guard.add(queue, "build", {})).toMatchObject({ added: true });
+    const worker = await scene.worker(
+      bullmq,
+      queue.name,
+      guard.processor((_job, { lease }) => (lease === undefined ? "unguarded" : "guarded")),
+    );
+    expect((await finished(worker)).returnvalue).toBe("unguarded");
+    expect(told).toEqual(["backend", "backend"]);
+  });
+});
