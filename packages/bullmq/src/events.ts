@@ -1,11 +1,5 @@
 import { EventEmitter } from "node:events";
-import type { JobOwner } from "./options.ts";
-
-/** A job, as far as it has an id: one that was not added has none, unless its producer chose it. */
-export interface EventJob {
-  readonly queue: string;
-  readonly jobId: string | undefined;
-}
+import type { EventJob, JobOwner } from "./options.ts";
 
 /** What a guard tells, for metrics and logs. `job` is the one that it happened to, or that it was done for. */
 export interface GuardEvents {

@@ -60,7 +60,8 @@ class Guard implements JobGuard {
   readonly #execute: Execute;
 
   constructor(private readonly options: GuardOptions) {
-    const { locks, strategy, window = DAY } = options;
+    const { locks, strategy, window = DAY, onLost } = options;
+    if (onLost !== undefined) this.#events.on("lost", onLost);
     this.#keys = new JobKeys(options);
     this.#claims = new Claims({ locks, window, outlivesJob: RULES[strategy].claimEnds === "never" });
     this.#enqueue = new Enqueue(options, this.#keys, this.#claims, this.#events);

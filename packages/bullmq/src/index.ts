@@ -1,9 +1,10 @@
 export type { AddResult } from "./enqueue.ts";
 export { DuplicateJobError } from "./errors.ts";
-export type { EventJob, GuardEventName, GuardEvents } from "./events.ts";
+export type { GuardEventName, GuardEvents } from "./events.ts";
 export { type GuardedKey, guardJobs, type JobGuard } from "./guard.ts";
 export type {
   EnqueueConflict,
+  EventJob,
   ExecuteConflict,
   ExecuteConflictFacts,
   GuardOptions,

@@ -2,8 +2,9 @@ import type { Locks, Wait } from "@lock/core";
 import { LockUsageError } from "@lock/core";
 import { type AllowedOptions, checkOptions } from "@lock/core/adapter";
 
-/** What `createLocks` returns, as far as jobs need it. */
-export type JobLocks = Pick<Locks, "acquire" | "tryAcquire" | "semaphore" | "inspect" | "forceRelease">;
+/** What `createLocks` returns, as far as jobs need it; a quorum has no semaphores, and can guard no `limit`. */
+export type JobLocks = Pick<Locks, "acquire" | "tryAcquire" | "inspect" | "forceRelease"> &
+  Partial<Pick<Locks, "semaphore">>;
 
 /** Until when a second job of a key is refused by `add`; whether two of them may be worked on at once. */
 export type Strategy =
@@ -25,6 +26,12 @@ export type JobKey<Data = unknown> = ((job: JobFacts<Data>) => string) | HashedK
 
 export interface HashedKey {
   readonly hash: "data" | readonly string[];
+}
+
+/** A job, as far as it has an id: one that was not added has none, unless its producer chose it. */
+export interface EventJob {
+  readonly queue: string;
+  readonly jobId: string | undefined;
 }
 
 /** A job that stands in the way of another. */
@@ -80,6 +87,8 @@ export interface GuardOptions<Data = unknown> {
   /** How long the server keeps the lease of a run unless it is extended. Default: of `locks`. */
   readonly ttl?: number;
   readonly reschedule?: RescheduleOptions;
+  /** Called when a run is told to stop since its lease, or BullMQ's lock of its job, was lost; as the event `lost`. */
+  readonly onLost?: (lost: { readonly key: string; readonly job: EventJob; readonly error: Error }) => void;
   /** What happens to a job when the locks cannot be reached. `add` rejects unless it is "run-unlocked". Default "delay". */
   readonly onBackendError?: "delay" | "fail" | "run-unlocked";
 }
@@ -103,6 +112,7 @@ const ALLOWED: AllowedOptions = {
   wait: ["a whole number from 0", "forever"],
   ttl: [COUNT],
   reschedule: ["an object"],
+  onLost: ["a function"],
   onBackendError: ["delay", "fail", "run-unlocked"],
 };
 
@@ -154,7 +164,7 @@ export function checkGuardOptions(options: GuardOptions): void {
 }
 
 function contradictions(options: GuardOptions): [isWrong: boolean, problem: string][] {
-  const { strategy, window, limit, wait, ttl, onConflict = {}, reschedule = {} } = options;
+  const { locks, strategy, window, limit, wait, ttl, onConflict = {}, reschedule = {} } = options;
   const { enqueue, execute } = onConflict;
   const { min = 0, max = DEFAULT_MAX_DELAY } = reschedule;
   const { claims, claimEnds, runsAlone } = RULES[strategy];
@@ -162,6 +172,10 @@ function contradictions(options: GuardOptions): [isWrong: boolean, problem: stri
   const unguarded = `has no meaning for "${strategy}", which does not guard the execution: use "while-executing" or "until-and-while-executing"`;
   const ofRuns = Object.entries({ limit, wait, ttl, "onConflict.execute": execute });
   return [
+    [
+      limit !== undefined && limit > 1 && locks.semaphore === undefined,
+      "a limit needs locks with semaphores, which a quorum has not: use a backend of a single server",
+    ],
     [min > max, `reschedule.min (${min}) must not be more than reschedule.max (${max})`],
     [
       strategy === "until-expired" && window === undefined,

@@ -158,9 +158,8 @@ export class Execute {
       meta: { ...owner },
       onLost: (error: Error) => this.#lose(run, error),
     };
-    return limit === 1
-      ? locks.acquire(runKey, options)
-      : locks.semaphore(runKey, { permits: limit }).acquire(options);
+    const several = limit === 1 ? undefined : locks.semaphore?.(runKey, { permits: limit });
+    return several === undefined ? locks.acquire(runKey, options) : several.acquire(options);
   }
 
   #lose(run: Run, error: Error): void {

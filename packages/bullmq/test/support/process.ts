@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
 /** Starts one of the programs beside this file, as a process of its own that uses the built packages. */
-export function start(program: "producer" | "worker", ...args: string[]): ChildProcess {
+export function start(program: "producer" | "claimer" | "worker", ...args: string[]): ChildProcess {
   const file = fileURLToPath(new URL(`./${program}.mjs`, import.meta.url));
   return fork(file, args, { execArgv: [] });
 }

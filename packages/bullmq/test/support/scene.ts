@@ -15,7 +15,12 @@ export interface Scene {
   /** A name that no other test uses. */
   name(): string;
   queue(bullmq: Bullmq, name?: string, options?: Partial<QueueOptions>): Queue;
-  worker(bullmq: Bullmq, queue: string, work: Processor, options?: Partial<WorkerOptions>): Promise<Worker>;
+  worker(
+    bullmq: Bullmq,
+    queue: string,
+    work: Processor | string,
+    options?: Partial<WorkerOptions>,
+  ): Promise<Worker>;
   guard<Data = unknown>(options: Omit<GuardOptions<Data>, "locks">): JobGuard;
 }
 

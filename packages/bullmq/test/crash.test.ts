@@ -1,0 +1,80 @@
+import { once } from "node:events";
+import { describe, expect, it } from "vitest";
+import type { JobFacts } from "../src/index.ts";
+import { finished } from "./support/events.ts";
+import { majors } from "./support/majors.ts";
+import { said, start } from "./support/process.ts";
+import { useScene } from "./support/scene.ts";
+
+const scene = useScene();
+const key = ({ data }: JobFacts<{ report: string }>) => data.report;
+const report = { report: "sales" };
+
+describe.each(majors)("$name", ({ bullmq }) => {
+  it.each(["until-executed", "until-expired", "until-and-while-executing"] as const)(
+    "%s: a producer that is killed between claim and add keeps nobody out for long",
+    async (strategy) => {
+      const queue = scene.queue(bullmq);
+      const guard = scene.guard({ strategy, key, window: 60_000 });
+      const producer = start("claimer", scene.url, queue.name, strategy);
+      await said(producer);
+      const dead = once(producer, "exit");
+      producer.kill("SIGKILL");
+      await dead;
+      expect((await guard.inspect("sales", queue.name)).claim).toBeDefined();
+      expect(await guard.add(queue, "build", report)).toMatchObject({ added: true });
+      expect(await queue.getJobCountByTypes("wait")).toBe(1);
+    },
+  );
+
+  it("works on queues that are paused, limited, and resumed", async () => {
+    const queue = scene.queue(bullmq);
+    const guard = scene.guard({ strategy: "until-executed", key });
+    await queue.pause();
+    const first = await guard.add(queue, "build", report);
+    const existing = { queue: queue.name, jobId: first.added && first.job.id };
+    expect(await guard.add(queue, "build", report)).toEqual({ added: false, existing });
+    const limiter = { max: 1, duration: 200 };
+    const worker = await scene.worker(
+      bullmq,
+      queue.name,
+      guard.processor(() => "built"),
+      { limiter },
+    );
+    const done = finished(worker);
+    await queue.resume();
+    await done;
+    await guard.addBulk(queue, [
+      { name: "build", data: report },
+      { name: "build", data: { report: "stock" } },
+    ]);
+    await expect.poll(() => queue.getJobCountByTypes("completed"), { timeout: 20_000 }).toBe(3);
+    expect((await guard.inspect("sales", queue.name)).claim).toBeUndefined();
+  });
+});
+
+it("two majors of BullMQ, with a queue each, share the keys of one scope", async () => {
+  const [six, five] = majors;
+  if (six === undefined || five === undefined) throw new Error("two majors are needed");
+  const [one, two] = [scene.queue(six.bullmq), scene.queue(five.bullmq)];
+  const options = { key, scope: "reports", reschedule: { min: 20, max: 100 } } as const;
+  const guard = scene.guard({ strategy: "until-and-while-executing", ...options });
+  let running = 0;
+  let most = 0;
+  const work = guard.processor(async () => {
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    running -= 1;
+  });
+  const first = await guard.add(one, "build", report);
+  const existing = { queue: one.name, jobId: first.added && first.job.id };
+  expect(await guard.add(two, "build", report)).toEqual({ added: false, existing });
+  for (const queue of [one, two]) {
+    await queue.addBulk(Array.from({ length: 5 }, () => ({ name: "build", data: report })));
+  }
+  await scene.worker(six.bullmq, one.name, work, { concurrency: 3 });
+  await scene.worker(five.bullmq, two.name, work, { concurrency: 3 });
+  await expect.poll(() => one.getJobCountByTypes("completed"), { timeout: 20_000 }).toBe(6);
+  await expect.poll(() => two.getJobCountByTypes("completed"), { timeout: 20_000 }).toBe(5);
+  expect(most).toBe(1);
+});
