@@ -90,14 +90,12 @@ export class Claim {
     return performance.now() - this.#since < PENDING / 2 || this.#extend();
   }
 
-  /** The job was added: from here on the claim belongs to it. False when somebody else took it meanwhile. */
-  async settle(): Promise<boolean> {
-    const isOurs = this.options.outlivesJob ? await this.#extend() : await this.isOurs();
-    if (isOurs) this.leave();
-    return isOurs;
+  /** The job was added: from here on the claim belongs to it. False when it has ended meanwhile. */
+  settle(): Promise<boolean> {
+    return this.options.outlivesJob ? this.#extend() : this.isOurs();
   }
 
-  /** Forgets it here, and leaves it on the server. */
+  /** Forgets it here, and leaves it on the server. Does nothing to one that has ended. */
   leave(): void {
     if (this.lease.validFor > 0) this.lease.toTicket();
   }

@@ -58,11 +58,20 @@ export class Enqueue {
   async addAll(queue: QueueLike, jobs: readonly NewJob[]): Promise<Result[]> {
     this.#queues.set(queue.name, queue);
     const requests = jobs.map((job) => this.#request(queue, job));
-    const claimed = await Promise.all(requests.map((request) => this.#claim(queue, request)));
-    const ready = claimed.filter((one) => one !== undefined);
+    const ready = await this.#claimAll(queue, requests);
     const added = await this.#addReady(queue, ready);
     const results = new Map(ready.map(({ request }, index) => [request, added[index]]));
     return Promise.all(requests.map((request) => results.get(request) ?? this.#addWhenFree(queue, request)));
+  }
+
+  /** All or none: where one fails, the others are given back. */
+  async #claimAll(queue: QueueLike, requests: readonly Request[]): Promise<Ready[]> {
+    const claims = await Promise.allSettled(requests.map((request) => this.#claim(queue, request)));
+    const ready = claims.flatMap((one) => (one.status === "fulfilled" && one.value ? [one.value] : []));
+    const failed = claims.find((one) => one.status === "rejected");
+    if (failed === undefined) return ready;
+    await Promise.allSettled(ready.map(({ claim }) => claim?.giveBack()));
+    throw failed.reason;
   }
 
   /** @throws LockUsageError for what cannot be claimed */
@@ -101,14 +110,19 @@ export class Enqueue {
 
   async #addReady(queue: QueueLike, ready: readonly Ready[]): Promise<(Result | undefined)[]> {
     if (ready.length === 0) return [];
-    const standing = await Promise.all(ready.map((one) => this.#mayBeAdded(queue, one)));
-    const going = ready.filter((_, index) => standing[index] === "free");
-    const jobs = await this.#store(queue, going);
-    const results = await Promise.all(going.map((one, index) => this.#settle(queue, one, jobs[index])));
-    return ready.map((one, index) => {
-      const state = standing[index];
-      return typeof state === "object" ? state : results[going.indexOf(one)];
-    });
+    try {
+      const standing = await Promise.all(ready.map((one) => this.#mayBeAdded(queue, one)));
+      const going = ready.filter((_, index) => standing[index] === "free");
+      const jobs = await this.#store(queue, going);
+      const results = await Promise.all(going.map((one, index) => this.#settle(queue, one, jobs[index])));
+      return ready.map((one, index) => {
+        const state = standing[index];
+        return typeof state === "object" ? state : results[going.indexOf(one)];
+      });
+    } finally {
+      // Where something failed, jobs may have been added: whoever wants a key next finds out.
+      for (const { claim } of ready) claim?.leave();
+    }
   }
 
   /** "taken": by somebody else, meanwhile. */
@@ -128,14 +142,8 @@ export class Enqueue {
       opts: { ...job.opts, jobId },
     }));
     const [only] = jobs;
-    try {
-      if (jobs.length > 1) return await queue.addBulk(jobs);
-      return only === undefined ? [] : [await queue.add(only.name, only.data, only.opts)];
-    } catch (error) {
-      // They may have been added: whoever wants a key next finds out.
-      for (const { claim } of going) claim?.leave();
-      throw error;
-    }
+    if (jobs.length > 1) return queue.addBulk(jobs);
+    return only === undefined ? [] : [await queue.add(only.name, only.data, only.opts)];
   }
 
   /** Undefined: another job has taken the key meanwhile, and this one was taken back. */
@@ -151,18 +159,11 @@ export class Enqueue {
       return this.#refuse(queue, request, { queue: queue.name, jobId: job.id });
     }
     if (claim === undefined || (await claim.settle())) return { added: true, job };
-    try {
-      await job.remove();
-      return undefined;
-    } catch {
-      // It is being worked on already.
-      this.events.emit("unguarded", {
-        key: request.key,
-        job: { queue: queue.name, jobId },
-        reason: "claim-ended",
-      });
-      return { added: true, job };
-    }
+    // A job that has begun may have ended its claim itself; one that has not was taken for one that never came.
+    const stored = await queue.getJob(jobId);
+    const waits = stored && stored.attemptsStarted === 0 && isWaiting(await stored.getState());
+    if (waits && (await isRemoved(stored))) return undefined;
+    return { added: true, job };
   }
 
   async #addWhenFree(queue: QueueLike, request: Request): Promise<Result> {
@@ -209,11 +210,7 @@ export class Enqueue {
     const { enqueue = "skip" } = this.options.onConflict ?? {};
     if (enqueue === "throw") throw new DuplicateJobError(request.key, owner);
     if (enqueue === "replace" && isWaiting(await existing.getState())) {
-      const wasRemoved = await existing.remove().then(
-        () => true,
-        () => false,
-      );
-      if (wasRemoved) return this.#takeOver(queue, request, claimed);
+      if (await isRemoved(existing)) return this.#takeOver(queue, request, claimed);
     }
     if (enqueue === "keep-latest") {
       await existing.updateData(request.job.data);
@@ -233,4 +230,12 @@ export class Enqueue {
     this.events.emit("duplicate", { key, job: { queue: queue.name, jobId: job.opts?.jobId }, existing });
     return { added: false, existing };
   }
+}
+
+/** Removes a job, unless it is being worked on by now. */
+function isRemoved(job: AddedJob): Promise<boolean> {
+  return job.remove().then(
+    () => true,
+    () => false,
+  );
 }

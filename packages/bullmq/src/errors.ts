@@ -19,3 +19,8 @@ export class DuplicateJobError extends Error {
 export function isOutage(error: unknown): boolean {
   return isLockError(error) && ["LOCK_BACKEND", "LOCK_QUORUM"].includes(error.code);
 }
+
+/** Whether a key stayed busy. */
+export function isBusy(error: unknown): error is Error {
+  return isLockError(error) && error.code === "LOCK_TIMEOUT";
+}

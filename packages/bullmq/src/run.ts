@@ -1,8 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { isLockError, type Lease } from "@lock/core";
+import type { Lease } from "@lock/core";
 import { bullmqError, isFinal, type JobLike } from "./bullmq.ts";
 import type { Claims } from "./claims.ts";
-import { isOutage } from "./errors.ts";
+import { isBusy, isOutage } from "./errors.ts";
 import type { Events } from "./events.ts";
 import type { JobKeys } from "./keys.ts";
 import {
@@ -141,7 +141,7 @@ export class Execute {
       return { run: true, lease: await this.#acquire(run, this.options.wait ?? 0) };
     } catch (error) {
       if (isOutage(error)) return this.#outage(run, error);
-      if (!isLockError(error) || error.code !== "LOCK_TIMEOUT") throw error;
+      if (!isBusy(error)) throw error;
       return this.#conflict(run, error);
     }
   }
@@ -181,7 +181,7 @@ export class Execute {
     const { key, owner } = run;
     const choice: ExecuteConflict = typeof execute === "function" ? execute({ key, ...owner }) : execute;
     if (choice === "reschedule") return this.#reschedule(run, error);
-    if (choice === "cancel-holder") return { run: true, lease: await this.#cancelHolder(run) };
+    if (choice === "cancel-holder") return this.#cancelHolder(run);
     this.events.emit("duplicate", { key, job: owner, existing: await this.#holderOf(run) });
     if (choice === "complete") return { run: false };
     throw error;
@@ -209,7 +209,7 @@ export class Execute {
   }
 
   /** Takes the lease from who has it; the work begins when that one cannot believe in it any more. */
-  async #cancelHolder(run: Run): Promise<Lease> {
+  async #cancelHolder(run: Run): Promise<Admission> {
     const { locks } = this.options;
     const { key, owner } = run;
     const runKey = this.keys.run(key, owner.queue);
@@ -218,10 +218,17 @@ export class Execute {
       this.events.emit("takenOver", { key, job: owner, from: ownerOf(holder.meta) });
     }
     const believed = performance.now() + (holder?.remaining ?? 0);
-    const lease = await this.#acquire(run, this.options.wait ?? 0);
+    let lease: Lease;
+    try {
+      lease = await this.#acquire(run, this.options.wait ?? 0);
+    } catch (error) {
+      // Somebody else was faster.
+      if (isBusy(error)) return this.#reschedule(run, error);
+      throw error;
+    }
     try {
       await pause(Math.max(0, believed - performance.now()), undefined, { signal: run.abort.signal });
-      return lease;
+      return { run: true, lease };
     } catch {
       await lease[Symbol.asyncDispose]();
       throw run.abort.signal.reason;

@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Queue } from "bullmq";
 import { describe, expect, it } from "vitest";
 import type { JobFacts } from "../src/index.ts";
 import { finished } from "./support/events.ts";
@@ -26,6 +28,73 @@ describe.each(majors)("$name", ({ bullmq }) => {
       expect(await queue.getJobCountByTypes("wait")).toBe(1);
     },
   );
+
+  it("does not take back a job that was begun and over before its slow producer heard of it", async () => {
+    for (const strategy of ["until-executing", "until-executed"] as const) {
+      const queue = scene.queue(bullmq);
+      const guard = scene.guard({ strategy, key });
+      const worker = await scene.worker(
+        bullmq,
+        queue.name,
+        guard.processor(() => "built"),
+      );
+      const slow = Object.create(queue, {
+        add: {
+          value: async (...job: Parameters<Queue["add"]>) => {
+            const done = finished(worker);
+            const added = await queue.add(...job);
+            await done;
+            await pause(1_200);
+            return added;
+          },
+        },
+      }) as Queue;
+      expect(await guard.add(slow, "build", report)).toMatchObject({ added: true });
+      expect(await queue.getJobCounts("completed", "wait", "failed")).toEqual({
+        completed: 1,
+        wait: 0,
+        failed: 0,
+      });
+    }
+  });
+
+  it("takes its job back when its claim was taken over before it was added", async () => {
+    const queue = scene.queue(bullmq);
+    const guard = scene.guard({ strategy: "until-executed", key });
+    let other: unknown;
+    const slow = Object.create(queue, {
+      add: {
+        value: async (...job: Parameters<Queue["add"]>) => {
+          if (other !== undefined) return queue.add(...job);
+          other = await guard.add(queue, "build", report);
+          return queue.add(...job);
+        },
+      },
+    }) as Queue;
+    const mine = await scene.guard({ strategy: "until-executed", key }).add(slow, "build", report);
+    const [job, ...more] = await queue.getJobs();
+    expect(more).toEqual([]);
+    expect(other).toMatchObject({ added: true, job: { id: job?.id } });
+    expect(mine).toEqual({ added: false, existing: { queue: queue.name, jobId: job?.id } });
+  });
+
+  it("leaves no claim behind that is renewed when something fails on the way", async () => {
+    const queue = scene.queue(bullmq);
+    const guard = scene.guard({ strategy: "until-expired", key, window: 60_000 });
+    const broken = Object.create(queue, {
+      getJob: { value: () => Promise.reject(new Error("broken")) },
+    }) as Queue;
+    await expect(guard.add(broken, "build", report, { jobId: "mine" })).rejects.toThrow("broken");
+    const jobs = [
+      { name: "build", data: report },
+      { name: "build", data: { report: "x".repeat(5_000) } },
+    ];
+    await expect(guard.addBulk(queue, jobs)).rejects.toMatchObject({ code: "LOCK_USAGE" });
+    await expect
+      .poll(() => scene.locks.inspect(`claim:queue=${queue.name}:sales`), { timeout: 10_000 })
+      .toBeNull();
+    expect(await queue.getJobCountByTypes("wait")).toBe(0);
+  });
 
   it("works on queues that are paused, limited, and resumed", async () => {
     const queue = scene.queue(bullmq);

@@ -144,19 +144,20 @@ describe.each(majors)("$name: a worker", ({ bullmq }) => {
     const guard = scene.guard({ strategy: "while-executing", key, reschedule: soon });
     const queue = scene.queue(bullmq);
     const report = newReport();
+    const rescheduled = next((listener: (event: unknown) => void) => guard.on("rescheduled", listener));
     const runs: { readonly context: RunContext; readonly begun: number; ended?: number }[] = [];
     const work = guard.processor(async (_job, context) => {
       const run: (typeof runs)[number] = { context, begun: performance.now() };
       runs.push(run);
-      // Stops a while after it is told to.
-      if (runs.length === 1)
+      // The first one is told to stop, and goes on until the second one has found its key busy.
+      if (runs.length === 1) {
         await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
-      await pause(runs.length === 1 ? 300 : 0);
+        await rescheduled;
+      }
       run.ended = performance.now();
     });
     const options = { lockDuration: 1_000, stalledInterval: 300, maxStalledCount: 5, concurrency: 2 };
     const lost = next<GuardEvents["lost"]>((listener) => guard.on("lost", listener));
-    const rescheduled = next((listener: (event: unknown) => void) => guard.on("rescheduled", listener));
     const worker = guard.attach(await scene.worker(bullmq, queue.name, work, options));
     // Not by `once`: the first run cannot be completed any more, which is an error of the worker.
     const completed = finished(worker);
@@ -164,7 +165,6 @@ describe.each(majors)("$name: a worker", ({ bullmq }) => {
     await expect.poll(() => runs.length).toBe(1);
     await scene.redis.del(`bull:${queue.name}:${job.id}:lock`);
     expect((await lost).error.message).toMatch(/could not renew its lock/);
-    await rescheduled;
     await completed;
     expect(runs).toHaveLength(2);
     const [first, second] = runs;
