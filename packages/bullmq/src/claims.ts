@@ -1,4 +1,4 @@
-import { isLockError, type Lease } from "@lock/core";
+import { type UnattendedLeases, unattendedLeases } from "@lock/core/adapter";
 import type { JobLocks, JobOwner } from "./options.ts";
 
 /**
@@ -6,6 +6,8 @@ import type { JobLocks, JobOwner } from "./options.ts";
  * longer asks whether the claim is still its own, before and after.
  */
 const PENDING = 2_000;
+/** An id that the guard makes ends with the token of its claim: so a worker ends it with one command. */
+const MADE_HERE = "guard-";
 
 /** A claim as others see it. */
 export interface Claimed {
@@ -19,6 +21,14 @@ export interface Claimed {
   readonly remaining: number;
 }
 
+/** A claim of a job that is being added. */
+export interface Claim {
+  readonly key: string;
+  readonly token: string;
+  /** As `performance.now` tells it. */
+  readonly since: number;
+}
+
 export interface ClaimsOptions {
   readonly locks: JobLocks;
   /** How long a claim lasts, ms. */
@@ -30,16 +40,44 @@ export interface ClaimsOptions {
   readonly outlivesJob: boolean;
 }
 
-/** A claim is a lease that nobody renews; it is given back by whoever ends its job. */
+/** A claim is a lease that nobody keeps; it is ended by whoever ends its job. */
 export class Claims {
-  constructor(private readonly options: ClaimsOptions) {}
+  readonly #leases: UnattendedLeases;
+  /** How long a claim lasts whose job is about to be added, ms. */
+  readonly #ttl: number;
+
+  constructor(private readonly options: ClaimsOptions) {
+    const { locks, window, outlivesJob } = options;
+    this.#leases = unattendedLeases(locks);
+    this.#ttl = outlivesJob ? Math.min(PENDING, window) : window;
+  }
+
+  /** An id for a job to come. */
+  newJobId(): string {
+    return MADE_HERE + this.#leases.newToken();
+  }
 
   /** Undefined when the key is claimed already. */
-  async take(key: string, jobId: JobOwner): Promise<Claim | undefined> {
-    const { locks, window, outlivesJob } = this.options;
-    const ttl = outlivesJob ? Math.min(PENDING, window) : window;
-    const lease = await locks.tryAcquire(key, { ttl, renew: outlivesJob, meta: { ...jobId } });
-    return lease === null ? undefined : new Claim(lease, this.options);
+  async take(key: string, { queue, jobId }: JobOwner): Promise<Claim | undefined> {
+    const token = tokenIn(jobId) ?? this.#leases.newToken();
+    const since = performance.now();
+    const isTaken = await this.#leases.take(key, token, { ttl: this.#ttl, meta: { queue, jobId } });
+    return isTaken ? { key, token, since } : undefined;
+  }
+
+  /** Whether nobody can have taken it from us; a promise where others must be asked. */
+  isOurs({ key, token, since }: Claim): boolean | Promise<boolean> {
+    return performance.now() - since < PENDING / 2 || this.#leases.extend(key, token, this.#ttl);
+  }
+
+  /** Its job was added: from here on the claim belongs to it. False when it has ended meanwhile. */
+  settle(claim: Claim): boolean | Promise<boolean> {
+    const { outlivesJob, window } = this.options;
+    return outlivesJob ? this.#leases.extend(claim.key, claim.token, window) : this.isOurs(claim);
+  }
+
+  async giveBack({ key, token }: Claim): Promise<void> {
+    await this.#leases.release(key, token);
   }
 
   async find(key: string): Promise<Claimed | undefined> {
@@ -51,83 +89,27 @@ export class Claims {
     return {
       token,
       remaining,
-      owner: queue === undefined || jobId === undefined ? undefined : { queue, jobId: fullId(jobId, token) },
+      owner: queue === undefined || jobId === undefined ? undefined : { queue, jobId },
       isPending: outlivesJob ? remaining <= PENDING : remaining > window - PENDING,
     };
   }
 
-  /** Ends the claim of that token; false when it has ended already. */
-  end(key: string, token: string): Promise<boolean> {
+  /** Ends the claim that was found; false when it has ended already. */
+  end(key: string, { token }: Claimed): Promise<boolean> {
     return this.options.locks.forceRelease(key, { token });
   }
 
   /** Ends the claim of a job; false when it has ended already. */
   async endOf(key: string, { queue, jobId }: JobOwner): Promise<boolean> {
     const token = tokenIn(jobId);
-    if (token !== undefined) return this.end(key, token);
+    if (token !== undefined) return this.#leases.release(key, token);
     const claimed = await this.find(key);
     if (claimed?.owner?.queue !== queue || claimed.owner.jobId !== jobId) return false;
-    return this.end(key, claimed.token);
+    return this.end(key, claimed);
   }
 }
 
-/** A claim of a job that is being added. */
-export class Claim {
-  readonly #since = performance.now();
-
-  constructor(
-    private readonly lease: Lease,
-    private readonly options: ClaimsOptions,
-  ) {}
-
-  /** The id of its job; one that the guard made is not complete without this. */
-  fullId(partial: string): string {
-    return fullId(partial, this.lease.token.slice(0, TOKEN_LENGTH));
-  }
-
-  /** Whether nobody can have taken it from us. */
-  async isOurs(): Promise<boolean> {
-    return performance.now() - this.#since < PENDING / 2 || this.#extend();
-  }
-
-  /** The job was added: from here on the claim belongs to it. False when it has ended meanwhile. */
-  settle(): Promise<boolean> {
-    return this.options.outlivesJob ? this.#extend() : this.isOurs();
-  }
-
-  /** Forgets it here, and leaves it on the server. Does nothing to one that has ended. */
-  leave(): void {
-    if (this.lease.validFor > 0) this.lease.toTicket();
-  }
-
-  async giveBack(): Promise<void> {
-    await this.lease.release();
-  }
-
-  async #extend(): Promise<boolean> {
-    try {
-      await this.lease.extend(this.options.window);
-      return true;
-    } catch (error) {
-      if (isLockError(error) && error.code === "LOCK_LOST") return false;
-      throw error;
-    }
-  }
-}
-
-/** As many as `inspect` shows. */
-const TOKEN_LENGTH = 8;
-const MADE_HERE = "guard-";
-
-/** An id that the guard makes ends with the token of its claim: so a worker ends it with one command. */
-export function partialId(uuid: string): string {
-  return `${MADE_HERE}${uuid}`;
-}
-
-function fullId(jobId: string, token: string): string {
-  return jobId.startsWith(MADE_HERE) ? `${jobId}-${token}` : jobId;
-}
-
-function tokenIn(jobId: string): string | undefined {
-  return jobId.startsWith(MADE_HERE) ? jobId.slice(-TOKEN_LENGTH) : undefined;
+/** The token of its claim, of an id that was made here. */
+export function tokenIn(jobId: string): string | undefined {
+  return jobId.startsWith(MADE_HERE) ? jobId.slice(MADE_HERE.length) : undefined;
 }

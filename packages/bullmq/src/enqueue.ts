@@ -1,8 +1,7 @@
-import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { LockUsageError } from "@lock/core";
 import { type AddedJob, isOver, isWaiting, type JobOptions, type QueueLike } from "./bullmq.ts";
-import { type Claim, type Claimed, type Claims, partialId } from "./claims.ts";
+import { type Claim, type Claimed, type Claims, tokenIn } from "./claims.ts";
 import { DuplicateJobError, isOutage } from "./errors.ts";
 import type { Events } from "./events.ts";
 import type { JobKeys } from "./keys.ts";
@@ -43,6 +42,9 @@ interface Ready {
   readonly claim: Claim | undefined;
 }
 
+/** What came of a claim. "taken": by somebody else, meanwhile. An object: the job is not to be added. */
+type Standing = "free" | "taken" | Result;
+
 /** The side of `add`: claims keys, adds the jobs of those that were free, and decides about the others. */
 export class Enqueue {
   readonly #queues = new Map<string, QueueLike>();
@@ -54,8 +56,14 @@ export class Enqueue {
     private readonly events: Events,
   ) {}
 
+  async add(queue: QueueLike, job: NewJob): Promise<Result> {
+    this.#queues.set(queue.name, queue);
+    const request = this.#request(queue, job);
+    return (await this.#attempt(queue, request)) ?? this.#addWhenFree(queue, request);
+  }
+
   /** Adds those whose keys are free together, and then each of the others when it is known what is in its way. */
-  async addAll(queue: QueueLike, jobs: readonly NewJob[]): Promise<Result[]> {
+  async addBulk(queue: QueueLike, jobs: readonly NewJob[]): Promise<Result[]> {
     this.#queues.set(queue.name, queue);
     const requests = jobs.map((job) => this.#request(queue, job));
     const ready = await this.#claimAll(queue, requests);
@@ -70,7 +78,7 @@ export class Enqueue {
     const ready = claims.flatMap((one) => (one.status === "fulfilled" && one.value ? [one.value] : []));
     const failed = claims.find((one) => one.status === "rejected");
     if (failed === undefined) return ready;
-    await Promise.allSettled(ready.map(({ claim }) => claim?.giveBack()));
+    await Promise.allSettled(ready.map(({ claim }) => claim && this.claims.giveBack(claim)));
     throw failed.reason;
   }
 
@@ -82,9 +90,9 @@ export class Enqueue {
         'a repeated job cannot be claimed by add: guard its execution, with the strategy "while-executing"',
       );
     }
-    if (jobId !== undefined && (jobId === "" || jobId.includes(":") || /^\d+$/.test(jobId))) {
+    if (jobId !== undefined && (/^$|^\d+$|:/.test(jobId) || tokenIn(jobId) !== undefined)) {
       throw new LockUsageError(
-        `a jobId must not be a whole number or contain ":", got "${jobId}": write "report-42" instead of "42" or "report:42", or leave it to the guard`,
+        `a jobId must not be a whole number, contain ":" or begin with "guard-", got "${jobId}": write "report-42", or leave it to the guard`,
       );
     }
     const key = this.keys.of({ queue: queue.name, name: job.name, data: job.data });
@@ -93,57 +101,52 @@ export class Enqueue {
 
   /** Undefined when somebody else has claimed the key. */
   async #claim(queue: QueueLike, request: Request): Promise<Ready | undefined> {
-    const { job, key, claimKey } = request;
-    const jobId = job.opts?.jobId ?? partialId(randomUUID());
+    const { opts } = request.job;
+    const jobId = opts?.jobId ?? this.claims.newJobId();
     const unclaimed = { request, jobId, claim: undefined };
     // The child of a flow is never left out: its parent would wait for it.
-    if (job.opts?.parent !== undefined) return unclaimed;
+    if (opts?.parent !== undefined) return unclaimed;
+    const job = { queue: queue.name, jobId };
     try {
-      const claim = await this.claims.take(claimKey, { queue: queue.name, jobId });
-      return claim && { request, jobId: claim.fullId(jobId), claim };
+      const claim = await this.claims.take(request.claimKey, job);
+      return claim && { request, jobId, claim };
     } catch (error) {
       if (this.options.onBackendError !== "run-unlocked" || !isOutage(error)) throw error;
-      this.events.emit("unguarded", { key, job: { queue: queue.name, jobId }, reason: "backend" });
+      this.events.emit("unguarded", { key: request.key, job, reason: "backend" });
       return unclaimed;
     }
   }
 
   async #addReady(queue: QueueLike, ready: readonly Ready[]): Promise<(Result | undefined)[]> {
-    if (ready.length === 0) return [];
-    try {
-      const standing = await Promise.all(ready.map((one) => this.#mayBeAdded(queue, one)));
-      const going = ready.filter((_, index) => standing[index] === "free");
-      const jobs = await this.#store(queue, going);
-      const results = await Promise.all(going.map((one, index) => this.#settle(queue, one, jobs[index])));
-      return ready.map((one, index) => {
-        const state = standing[index];
-        return typeof state === "object" ? state : results[going.indexOf(one)];
-      });
-    } finally {
-      // Where something failed, jobs may have been added: whoever wants a key next finds out.
-      for (const { claim } of ready) claim?.leave();
-    }
+    // Where something fails from here on, jobs may have been added: whoever wants a key next finds out.
+    const standing = await Promise.all(ready.map((one) => this.#standing(queue, one)));
+    const going = ready.filter((_, index) => standing[index] === "free");
+    const jobs = going.length === 0 ? [] : await queue.addBulk(going.map(jobOf));
+    const results = await Promise.all(going.map((one, index) => this.#settle(queue, one, jobs[index])));
+    return ready.map((one, index) => {
+      const state = standing[index];
+      return typeof state === "object" ? state : results[going.indexOf(one)];
+    });
   }
 
-  /** "taken": by somebody else, meanwhile. */
-  async #mayBeAdded(queue: QueueLike, { request, jobId, claim }: Ready): Promise<Result | "free" | "taken"> {
-    // BullMQ ignores a job whose id it knows, and does not say so.
-    if (request.job.opts?.jobId !== undefined && (await queue.getJob(jobId))) {
-      await claim?.giveBack();
-      return this.#refuse(queue, request, { queue: queue.name, jobId });
-    }
-    return claim === undefined || (await claim.isOurs()) ? "free" : "taken";
+  /** Whether a job can be added; a promise where somebody must be asked. */
+  #standing(queue: QueueLike, ready: Ready): Standing | Promise<Standing> {
+    const { request, claim } = ready;
+    if (request.job.opts?.jobId !== undefined) return this.#standingOfChosen(queue, ready);
+    const isOurs = claim === undefined || this.claims.isOurs(claim);
+    return isOurs === true ? "free" : this.#standingOf(isOurs);
   }
 
-  async #store(queue: QueueLike, going: readonly Ready[]): Promise<AddedJob[]> {
-    const jobs = going.map(({ request: { job }, jobId }) => ({
-      name: job.name,
-      data: job.data,
-      opts: { ...job.opts, jobId },
-    }));
-    const [only] = jobs;
-    if (jobs.length > 1) return queue.addBulk(jobs);
-    return only === undefined ? [] : [await queue.add(only.name, only.data, only.opts)];
+  async #standingOf(isOurs: boolean | Promise<boolean>): Promise<Standing> {
+    return (await isOurs) ? "free" : "taken";
+  }
+
+  /** BullMQ ignores a job whose id it knows, and does not say so. */
+  async #standingOfChosen(queue: QueueLike, { request, jobId, claim }: Ready): Promise<Standing> {
+    if (!(await queue.getJob(jobId)))
+      return this.#standingOf(claim === undefined || this.claims.isOurs(claim));
+    if (claim) await this.claims.giveBack(claim);
+    return this.#refuse(queue, request, { queue: queue.name, jobId });
   }
 
   /** Undefined: another job has taken the key meanwhile, and this one was taken back. */
@@ -155,10 +158,10 @@ export class Enqueue {
     if (job === undefined) throw new Error(`the queue "${queue.name}" did not say what it added`);
     if (job.id !== undefined && job.id !== jobId) {
       // BullMQ's own deduplication.
-      await claim?.giveBack();
+      if (claim) await this.claims.giveBack(claim);
       return this.#refuse(queue, request, { queue: queue.name, jobId: job.id });
     }
-    if (claim === undefined || (await claim.settle())) return { added: true, job };
+    if (claim === undefined || (await this.claims.settle(claim))) return { added: true, job };
     // A job that has begun may have ended its claim itself; one that has not was taken for one that never came.
     const stored = await queue.getJob(jobId);
     const waits = stored && stored.attemptsStarted === 0 && isWaiting(await stored.getState());
@@ -166,12 +169,22 @@ export class Enqueue {
     return { added: true, job };
   }
 
+  /** Undefined when somebody else has the key. */
+  async #attempt(queue: QueueLike, request: Request): Promise<Result | undefined> {
+    const ready = await this.#claim(queue, request);
+    if (ready === undefined) return undefined;
+    const standing = await this.#standing(queue, ready);
+    if (standing === "taken") return undefined;
+    if (standing !== "free") return standing;
+    const { name, data, opts } = jobOf(ready);
+    return this.#settle(queue, ready, await queue.add(name, data, opts));
+  }
+
   async #addWhenFree(queue: QueueLike, request: Request): Promise<Result> {
     for (let looks = 0; looks < MOST_LOOKS; looks++) {
       const result = await this.#conflict(queue, request);
       if (result !== undefined) return result;
-      const ready = await this.#claim(queue, request);
-      const [added] = ready === undefined ? [] : await this.#addReady(queue, [ready]);
+      const added = await this.#attempt(queue, request);
       if (added !== undefined) return added;
     }
     throw new Error(`the key "${request.key}" was claimed again and again, and no job came of it`);
@@ -187,17 +200,31 @@ export class Enqueue {
         `the key "${request.claimKey}" is locked by something that is no guard of jobs: give the guard locks with a prefix of their own`,
       );
     }
+    if (await this.#isRunning(request, queue, owner)) {
+      await this.claims.end(request.claimKey, claimed);
+      return undefined;
+    }
     const ownerQueue = this.#queues.get(owner.queue);
     // A queue that this guard has not seen cannot be asked: its claim stands.
     if (ownerQueue === undefined) return this.#refuse(queue, request, owner);
     const existing = await ownerQueue.getJob(owner.jobId);
     const state = existing ? await existing.getState() : "unknown";
-    const { claimEnds } = RULES[this.options.strategy];
+    const { claimEnds, runsAlone } = RULES[this.options.strategy];
     if (state === "unknown" && claimed.isPending) return void (await pause(LOOK));
     if (claimEnds === "never") return this.#refuse(queue, request, owner);
-    const stands = claimEnds === "start" ? isWaiting(state) : !isOver(state);
+    // One that is active without a lease may find its key busy, and wait again.
+    const stands = claimEnds === "start" && !runsAlone ? isWaiting(state) : !isOver(state);
     if (!stands || !existing) return this.#takeOver(queue, request, claimed);
     return this.#decide(queue, request, claimed, existing, owner);
+  }
+
+  /** Whether the work of a job that runs alone has begun, which ends its claim; no queue needs to be known for that. */
+  async #isRunning({ key }: Request, queue: QueueLike, owner: JobOwner): Promise<boolean> {
+    const { locks, strategy } = this.options;
+    const { claimEnds, runsAlone } = RULES[strategy];
+    if (claimEnds !== "start" || !runsAlone) return false;
+    const runs = (await locks.inspect(this.keys.run(key, queue.name)))?.holders ?? [];
+    return runs.some(({ meta }) => meta.queue === owner.queue && meta.jobId === owner.jobId);
   }
 
   async #decide(
@@ -221,7 +248,7 @@ export class Enqueue {
   }
 
   async #takeOver(queue: QueueLike, { key, claimKey, job }: Request, claimed: Claimed): Promise<undefined> {
-    if (!(await this.claims.end(claimKey, claimed.token))) return;
+    if (!(await this.claims.end(claimKey, claimed))) return;
     const told = { queue: queue.name, jobId: job.opts?.jobId };
     this.events.emit("takenOver", { key, job: told, from: claimed.owner });
   }
@@ -230,6 +257,10 @@ export class Enqueue {
     this.events.emit("duplicate", { key, job: { queue: queue.name, jobId: job.opts?.jobId }, existing });
     return { added: false, existing };
   }
+}
+
+function jobOf({ request: { job }, jobId }: Ready) {
+  return { name: job.name, data: job.data, opts: { ...job.opts, jobId } };
 }
 
 /** Removes a job, unless it is being worked on by now. */

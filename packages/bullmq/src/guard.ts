@@ -55,37 +55,36 @@ export function guardJobs<Data = unknown>(options: GuardOptions<Data>): JobGuard
 class Guard implements JobGuard {
   readonly #events = new Events();
   readonly #keys: JobKeys;
-  readonly #claims: Claims;
-  readonly #enqueue: Enqueue;
+  /** Both undefined where `add` claims nothing. */
+  readonly #claims: Claims | undefined;
+  readonly #enqueue: Enqueue | undefined;
   readonly #execute: Execute;
 
   constructor(private readonly options: GuardOptions) {
     const { locks, strategy, window = DAY, onLost } = options;
+    const { claims, claimEnds } = RULES[strategy];
     if (onLost !== undefined) this.#events.on("lost", onLost);
     this.#keys = new JobKeys(options);
-    this.#claims = new Claims({ locks, window, outlivesJob: RULES[strategy].claimEnds === "never" });
-    this.#enqueue = new Enqueue(options, this.#keys, this.#claims, this.#events);
+    if (claims) {
+      this.#claims = new Claims({ locks, window, outlivesJob: claimEnds === "never" });
+      this.#enqueue = new Enqueue(options, this.#keys, this.#claims, this.#events);
+    }
     this.#execute = new Execute(options, this.#keys, this.#claims, this.#events);
   }
 
   async add<Q extends QueueLike>(queue: Q, ...job: Parameters<Q["add"]>): Promise<AddResult<JobOf<Q>>> {
     const [name, data, opts] = job;
-    if (!RULES[this.options.strategy].claims)
-      return { added: true, job: (await queue.add(name, data, opts)) as JobOf<Q> };
-    const [result] = await this.addBulk(queue, [{ name, data, opts: opts ?? {} }]);
-    if (result === undefined) throw new Error(`the queue "${queue.name}" did not say what it added`);
-    return result;
+    const result =
+      (await this.#enqueue?.add(queue, { name, data, opts })) ?? added(await queue.add(name, data, opts));
+    return result as AddResult<JobOf<Q>>;
   }
 
   async addBulk<Q extends QueueLike>(
     queue: Q,
     jobs: Parameters<Q["addBulk"]>[0],
   ): Promise<AddResult<JobOf<Q>>[]> {
-    if (RULES[this.options.strategy].claims) {
-      return this.#enqueue.addAll(queue, jobs) as Promise<AddResult<JobOf<Q>>[]>;
-    }
-    const added: AddedJob[] = await queue.addBulk(jobs);
-    return added.map((job) => ({ added: true, job: job as JobOf<Q> }));
+    const results = (await this.#enqueue?.addBulk(queue, jobs)) ?? (await queue.addBulk(jobs)).map(added);
+    return results as AddResult<JobOf<Q>>[];
   }
 
   processor<Job extends JobLike, Result>(work: GuardedProcessor<Job, Result>) {
@@ -117,7 +116,7 @@ class Guard implements JobGuard {
   async inspect(key: string, queue = ""): Promise<GuardedKey> {
     const { locks } = this.options;
     const [claimed, running] = await Promise.all([
-      this.#claims.find(this.#keys.claim(key, queue)),
+      this.#claims?.find(this.#keys.claim(key, queue)),
       locks.inspect(this.#keys.run(key, queue)),
     ]);
     const claim = claimed?.owner && { ...claimed.owner, remaining: claimed.remaining };
@@ -127,6 +126,10 @@ class Guard implements JobGuard {
   on<Name extends GuardEventName>(event: Name, listener: (told: GuardEvents[Name]) => void): () => void {
     return this.#events.on(event, listener);
   }
+}
+
+function added(job: AddedJob): AddResult<AddedJob> {
+  return { added: true, job };
 }
 
 function runsOf(state: LockState | null): GuardedKey["runs"] {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { LockUsageError } from "@lock/core";
+import type { JobLike } from "./bullmq.ts";
 import type { GuardOptions, HashedKey, JobFacts } from "./options.ts";
 
 /** Names the locks of a job. */
@@ -7,13 +8,21 @@ export class JobKeys {
   constructor(private readonly options: Pick<GuardOptions, "key" | "scope">) {}
 
   /**
-   * The key of a job, as its guard makes it.
-   * @throws LockUsageError where it makes none
+   * The key of a job that is to be added.
+   * @throws LockUsageError where its guard makes none
    */
   of(job: JobFacts): string {
+    return this.#of({ ...job, data: asStored(job.data) });
+  }
+
+  /** The key of a job as its queue keeps it. @throws as `of` */
+  ofStored({ queueName, name, data }: JobLike): string {
+    return this.#of({ queue: queueName, name, data });
+  }
+
+  #of(job: JobFacts): string {
     const { key } = this.options;
-    const facts = { ...job, data: asStored(job.data) };
-    const made: unknown = typeof key === "function" ? call(key, facts) : hashOf(facts, key.hash);
+    const made: unknown = typeof key === "function" ? call(key, job) : hashOf(job, key.hash);
     if (typeof made === "string" && made !== "") return made;
     throw noKey(job, `the function gave ${made === "" ? "an empty string" : typeof made}`);
   }
@@ -77,8 +86,20 @@ function fieldOf(data: unknown, field: string): unknown {
 
 /** JSON with the fields of objects in one order. */
 function stable(value: unknown): string {
+  if (isStable(value)) return JSON.stringify(value) ?? "null";
   if (Array.isArray(value)) return `[${value.map(stable).join()}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  const fields = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const fields = Object.entries(Object(value)).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${stable(field)}`).join()}}`;
+}
+
+/** Whether its fields are in that order by themselves. */
+function isStable(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  if (Array.isArray(value)) return value.every(isStable);
+  let last = "";
+  for (const [name, field] of Object.entries(value)) {
+    if (name < last || !isStable(field)) return false;
+    last = name;
+  }
+  return true;
 }

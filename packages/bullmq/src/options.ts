@@ -3,7 +3,7 @@ import { LockUsageError } from "@lock/core";
 import { type AllowedOptions, checkOptions } from "@lock/core/adapter";
 
 /** What `createLocks` returns, as far as jobs need it; a quorum has no semaphores, and can guard no `limit`. */
-export type JobLocks = Pick<Locks, "acquire" | "tryAcquire" | "inspect" | "forceRelease"> &
+export type JobLocks = Pick<Locks, "acquire" | "inspect" | "forceRelease"> &
   Partial<Pick<Locks, "semaphore">>;
 
 /** Until when a second job of a key is refused by `add`; whether two of them may be worked on at once. */

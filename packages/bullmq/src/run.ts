@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Lease } from "@lock/core";
+import { LazyAbort } from "@lock/core/adapter";
 import { bullmqError, isFinal, type JobLike } from "./bullmq.ts";
 import type { Claims } from "./claims.ts";
 import { isBusy, isOutage } from "./errors.ts";
@@ -36,21 +37,24 @@ interface Run {
   readonly owner: JobOwner;
   readonly key: string;
   readonly token: string | undefined;
-  readonly abort: AbortController;
+  readonly abort: LazyAbort;
 }
 
 /** Whether the work is to be done, and with which lease. */
 type Admission = { readonly run: true; readonly lease: Lease | undefined } | { readonly run: false };
 
+const UNGUARDED: Admission = { run: true, lease: undefined };
+
 /** The side of workers: keeps jobs of one key apart, and ends their claims. */
 export class Execute {
-  /** The runs of this process, by job. A stalled job may run twice here. */
-  readonly #runs = new Map<string, Set<Run>>();
+  /** The runs of this process. One job may have two: a run that stalled, and the next. */
+  readonly #runs = new Set<Run>();
 
   constructor(
     private readonly options: GuardOptions,
     private readonly keys: JobKeys,
-    private readonly claims: Claims,
+    /** Undefined where `add` claims nothing. */
+    private readonly claims: Claims | undefined,
     private readonly events: Events,
   ) {}
 
@@ -60,40 +64,24 @@ export class Execute {
     signal: AbortSignal | undefined,
     work: GuardedProcessor<Job, Result>,
   ): Promise<Result | undefined> {
-    const run = this.#begin(job, token);
-    const cancel = () => run.abort.abort(signal?.reason ?? new Error("BullMQ cancelled the job"));
-    if (signal?.aborted) cancel();
-    signal?.addEventListener("abort", cancel);
+    const owner = { queue: job.queueName, jobId: job.id ?? "" };
+    const run = { job, owner, key: this.keys.ofStored(job), token, abort: new LazyAbort(signal) };
+    const { runsAlone } = RULES[this.options.strategy];
+    this.#runs.add(run);
     try {
-      const admission = await this.#admit(run);
+      const admission = runsAlone ? await this.#admit(run) : UNGUARDED;
       return admission.run ? await this.#work(run, admission.lease, job, work) : undefined;
     } finally {
-      signal?.removeEventListener("abort", cancel);
-      this.#end(run);
+      this.#runs.delete(run);
     }
   }
 
   /** BullMQ could not renew its lock of a job: somebody else may be given it. */
   lockLost(queue: string, jobId: string): void {
-    for (const run of this.#runs.get(nameOf({ queue, jobId })) ?? []) {
+    for (const run of this.#runs) {
+      if (run.owner.queue !== queue || run.owner.jobId !== jobId) continue;
       this.#lose(run, new Error(`BullMQ could not renew its lock of job ${jobId} of the queue "${queue}"`));
     }
-  }
-
-  #begin(job: JobLike, token: string | undefined): Run {
-    const owner = { queue: job.queueName, jobId: job.id ?? "" };
-    const key = this.keys.of({ queue: job.queueName, name: job.name, data: job.data });
-    const run = { job, owner, key, token, abort: new AbortController() };
-    const others = this.#runs.get(nameOf(owner)) ?? new Set();
-    this.#runs.set(nameOf(owner), others.add(run));
-    return run;
-  }
-
-  #end(run: Run): void {
-    const name = nameOf(run.owner);
-    const runs = this.#runs.get(name);
-    runs?.delete(run);
-    if (runs?.size === 0) this.#runs.delete(name);
   }
 
   async #work<Job, Result>(
@@ -103,32 +91,37 @@ export class Execute {
     work: GuardedProcessor<Job, Result>,
   ): Promise<Result> {
     const { claimEnds } = RULES[this.options.strategy];
+    const { token, abort } = run;
+    let ending: Promise<void> | undefined;
     try {
-      // The lease is held by now: at no time is the key free for both a second job and a second run.
-      if (claimEnds === "start") await this.#endClaim(run);
-      const { token, abort } = run;
+      if (claimEnds === "start" && lease === undefined) await this.#endClaim(run);
       const result = await work(job, {
         token,
-        signal: abort.signal,
+        get signal() {
+          return abort.signal;
+        },
         lease,
         fencingToken: lease?.fencingToken,
       });
-      if (claimEnds === "end") await this.#endClaim(run);
+      if (claimEnds === "end") ending = this.#endClaim(run);
       return result;
     } catch (error) {
-      if (claimEnds === "end" && isFinal(run.job, error)) await this.#endClaim(run);
+      if (claimEnds === "end" && isFinal(run.job, error)) ending = this.#endClaim(run);
       throw error;
     } finally {
+      // Who runs alone is known to have begun by its lease. Both are freed in one turn: that is one command.
+      if (claimEnds === "start" && lease !== undefined) ending = this.#endClaim(run);
       await lease?.[Symbol.asyncDispose]();
+      await ending;
     }
   }
 
   /** A claim that cannot be ended now is taken over by whoever finds its job over. */
   async #endClaim({ key, owner, job }: Run): Promise<void> {
     try {
-      const wasThere = await this.claims.endOf(this.keys.claim(key, owner.queue), owner);
-      // Later attempts find it ended by the first.
-      if (wasThere || job.attemptsStarted > 1) return;
+      const wasThere = await this.claims?.endOf(this.keys.claim(key, owner.queue), owner);
+      // Later attempts find it ended by the first; that of a job which runs alone may be taken over when it has begun.
+      if (wasThere || job.attemptsStarted > 1 || RULES[this.options.strategy].runsAlone) return;
       this.events.emit("unguarded", { key, job: owner, reason: "claim-ended" });
     } catch (error) {
       if (!isOutage(error)) throw error;
@@ -136,7 +129,6 @@ export class Execute {
   }
 
   async #admit(run: Run): Promise<Admission> {
-    if (!RULES[this.options.strategy].runsAlone) return { run: true, lease: undefined };
     try {
       return { run: true, lease: await this.#acquire(run, this.options.wait ?? 0) };
     } catch (error) {
@@ -154,7 +146,7 @@ export class Execute {
     const options = {
       wait,
       ttl,
-      signal: abort.signal,
+      signal: wait === 0 ? undefined : abort.signal,
       meta: { ...owner },
       onLost: (error: Error) => this.#lose(run, error),
     };
@@ -163,7 +155,7 @@ export class Execute {
   }
 
   #lose(run: Run, error: Error): void {
-    if (run.abort.signal.aborted) return;
+    if (run.abort.aborted) return;
     this.events.emit("lost", { key: run.key, job: run.owner, error });
     run.abort.abort(error);
   }
@@ -239,11 +231,6 @@ export class Execute {
     const state = await this.options.locks.inspect(this.keys.run(key, owner.queue));
     return ownerOf(state?.holders[0]?.meta ?? {});
   }
-}
-
-function nameOf({ queue, jobId }: JobOwner): string {
-  // BullMQ allows no colon in either.
-  return `${queue}:${jobId}`;
 }
 
 function ownerOf({ queue, jobId }: Readonly<Record<string, string>>): JobOwner | undefined {

@@ -15,6 +15,7 @@ import { newOwnerToken } from "./owner-token.ts";
 import { Patience } from "./patience.ts";
 import { show } from "./show.ts";
 import { pauseToRetry } from "./timing.ts";
+import { BackendUnattendedLeases, type UnattendedLeases } from "./unattended.ts";
 
 /** What is the same for all leases of one `createLocks`. */
 export interface LeasesOptions {
@@ -33,6 +34,7 @@ const NO_LIMIT = Number.POSITIVE_INFINITY;
 /** All leases of one `createLocks` and all that is under way to become one: `close` ends them. */
 export class Leases {
   readonly events = new Events();
+  readonly unattended: UnattendedLeases;
   readonly #held = new Set<HeldLease>();
   readonly #acquiring = new Map<Patience, Promise<unknown>>();
   readonly #undoing = new Set<Promise<unknown>>();
@@ -60,6 +62,11 @@ export class Leases {
       undo: ({ keys }, releasing) => this.#undo(showKeys(keys), releasing),
       withdraw: (request, unanswered) => this.#background(this.#withdraw(request, unanswered)),
     };
+    this.unattended = new BackendUnattendedLeases({
+      ...options,
+      assertOpen: () => this.assertOpen(),
+      withdraw: (request) => this.#background(this.#withdraw(request, true)),
+    });
     const quiet: LeaseContext = { ...this.#leaseContext, events: new Events() };
     this.#partContext = {
       ...this.#acquireContext,

@@ -22,6 +22,7 @@ import { type Pool, SlotPool } from "./pool.ts";
 import { type ReadWriteLock, readWriteLock } from "./read-write.ts";
 import { show } from "./show.ts";
 import type { LeaseTicket } from "./ticket.ts";
+import type { UnattendedLeases } from "./unattended.ts";
 
 /** Options of `createLocks`. Durations are milliseconds. */
 export interface LocksOptions<Backend extends LockBackend = LockBackend> {
@@ -133,6 +134,8 @@ class BackendLocks implements Locks {
   readonly #backend: LockBackend;
   readonly #prefix: string;
   readonly #leases: Leases;
+  /** For adapters; see `unattendedLeases`. */
+  readonly unattended: UnattendedLeases;
 
   constructor(options: LocksOptions) {
     const { backend, prefix = "lock", holder = `${hostname()}:${process.pid}` } = options;
@@ -151,6 +154,7 @@ class BackendLocks implements Locks {
     this.#backend = backend;
     this.#prefix = prefix;
     this.#leases = new Leases({ backend, prefix, holder, ttl, wait, maxTtl });
+    this.unattended = this.#leases.unattended;
   }
 
   acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lease> {

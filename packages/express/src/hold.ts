@@ -1,9 +1,10 @@
 import type { Lease } from "@lock/core";
+import type { LazyAbort } from "@lock/core/adapter";
 import type { NextFunction, Request, Response } from "express";
 import type { LockRouteOptions, RouteLocks } from "./options.ts";
 import { markRefusal } from "./refusal.ts";
 import { beforeDestroy, beforeEnd, ignoreWrites } from "./response.ts";
-import { type LazyAbort, withSignal } from "./route-lease.ts";
+import { withSignal } from "./route-lease.ts";
 
 /** How long the end of an answer waits for the release. */
 const RELEASE_LIMIT = 250;

@@ -18,27 +18,6 @@ export function setLease(res: Response, lease: Lease): void {
   res.locals.lease = lease;
 }
 
-/** An AbortController that is made when its signal is asked for: most requests never do, and it is not cheap. */
-export class LazyAbort {
-  #controller: AbortController | undefined;
-  #aborted: { readonly reason: Error } | undefined;
-
-  get aborted(): boolean {
-    return this.#aborted !== undefined;
-  }
-
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#aborted !== undefined) this.#controller.abort(this.#aborted.reason);
-    return this.#controller.signal;
-  }
-
-  abort(reason: Error): void {
-    this.#aborted ??= { reason };
-    this.#controller?.abort(reason);
-  }
-}
-
 /** The same lease with another signal: everything else is the lease's own. */
 export function withSignal(lease: Lease, source: { readonly signal: AbortSignal }): Lease {
   return new Proxy(lease, {

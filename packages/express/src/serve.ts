@@ -1,6 +1,6 @@
+import { LazyAbort } from "@lock/core/adapter";
 import type { NextFunction, RequestHandler } from "express";
 import { type Admission, type Hold, isAnsweredForLoss, type Visit } from "./hold.ts";
-import { LazyAbort } from "./route-lease.ts";
 
 /** The request handler that does the work of those that are admitted. Never rejects: Express 4 would not notice. */
 export function serve<P>(

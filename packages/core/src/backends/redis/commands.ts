@@ -41,6 +41,7 @@ export class Commands {
   readonly #acquire = new Map<string, BatchedScript>();
   readonly #withdraw = new Map<string, BatchedScript>();
   readonly #release: BatchedScript;
+  readonly #forceRelease: BatchedScript;
   readonly #retain: BatchedScript;
   readonly #extend: BatchedScript;
   readonly #adopt: BatchedScript;
@@ -51,7 +52,9 @@ export class Commands {
     this.#retention = String(fenceRetention);
     this.#keep = String(Math.max(KEEP_QUEUE, 2 * requestTimeout));
     this.#countsReceivers = driver.deployment === "single" ? "1" : "0";
-    this.#release = this.#batched(scripts.releaseScript, () => [this.#retention, this.#countsReceivers]);
+    const serving = () => [this.#retention, this.#countsReceivers];
+    this.#release = this.#batched(scripts.releaseScript, serving);
+    this.#forceRelease = this.#batched(scripts.forceReleaseScript, serving);
     this.#retain = this.#batched(scripts.retainScript, () => []);
     this.#extend = this.#batched(scripts.extendScript, () => [this.#retention]);
     this.#adopt = this.#batched(scripts.adoptScript, () => []);
@@ -123,9 +126,7 @@ export class Commands {
   }
 
   async forceRelease(name: LockName, token: string): Promise<boolean> {
-    const args = [this.#retention, this.#countsReceivers, token];
-    const [done] = await this.run(name.key, scripts.forceReleaseScript, lockKeys(name), args);
-    return done === "1";
+    return (await this.#forceRelease.call(name.key, lockKeys(name), [token])).text === "1";
   }
 
   /** A single run of a script that is not on a hot path. */

@@ -255,8 +255,9 @@ export class RedisBackend implements LockBackend {
   }
 }
 
-function each<T>(held: Ownership, work: (part: Held) => Promise<T>): Promise<T[]> {
-  return Promise.all(partsOf(held).map(work));
+async function each<T>(held: Ownership, work: (part: Held) => Promise<T>): Promise<T[]> {
+  const [first, ...others] = partsOf(held);
+  return others.length === 0 ? [await work(first)] : Promise.all([first, ...others].map(work));
 }
 
 function claimOf({ mode }: Ownership): string | undefined {

@@ -1,0 +1,89 @@
+import type { AcquireRequest, LockBackend } from "./backend.ts";
+import { asBackendError, LockUsageError } from "./errors.ts";
+import { checkKey } from "./key.ts";
+import { checkAcquireOptions } from "./options.ts";
+import { newOwnerToken } from "./owner-token.ts";
+
+/** How a lease is taken that nobody will keep. */
+export interface UnattendedOptions {
+  /** Milliseconds. */
+  readonly ttl: number;
+  readonly meta?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Exclusive leases that no process keeps: they are not renewed, not believed and not released by `close`, and no event
+ * tells of them. Such a lease is its owner token: whoever knows that can prolong or end it, also in another process.
+ */
+export interface UnattendedLeases {
+  /** An owner token for a lease to come: a random text of 22 letters, digits, "-" and "_". */
+  newToken(): string;
+  /**
+   * One attempt; false when the key is held by somebody else, or waited for.
+   * @throws LockUsageError; LockBackendError: the lease may have been taken all the same, and is then given back
+   */
+  take(key: string, token: string, options: UnattendedOptions): Promise<boolean>;
+  /** Prolongs it to at least `ttl` milliseconds from now; false when it has ended. @throws LockBackendError */
+  extend(key: string, token: string, ttl: number): Promise<boolean>;
+  /** Ends it; false when it has ended already. @throws LockBackendError */
+  release(key: string, token: string): Promise<boolean>;
+}
+
+/** What they need of the `locks` that they belong to. */
+export interface UnattendedContext {
+  readonly backend: LockBackend;
+  readonly prefix: string;
+  readonly holder: string;
+  readonly maxTtl: number;
+  /** @throws LockUsageError when the locks are closed */
+  assertOpen(): void;
+  /** Makes sure, in the background, that a request is never granted. */
+  withdraw(request: AcquireRequest): void;
+}
+
+export class BackendUnattendedLeases implements UnattendedLeases {
+  constructor(private readonly context: UnattendedContext) {}
+
+  newToken(): string {
+    return newOwnerToken();
+  }
+
+  async take(key: string, token: string, options: UnattendedOptions): Promise<boolean> {
+    checkKey(key);
+    checkAcquireOptions(options, this.context.maxTtl);
+    const request = this.#lease(key, token, options);
+    try {
+      return (await this.context.backend.attempt(request)).status === "granted";
+    } catch (fault) {
+      const error = asBackendError(fault, key);
+      if (error.ambiguous) this.context.withdraw(request);
+      throw error;
+    }
+  }
+
+  async extend(key: string, token: string, ttl: number): Promise<boolean> {
+    const outcome = await this.context.backend.extend(this.#lease(key, token, { ttl }), ttl);
+    return outcome.status === "renewed";
+  }
+
+  async release(key: string, token: string): Promise<boolean> {
+    return (await this.context.backend.release(this.#lease(key, token, { ttl: 1 }))) === "released";
+  }
+
+  #lease(key: string, token: string, { ttl, meta }: UnattendedOptions): AcquireRequest {
+    this.context.assertOpen();
+    const { prefix, holder } = this.context;
+    return { prefix, keys: [key], mode: { kind: "exclusive" }, token, ttl, holder, meta, queue: false };
+  }
+}
+
+/**
+ * The unattended leases of the locks that `createLocks` returned; they meet all other locks of the same keys.
+ * @throws LockUsageError for anything else
+ */
+export function unattendedLeases(locks: object): UnattendedLeases {
+  // By its shape: a program may have this package twice, as ESM and as CommonJS.
+  const { unattended } = locks as { readonly unattended?: UnattendedLeases };
+  if (unattended !== undefined) return unattended;
+  throw new LockUsageError("locks must be what createLocks returned, without anything around it");
+}
