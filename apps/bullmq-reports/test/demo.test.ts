@@ -1,0 +1,107 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { interruptDemo, launchDemo } from "@lock/demo-kit/testing";
+import { startRedis } from "@lock/redis-harness";
+import { Redis } from "ioredis";
+import { describe, expect, it } from "vitest";
+
+const run = promisify(execFile);
+const SOURCES = fileURLToPath(new URL("../src/", import.meta.url));
+
+/** Whether a server listens there still. */
+async function answers(stdout: string): Promise<boolean> {
+  const [, port = ""] = /Redis: +127\.0\.0\.1:(\d+)/.exec(stdout) ?? [];
+  expect(port).not.toBe("");
+  const client = new Redis(Number(port), { lazyConnect: true, retryStrategy: () => null });
+  client.on("error", () => undefined);
+  const isThere = await client.connect().then(
+    () => true,
+    () => false,
+  );
+  client.disconnect();
+  return isThere;
+}
+
+/** The processes of this checkout that ask for reports, or build them: paused ones too. */
+async function processesLeft(): Promise<string[]> {
+  const { stdout } = await run("ps", ["-eo", "pid,stat,args"]);
+  return stdout.split("\n").filter((line) => line.includes(SOURCES));
+}
+
+describe("pnpm demo bullmq-reports", () => {
+  it("builds each report once, whoever is killed or paused, and leaves nothing behind", async () => {
+    const { code, stdout, stderr } = await launchDemo(["bullmq-reports"]);
+    expect(stderr).toBe("");
+    expect(stdout).toContain("Verdict: good: 40 reports, each built exactly once.");
+    expect(stdout).toContain("500: 40 jobs added, 460 duplicates refused");
+    expect(stdout).toMatch(/worker-2 is killed \(SIGKILL\) in the middle of [a-z]+-[a-z]+\n/);
+    expect(stdout).toMatch(/worker-3 writes step 2 of [a-z]+-[a-z]+, fence \d{10,}: refused/);
+    expect(stdout).not.toContain("\u001b");
+    expect(stdout).not.toContain("│");
+    expect(code).toBe(0);
+    expect(await answers(stdout)).toBe(false);
+    expect(await processesLeft()).toEqual([]);
+  });
+
+  it("shows the damage without the guard", async () => {
+    const { code, stdout, stderr } = await launchDemo(["bullmq-reports", "--no-guard"]);
+    expect(stderr).toBe("");
+    expect(stdout).toContain("500: 500 jobs added, 0 duplicates refused");
+    expect(stdout).toContain(
+      "Verdict: DAMAGED, as nobody kept the requests and the runs apart: 40 reports built",
+    );
+    expect(stdout).toContain("40 reports built more than once");
+    expect(stdout).toMatch(/\d+ reports? written by two runs at once/);
+    expect(stdout).toMatch(/\d+ writes? accepted from a run whose job had been given to another one/);
+    expect(stdout).toMatch(/worker-3 writes step 2 of .+, without a fencing token: accepted/);
+    expect(code).toBe(0);
+    expect(await answers(stdout)).toBe(false);
+    expect(await processesLeft()).toEqual([]);
+  });
+
+  it("leaves nothing but what is to be kept in a Redis that the environment names", async () => {
+    await using redis = await startRedis({ password: "s3cret/@:" });
+    const env = { REDIS_HOST: redis.host, REDIS_PORT: String(redis.port), REDIS_PASSWORD: redis.password };
+    const client = new Redis(redis.url);
+    try {
+      const kept = await launchDemo(["bullmq-reports", "--keep"], env);
+      expect(kept.stdout).toContain(`Redis:  ${redis.host}:${redis.port}, as the environment says`);
+      expect(kept.stdout).not.toContain("s3cret");
+      expect(kept.code).toBe(0);
+      const keys = await client.keys("*");
+      expect(keys).toHaveLength(41);
+      for (const key of keys) expect(key).toMatch(/^bullmq-reports-[0-9a-f]{8}:store:(log$|report:)/);
+      await client.flushall();
+      expect((await launchDemo(["bullmq-reports"], env)).code).toBe(0);
+      expect(await client.keys("*")).toEqual([]);
+    } finally {
+      client.disconnect();
+    }
+  });
+
+  it.each([
+    [["--lock\u001b"], "pnpm demo bullmq-reports --help"],
+    [["--keep"], "--keep is for a Redis that stays"],
+  ])("refuses %j", async (args, message) => {
+    const { code, stderr } = await launchDemo(["bullmq-reports", ...args]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+  });
+});
+
+describe("when it is interrupted", () => {
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGKILL", null],
+  ] as const)("by %s while a worker is paused, it ends its processes", async (signal, exitCode) => {
+    const { code, stdout } = await interruptDemo(["bullmq-reports"], /is paused \(SIGSTOP\)/, signal);
+    expect(code).toBe(exitCode);
+    expect(stdout).toContain("Interrupted");
+    expect(stdout).not.toContain("Verdict");
+    expect(stdout).not.toContain("│");
+    expect(await answers(stdout)).toBe(false);
+    expect(await processesLeft()).toEqual([]);
+  });
+});
