@@ -5,6 +5,7 @@ import { poolTests } from "./modes/pool.ts";
 import { readWriteTests } from "./modes/read-write.ts";
 import { severalKeysTests } from "./modes/several-keys.ts";
 import { ticketTests } from "./modes/tickets.ts";
+import { unattendedTests } from "./modes/unattended.ts";
 
 /** What users of read/write locks, semaphores, pools, several keys and tickets are promised. */
 export function modesSuite({ api, name, open }: LocksSuiteOptions): void {
@@ -16,6 +17,7 @@ export function modesSuite({ api, name, open }: LocksSuiteOptions): void {
     api.describe("pool", () => poolTests(test));
     api.describe("several keys", () => severalKeysTests(test));
     api.describe("tickets", () => ticketTests(test));
+    api.describe("unattended", () => unattendedTests(test));
     api.describe("holding", () => holdingTests(test));
   });
 }

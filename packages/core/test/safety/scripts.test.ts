@@ -250,3 +250,18 @@ describe("the queue", () => {
     expect(await scene.admin.command("ZRANGE", withdrawn, "0", "-1")).toEqual([other.token]);
   });
 });
+
+describe("a batch of forced releases", () => {
+  it("answers each for itself, also when one of the keys is of another program", async () => {
+    const [held, foreign, free] = [ask(), ask(), ask()];
+    const { fencingToken } = await granted(scene.one, held);
+    await scene.admin.command("HSET", lockKeys(foreign)[0], "field", "value");
+    const forced = [held, foreign, free].map((name) => scene.two.forceRelease(name, undefined));
+    const [first, second, third] = await Promise.allSettled(forced);
+    expect(first).toEqual({ status: "fulfilled", value: true });
+    expect(second).toMatchObject({ status: "rejected", reason: { code: "LOCK_BACKEND" } });
+    expect(third).toEqual({ status: "fulfilled", value: false });
+    expect(await scene.admin.command("EXISTS", lockKeys(foreign)[0])).toBe(1);
+    expect((await granted(scene.two, rival(held))).fencingToken).toBeGreaterThan(fencingToken);
+  });
+});
