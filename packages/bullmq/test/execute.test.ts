@@ -1,9 +1,8 @@
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Queue } from "bullmq";
 import { describe, expect, it } from "vitest";
-import type { GuardEvents, JobFacts, JobGuard, RunContext } from "../src/index.ts";
-import { finished, gate, next } from "./support/events.ts";
+import type { GuardEvents, JobFacts, RunContext } from "../src/index.ts";
+import { countOver, finished, gate, next, told } from "./support/events.ts";
 import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
 
@@ -11,18 +10,7 @@ const scene = useScene();
 const key = ({ data }: JobFacts<{ report: string }>) => data.report;
 let reports = 0;
 const newReport = () => ({ report: `run ${++reports}` });
-const told = (guard: JobGuard) => {
-  const events: [string, unknown][] = [];
-  for (const name of ["duplicate", "rescheduled", "takenOver", "lost", "unguarded"] as const) {
-    guard.on(name, (event: GuardEvents[typeof name]) => events.push([name, event]));
-  }
-  return events;
-};
 const soon = { min: 20, max: 100 };
-const countOver = async (queue: Queue) => {
-  const { completed = 0, failed = 0 } = await queue.getJobCounts("completed", "failed");
-  return { completed, failed };
-};
 
 describe.each(majors)("$name: a worker", ({ bullmq }) => {
   it("runs jobs of one key one after the other, also of two queues, and counts no attempt", async () => {

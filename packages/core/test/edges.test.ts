@@ -4,6 +4,7 @@ import { systemClock } from "../src/clock.ts";
 import { inProcessBackend } from "../src/in-process.ts";
 import { createLocks, type Locks } from "../src/index.ts";
 import { FakeClock, FaultyBackend } from "../src/testing.ts";
+import { unattendedLeases } from "../src/unattended.ts";
 
 let clock: FakeClock;
 let backend: FaultyBackend;
@@ -143,5 +144,25 @@ describe("an error of the client", () => {
     for (const text of [error.message, error.stack, cause.message, cause.stack]) {
       expect(text).not.toContain("secret");
     }
+  });
+});
+
+describe("an unattended lease", () => {
+  it("whose answer was lost is given back", async () => {
+    const leases = unattendedLeases(locks);
+    backend.loseAnswer("attempt");
+    const taking = leases.take("key", leases.newToken(), { ttl: 60_000 });
+    await expect(taking).rejects.toMatchObject({ code: "LOCK_BACKEND", ambiguous: true });
+    await clock.advance(0);
+    expect(backend.calls.withdraw).toBe(1);
+    expect(await locks.inspect("key")).toBeNull();
+  });
+
+  it("that was never asked for needs nothing to be undone", async () => {
+    const leases = unattendedLeases(locks);
+    backend.fail("attempt");
+    await expect(leases.take("key", leases.newToken(), { ttl: 60_000 })).rejects.toThrow();
+    await clock.advance(0);
+    expect(backend.calls.withdraw).toBe(0);
   });
 });

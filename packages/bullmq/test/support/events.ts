@@ -1,4 +1,5 @@
-import type { Job, Worker } from "bullmq";
+import type { Job, Queue, Worker } from "bullmq";
+import type { GuardEvents, JobGuard } from "../../src/index.ts";
 
 /** Resolves with the job when the worker has completed, or failed, one for good. */
 export function finished(worker: Worker): Promise<Job> {
@@ -27,4 +28,19 @@ export function gate(): { readonly opened: Promise<void>; open(): void } {
     open = resolve;
   });
   return { opened, open };
+}
+
+/** All that a guard tells, as it comes. */
+export function told(guard: JobGuard): [string, unknown][] {
+  const events: [string, unknown][] = [];
+  for (const name of ["duplicate", "rescheduled", "takenOver", "lost", "unguarded"] as const) {
+    guard.on(name, (event: GuardEvents[typeof name]) => events.push([name, event]));
+  }
+  return events;
+}
+
+/** How many jobs are over, by how they ended. */
+export async function countOver(queue: Queue) {
+  const { completed = 0, failed = 0 } = await queue.getJobCounts("completed", "failed");
+  return { completed, failed };
 }
