@@ -1,3 +1,4 @@
+import type { Queue } from "bullmq";
 import { describe, expect, it } from "vitest";
 import type { JobFacts, JobGuard } from "../src/index.ts";
 import { countOver, finished, gate, next, told } from "./support/events.ts";
@@ -51,6 +52,26 @@ describe.each(majors)("$name", ({ bullmq }) => {
     expect((await guard.inspect(report.report)).claim).toBeUndefined();
   });
 
+  it("until-and-while-executing: a job that waits for its key in a worker still keeps others out", async () => {
+    const report = newReport();
+    const guard = scene.guard({ strategy: "until-and-while-executing", key, wait: "forever" });
+    const queue = scene.queue(bullmq);
+    const runKey = `run:queue=${queue.name}:${report.report}`;
+    const lease = await scene.locks.acquire(runKey);
+    const worker = await scene.worker(
+      bullmq,
+      queue.name,
+      guard.processor(() => "built"),
+    );
+    const done = finished(worker);
+    const first = await guard.add(queue, "build", report);
+    await expect.poll(async () => (await scene.locks.inspect(runKey))?.waiting).toBe(1);
+    const existing = { queue: queue.name, jobId: first.added && first.job.id };
+    expect(await guard.add(queue, "build", report)).toEqual({ added: false, existing });
+    await lease.release();
+    expect((await done).returnvalue).toBe("built");
+  });
+
   it.each(["replace", "keep-latest"] as const)(
     "%s adds another job when the first has begun",
     async (enqueue) => {
@@ -73,6 +94,56 @@ describe.each(majors)("$name", ({ bullmq }) => {
       expect(built).toEqual([1, 2].map((version) => ({ ...report, version })));
     },
   );
+
+  it("keep-latest adds another job when the first begins before its payload could be changed", async () => {
+    const report = newReport();
+    const guard = scene.guard({ strategy: "until-executing", key, onConflict: { enqueue: "keep-latest" } });
+    const queue = scene.queue(bullmq);
+    const built: unknown[] = [];
+    const work = guard.processor(({ data }) => built.push(data));
+    const worker = await scene.worker(bullmq, queue.name, work, { autorun: false });
+    await guard.add(queue, "build", { ...report, version: 1 });
+    const slow = Object.create(queue, {
+      getJob: {
+        value: async (id: string) => {
+          const job = await queue.getJob(id);
+          if (job === undefined || (await job.getState()) !== "waiting") return job;
+          return Object.create(job, {
+            updateData: {
+              value: async (data: unknown) => {
+                const done = finished(worker);
+                void worker.run();
+                await done;
+                await job.updateData(data);
+              },
+            },
+          });
+        },
+      },
+    }) as Queue;
+    expect(await guard.add(slow, "build", { ...report, version: 2 })).toMatchObject({ added: true });
+    await expect.poll(() => built).toEqual([1, 2].map((version) => ({ ...report, version })));
+  });
+
+  it("a job with an id of its own ends no claim but its own", async () => {
+    const report = newReport();
+    const guard = scene.guard({ strategy: "until-executed", key });
+    const queue = scene.queue(bullmq);
+    await guard.add(queue, "build", report, { jobId: "mine" });
+    await guard.release(report.report, queue.name);
+    const second = await guard.add(queue, "build", report, { delay: 60_000 });
+    const worker = await scene.worker(
+      bullmq,
+      queue.name,
+      guard.processor(() => "built"),
+      { autorun: false },
+    );
+    const done = finished(worker);
+    void worker.run();
+    expect((await done).id).toBe("mine");
+    const { claim } = await guard.inspect(report.report, queue.name);
+    expect(claim?.jobId).toBe(second.added && second.job.id);
+  });
 
   it("replace leaves a job alone that runs, where the claim lasts until it is over", async () => {
     const report = newReport();

@@ -78,21 +78,27 @@ describe.each(majors)("$name", ({ bullmq }) => {
     expect(mine).toEqual({ added: false, existing: { queue: queue.name, jobId: job?.id } });
   });
 
-  it("leaves no claim behind that is renewed when something fails on the way", async () => {
+  it("until-expired: a claim whose job could not be added is soon over", async () => {
     const queue = scene.queue(bullmq);
     const guard = scene.guard({ strategy: "until-expired", key, window: 60_000 });
     const broken = Object.create(queue, {
       getJob: { value: () => Promise.reject(new Error("broken")) },
     }) as Queue;
     await expect(guard.add(broken, "build", report, { jobId: "mine" })).rejects.toThrow("broken");
+    const claim = `claim:queue=${queue.name}:sales`;
+    expect(await scene.locks.inspect(claim)).not.toBeNull();
+    await expect.poll(() => scene.locks.inspect(claim), { timeout: 10_000 }).toBeNull();
+  });
+
+  it("addBulk adds all or nothing, and gives all claims back", async () => {
+    const queue = scene.queue(bullmq);
+    const guard = scene.guard({ strategy: "until-executed", key });
     const jobs = [
       { name: "build", data: report },
       { name: "build", data: { report: "x".repeat(5_000) } },
     ];
     await expect(guard.addBulk(queue, jobs)).rejects.toMatchObject({ code: "LOCK_USAGE" });
-    await expect
-      .poll(() => scene.locks.inspect(`claim:queue=${queue.name}:sales`), { timeout: 10_000 })
-      .toBeNull();
+    expect((await guard.inspect("sales", queue.name)).claim).toBeUndefined();
     expect(await queue.getJobCountByTypes("wait")).toBe(0);
   });
 

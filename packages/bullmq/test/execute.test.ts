@@ -101,6 +101,8 @@ describe.each(majors)("$name: a worker", ({ bullmq }) => {
       await guard.add(queue, "build", report);
       await scene.worker(bullmq, queue.name, work, { concurrency: 2 });
       await begun.opened;
+      const { claim } = await guard.inspect(report.report, queue.name);
+      expect(claim === undefined).toBe(strategy === "until-executing");
       const second = await guard.add(queue, "build", report);
       expect(second.added).toBe(true);
       if (strategy === "until-executing") await expect.poll(() => most).toBe(2);
@@ -189,6 +191,26 @@ describe.each(majors)("$name: a worker", ({ bullmq }) => {
     await begun;
     await expect.poll(() => worker.cancelJob(`${second.id}`, "enough")).toBe(true);
     expect((await cancelled).returnvalue).toBe("enough");
+  });
+
+  it("a job that is cancelled while it waits for its key waits no longer", async () => {
+    const guard = scene.guard({ strategy: "while-executing", key, wait: "forever" });
+    const queue = scene.queue(bullmq);
+    const report = newReport();
+    const runKey = `run:queue=${queue.name}:${report.report}`;
+    const lease = await scene.locks.acquire(runKey);
+    const worker = await scene.worker(
+      bullmq,
+      queue.name,
+      guard.processor(() => "built"),
+    );
+    const failed = once(worker, "failed");
+    const job = await queue.add("build", report);
+    await expect.poll(async () => (await scene.locks.inspect(runKey))?.waiting).toBe(1);
+    worker.cancelJob(`${job.id}`, "enough");
+    await failed;
+    await expect.poll(async () => (await scene.locks.inspect(runKey))?.waiting).toBe(0);
+    await lease.release();
   });
 
   it.each([
