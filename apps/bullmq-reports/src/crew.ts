@@ -50,10 +50,13 @@ export class Crew implements AsyncDisposable {
     await Promise.all(this.#ready);
   }
 
-  /** Resolves when all requests are answered, and both workers have met their fate. */
+  /** Resolves when all requests are answered, one worker is dead, and the run that was paused is over. */
   async work(): Promise<void> {
     for (const producer of this.#producers) producer.send({ kind: "go" });
-    await this.during(Promise.all([this.#fates.met, ...this.#producers.map(({ finished }) => finished)]));
+    const answered = this.#producers.map(({ finished }) => finished);
+    // What else it may have died of, `during` tells.
+    const dead = this.#builders.get(VICTIM)?.process.finished.catch(() => undefined);
+    await this.during(Promise.all([dead, this.#fates.staleRunOver, ...answered]));
   }
 
   /** Settles as `work` does, but rejects as soon as a worker ends that was not killed. */

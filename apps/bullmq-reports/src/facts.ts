@@ -1,11 +1,10 @@
-import { STEPS } from "./messages.ts";
-import type { Entry } from "./store.ts";
+import { STEPS, type Write } from "./messages.ts";
 
 /** What the log tells of a report. */
 export interface ReportFacts {
   readonly report: string;
   /** Who finished it first; undefined when nobody did. */
-  readonly winner: Entry | undefined;
+  readonly winner: Write | undefined;
   /** How often it was finished. */
   readonly times: number;
   readonly jobs: number;
@@ -22,50 +21,50 @@ export interface ReportFacts {
 
 const COMPLETE = ["begin", ...STEPS, "finished"].join();
 
-export function tellFacts(log: readonly Entry[]): ReportFacts[] {
-  const byReport = new Map<string, Entry[]>();
-  for (const entry of log) {
-    byReport.set(entry.report, [...(byReport.get(entry.report) ?? []), entry]);
+export function tellFacts(log: readonly Write[]): ReportFacts[] {
+  const byReport = new Map<string, Write[]>();
+  for (const write of log) {
+    byReport.set(write.report, [...(byReport.get(write.report) ?? []), write]);
   }
-  return [...byReport].map(([report, entries]) => tellOne(report, entries));
+  return [...byReport].map(([report, writes]) => tellOne(report, writes));
 }
 
-function tellOne(report: string, all: readonly Entry[]): ReportFacts {
-  const entries = all.filter(({ outcome }) => outcome === "accepted");
-  const finished = entries.filter(({ step }) => step === "finished");
+function tellOne(report: string, all: readonly Write[]): ReportFacts {
+  const writes = all.filter(({ outcome }) => outcome === "accepted");
+  const finished = writes.filter(({ step }) => step === "finished");
   return {
     report,
     winner: finished[0],
     times: finished.length,
     jobs: new Set(all.map(({ job }) => job)).size,
     runs: new Set(all.map(({ run }) => run)).size,
-    isComplete: finished.every((end) => stepsOf(end.run, entries) === COMPLETE),
-    overlaps: countLate(entries, () => true) > 0,
-    staleWrites: countLate(entries, (later, earlier) => later.job === earlier.job),
-    isFenceSmaller: entries.some((entry, index) => isSmaller(entry, entries.slice(0, index))),
+    isComplete: finished.every((end) => stepsOf(end.run, writes) === COMPLETE),
+    overlaps: countLate(writes, () => true) > 0,
+    staleWrites: countLate(writes, (later, earlier) => later.job === earlier.job),
+    isFenceSmaller: writes.some((write, index) => isSmaller(write, writes.slice(0, index))),
   };
 }
 
-function stepsOf(run: string, entries: readonly Entry[]): string {
-  return entries
-    .filter((entry) => entry.run === run)
+function stepsOf(run: string, writes: readonly Write[]): string {
+  return writes
+    .filter((write) => write.run === run)
     .map(({ step }) => step)
     .join();
 }
 
 /** How many writes came from a run after another such one had begun later. */
-function countLate(entries: readonly Entry[], isSuch: (later: Entry, earlier: Entry) => boolean): number {
-  const begun: Entry[] = [];
+function countLate(writes: readonly Write[], isSuch: (later: Write, earlier: Write) => boolean): number {
+  const begun: Write[] = [];
   let late = 0;
-  for (const entry of entries) {
-    const own = begun.findIndex(({ run }) => run === entry.run);
-    if (own === -1) begun.push(entry);
-    else if (begun.slice(own + 1).some((later) => isSuch(later, entry))) late++;
+  for (const write of writes) {
+    const own = begun.findIndex(({ run }) => run === write.run);
+    if (own === -1) begun.push(write);
+    else if (begun.slice(own + 1).some((later) => isSuch(later, write))) late++;
   }
   return late;
 }
 
-function isSmaller({ fence }: Entry, before: readonly Entry[]): boolean {
+function isSmaller({ fence }: Write, before: readonly Write[]): boolean {
   return (
     fence !== undefined && before.some((earlier) => earlier.fence !== undefined && earlier.fence > fence)
   );

@@ -18,15 +18,13 @@ type Middle = Extract<FromWorker, { kind: "middle" }>;
 
 /** Kills one worker and pauses another one, each in the middle of a report, and wakes that one when it is too late. */
 export class Fates {
-  #isDead = false;
-  #sleeping: Middle | undefined;
+  #stale: Middle | undefined;
   #isAwake = false;
   #resolve: () => void = () => undefined;
-  /** Resolves when the victim is dead, and the sleeper's stale run is over. */
-  readonly met = new Promise<void>((resolve) => {
+  /** Resolves when the run that was paused is over. */
+  readonly staleRunOver = new Promise<void>((resolve) => {
     this.#resolve = resolve;
   });
-  #isStaleRunOver = false;
 
   constructor(
     private readonly board: Board,
@@ -35,48 +33,35 @@ export class Fates {
 
   hear(worker: string, message: FromWorker): void {
     if (message.kind === "middle") this.#strike(worker, message);
-    else if (message.kind === "wrote") this.#hearWrite(worker, message.write);
-    else if (message.kind === "over" && this.#isAwake && message.run === this.#sleeping?.run) {
-      this.#isStaleRunOver = true;
-      this.#check();
-    }
+    else if (message.kind === "wrote") this.#hearWrite(message.write);
+    else if (message.kind === "over" && this.#isAwake && message.run === this.#stale?.run) this.#resolve();
   }
 
   #strike(worker: string, middle: Middle): void {
-    const { report } = middle;
     if (worker === VICTIM) {
       this.powers.signal(worker, "SIGKILL");
-      this.#isDead = true;
       this.board.meetFate(worker, "killed");
-      this.powers.say(`${worker} is killed (SIGKILL) in the middle of ${report}`);
-      this.#check();
+      this.powers.say(`${worker} is killed (SIGKILL) in the middle of ${middle.report}`);
     } else if (worker === SLEEPER) {
+      this.#stale = middle;
       this.powers.signal(worker, "SIGSTOP");
-      this.#sleeping = middle;
       this.board.meetFate(worker, "paused");
-      this.powers.say(`${worker} is paused (SIGSTOP) in the middle of ${report}`);
+      this.powers.say(`${worker} is paused (SIGSTOP) in the middle of ${middle.report}`);
     }
   }
 
-  #hearWrite(worker: string, { job, run, step, outcome, fence }: Write): void {
-    const sleeping = this.#sleeping;
-    if (sleeping?.job !== job) return;
+  #hearWrite({ worker, report, job, run, step, outcome, fence }: Write): void {
+    if (this.#stale?.job !== job) return;
     // It has slept long enough when BullMQ has given its job to somebody else, who has begun.
     if (worker !== SLEEPER && step === "1" && !this.#isAwake) {
       this.#isAwake = true;
       this.board.meetFate(SLEEPER, undefined);
-      this.powers.say(
-        `${worker} was given ${sleeping.report} again; ${SLEEPER} wakes up (SIGCONT), and goes on`,
-      );
+      this.powers.say(`${worker} takes over ${report}; ${SLEEPER} wakes up (SIGCONT)`);
       this.powers.signal(SLEEPER, "SIGCONT");
       this.powers.go(SLEEPER);
-    } else if (this.#isAwake && run === sleeping.run && step === "2") {
-      const token = fence === undefined ? "without a fencing token" : `fence ${fence}`;
-      this.powers.say(`${worker} writes step 2 of ${sleeping.report}, ${token}: ${outcome}`);
+    } else if (this.#isAwake && run === this.#stale.run && step === "2") {
+      const token = fence === undefined ? "no fencing token" : `fence ${fence}`;
+      this.powers.say(`${worker} writes step 2 of ${report}, ${token}: ${outcome}`);
     }
-  }
-
-  #check(): void {
-    if (this.#isDead && this.#isStaleRunOver) this.#resolve();
   }
 }

@@ -1,17 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { DemoError, type DemoRedis, demoRedis, orStop, print, runDemo } from "@lock/demo-kit";
 import { Board } from "./board.ts";
-import { openQueue } from "./connections.ts";
+import { openKeys, openQueue } from "./connections.ts";
 import { Crew } from "./crew.ts";
 import { SLEEPER } from "./fates.ts";
-import { openKeys } from "./keys.ts";
 import { QUEUES } from "./messages.ts";
 import { watch } from "./observer.ts";
 import { HELP, type Options, readOptions } from "./options.ts";
 import { REPORTS } from "./plan.ts";
 import { printRefused, printReports, printRequests, printVerdict } from "./report.ts";
 import { openScreen } from "./screen.ts";
-import { printRedis, printStory } from "./story.ts";
+import { printStory } from "./story.ts";
 import { judge } from "./verdict.ts";
 
 await runDemo(async (stop) => {
@@ -28,8 +27,7 @@ async function demo({ guard, keep }: Options, stop: AbortSignal): Promise<number
     throw new DemoError("--keep is for a Redis that stays: name one by REDIS_URL, or REDIS_HOST");
   }
   const prefix = `bullmq-reports-${randomBytes(4).toString("hex")}`;
-  printStory(guard);
-  printRedis(redis);
+  printStory(guard, redis);
   await using keys = openKeys(redis, prefix, keep);
   const board = new Board();
   await build({ redis, prefix, guarded: guard, board, stop });

@@ -41,12 +41,20 @@ export interface Asked {
   readonly added: boolean;
 }
 
-/** A write that a worker tried, and what the store said. */
-export interface Write {
+/** One run of a job, which builds a report. */
+export interface Run {
   readonly report: string;
+  readonly queue: string;
   readonly job: string;
+  readonly worker: string;
+  /** Of all runs of a job, and of all jobs, this one. */
   readonly run: string;
+  /** Undefined without the guard. */
   readonly fence: number | undefined;
+}
+
+/** A write that a worker tried, and what the store said. */
+export interface Write extends Run {
   readonly step: Step;
   readonly outcome: "accepted" | "refused";
 }

@@ -25,19 +25,31 @@ export async function watch(
   work: Promise<void>,
   show: (counts: readonly QueueCounts[]) => void,
 ): Promise<void> {
-  const until = performance.now() + MOST_MS;
   let isOver = false;
   const over = work.then(() => {
     isOver = true;
   });
-  while (performance.now() < until) {
+  // What BullMQ does not answer, because Redis has gone, must not keep us from hearing of either.
+  const failed = Promise.race([over.then(() => never), tooLate()]);
+  failed.catch(() => undefined);
+  for (;;) {
     // What was so before the look: nobody adds a job after that.
     const wasOver = isOver;
-    const counts = await Promise.race([look(queues), over.then(() => look(queues))]);
+    const counts = await Promise.race([look(queues), failed]);
     show(counts);
-    if (wasOver && counts.every(({ waiting, active, delayed }) => waiting + active + delayed === 0)) return;
-    await Promise.race([sleep(EVERY_MS), isOver ? sleep(EVERY_MS) : over]);
+    if (wasOver && counts.every(isIdle)) return;
+    await Promise.race([sleep(EVERY_MS), failed]);
   }
+}
+
+export function isIdle({ waiting, active, delayed }: QueueCounts): boolean {
+  return waiting + active + delayed === 0;
+}
+
+const never = new Promise<never>(() => undefined);
+
+async function tooLate(): Promise<never> {
+  await sleep(MOST_MS, undefined, { ref: false });
   throw new DemoError(`the reports are not there after ${MOST_MS / 1_000} s`);
 }
 

@@ -1,4 +1,5 @@
 import { parseOptions } from "@lock/demo-kit";
+import { REPORTS, REQUESTS } from "./plan.ts";
 
 export interface Options {
   readonly guard: boolean;
@@ -6,19 +7,23 @@ export interface Options {
   readonly help: boolean;
 }
 
-export const HELP = `Two services ask for 40 reports, 500 times in all, through two BullMQ queues; three worker processes build them.
-One worker is killed in the middle of a report, another one is paused and wakes up too late. The store tells how
-often each report was built, and whose writes it refused.
+export const HELP = `Two services ask for ${REPORTS.length} reports, ${REQUESTS} times in all, through two BullMQ queues;
+three worker processes build them. One worker is killed in the middle of a
+report, another one is paused and wakes up too late. The store tells how often
+each report was built, and whose writes it refused.
 
   pnpm demo bullmq-reports [options]
 
-  --no-guard    add and work without the guard and without fencing tokens, and see the damage
-  --keep        keep the reports and their log in the Redis that the environment names
+  --no-guard    no guard and no fencing tokens: see the damage
+  --keep        keep the reports and their log in the Redis that you name
   --help        show this
 
-It starts a Redis of its own, unless REDIS_URL, or REDIS_HOST, REDIS_PORT and REDIS_PASSWORD name one.
-Exit code: with the guard 0 only if each report was built exactly once, and the paused worker's late write was refused;
-without it always 0, whatever the damage is.`;
+It starts a Redis of its own, unless REDIS_URL, or REDIS_HOST, REDIS_PORT and
+REDIS_PASSWORD name one.
+
+Exit code: with the guard, 0 if each report was built exactly once, and a late
+write of the paused worker was refused; 1 if not. With --no-guard, 0 also when
+there is damage.`;
 
 /** @throws DemoError */
 export function readOptions(argv: readonly string[]): Options {

@@ -2,7 +2,7 @@ import { colours, type Paint, paintOf, print, printable } from "@lock/demo-kit";
 import { type Board, PHASES } from "./board.ts";
 import type { ReportFacts } from "./facts.ts";
 import { WORKERS } from "./messages.ts";
-import type { Verdict } from "./verdict.ts";
+import { count, type Verdict } from "./verdict.ts";
 
 const SHOWN = 8;
 const SHOWN_REFUSED = 6;
@@ -24,7 +24,7 @@ export function printReports({ reports }: Verdict): void {
   reports.slice(0, SHOWN).forEach(printReport);
   const more = reports.slice(SHOWN);
   if (more.length === 0) return;
-  const special = more.filter(({ runs: count, jobs }) => count > jobs);
+  const special = more.filter((facts) => facts.runs > facts.jobs);
   const shown = special.slice(0, SHOWN);
   print(colours.dim(`  … ${count(more.length, "more report")}${shown.length > 0 ? ", such as" : " …"}`));
   shown.forEach(printReport);
@@ -39,7 +39,7 @@ function printReport({ report, winner, runs, times, overlaps }: ReportFacts): vo
     String(runs).padStart(WIDTHS.runs),
     String(times).padStart(WIDTHS.times),
   ];
-  if (times !== 1 || overlaps) cells.push(colours.red(`✗${overlaps ? " by two at once" : ""}`));
+  if (times !== 1 || overlaps) cells.push(colours.red(`✗${overlaps ? " two at once" : ""}`));
   print(`  ${cells.join("  ")}`);
 }
 
@@ -86,7 +86,7 @@ export function printVerdict({ reports, refused, damage }: Verdict, guarded: boo
     return 0;
   }
   const built = reports.reduce((sum, { times }) => sum + times, 0);
-  const why = guarded ? "although the guard was used" : "as nobody kept the requests and the runs apart";
+  const why = guarded ? "although the guard was used" : "as there was no guard";
   say(colours.red, "✗", `DAMAGED, ${why}: ${count(reports.length, "report")} built ${built} times.`);
   for (const problem of damage) print(`  ${colours.red("•")} ${printable(problem)}`);
   return guarded ? 1 : 0;
@@ -94,8 +94,4 @@ export function printVerdict({ reports, refused, damage }: Verdict, guarded: boo
 
 function say(paint: Paint, symbol: string, text: string): void {
   print(`\n${paint(colours.bold(`${symbol} Verdict:`))} ${text}`);
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

@@ -1,23 +1,7 @@
 import type { Redis } from "ioredis";
-import type { Step, Write } from "./messages.ts";
+import { type Run, STEPS, type Step, type Write } from "./messages.ts";
 
-/** One run of a job, which builds a report. */
-export interface Run {
-  readonly report: string;
-  readonly queue: string;
-  readonly job: string;
-  readonly worker: string;
-  /** Of all runs of a job, and of all jobs, this one. */
-  readonly run: string;
-  /** Undefined without the guard. */
-  readonly fence: number | undefined;
-}
-
-/** What the log of the store says of a write. */
-export interface Entry extends Run {
-  readonly step: Step;
-  readonly outcome: Write["outcome"];
-}
+const ALL_STEPS: readonly unknown[] = ["begin", ...STEPS, "finished"] satisfies Step[];
 
 /** The store has heard of a run with a larger fencing token. */
 export class OvertakenError extends Error {
@@ -85,17 +69,23 @@ export function storePrefix(prefix: string): string {
 }
 
 /** Undefined for what is no line of the log. */
-export function lineToEntry(line: string): Entry | undefined {
+export function lineToWrite(line: string): Write | undefined {
   const [, outcome, json = ""] = /^(accepted|refused) (\{.*\})$/.exec(line) ?? [];
   if (outcome !== "accepted" && outcome !== "refused") return undefined;
   try {
-    const { report, queue, job, worker, run, fence, step } = JSON.parse(json);
-    const texts = [report, queue, job, worker, run, step];
-    const isEntry = texts.every((text) => typeof text === "string");
-    return isEntry && (fence === undefined || Number.isSafeInteger(fence))
-      ? { report, queue, job, worker, run, fence, step, outcome }
-      : undefined;
+    const tried: unknown = JSON.parse(json);
+    return isTried(tried) ? { ...tried, outcome } : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isTried(value: unknown): value is Omit<Write, "outcome"> {
+  if (typeof value !== "object" || value === null) return false;
+  const { report, queue, job, worker, run, fence, step } = value as Partial<Record<string, unknown>>;
+  return (
+    [report, queue, job, worker, run].every((text) => typeof text === "string") &&
+    ALL_STEPS.includes(step) &&
+    (fence === undefined || Number.isSafeInteger(fence))
+  );
 }

@@ -1,14 +1,13 @@
-import { type Parent, redisUrlOfParent, runWorker } from "@lock/demo-kit";
+import { once } from "node:events";
+import { redisUrlOfParent, runWorker } from "@lock/demo-kit";
 import { Worker } from "bullmq";
-import { Builder } from "./builder.ts";
+import { Builder } from "./build.ts";
 import { bullmqOptions, openClient, openLocks } from "./connections.ts";
 import { openGuards } from "./guards.ts";
 import { type FromWorker, QUEUES, type ReportJob, type ToProcess, type WorkerTask } from "./messages.ts";
 import { Store } from "./store.ts";
 
-type Main = Parent<ToProcess, FromWorker>;
-
-const BULLMQ = { concurrency: 4, lockDuration: 1_500, stalledInterval: 500, maxStalledCount: 10 };
+const BULLMQ = { concurrency: 8, lockDuration: 1_500, stalledInterval: 500, maxStalledCount: 10 };
 
 // One worker process, for both queues; crew.ts starts three.
 await runWorker<ToProcess, FromWorker>(async (main) => {
@@ -36,13 +35,6 @@ await runWorker<ToProcess, FromWorker>(async (main) => {
   }
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));
   main.send({ kind: "ready", pid: process.pid });
-  await stopped(main);
+  if (!main.stop.aborted) await once(main.stop, "abort");
   await Promise.all(workers.map((worker) => worker.close()));
 });
-
-function stopped({ stop }: Main): Promise<void> {
-  return new Promise((resolve) => {
-    if (stop.aborted) resolve();
-    stop.addEventListener("abort", () => resolve(), { once: true });
-  });
-}

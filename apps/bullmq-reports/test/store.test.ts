@@ -1,7 +1,8 @@
 import { startRedis } from "@lock/redis-harness";
 import { describe, expect, it } from "vitest";
-import { openClient } from "../src/connections.ts";
-import { lineToEntry, OvertakenError, type Run, Store } from "../src/store.ts";
+import { openClient, openKeys } from "../src/connections.ts";
+import type { Run } from "../src/messages.ts";
+import { lineToWrite, OvertakenError, Store } from "../src/store.ts";
 
 const RUN: Run = { report: "sales", queue: "web", job: "web/a", worker: "worker-1", run: "r1", fence: 10 };
 const NEXT: Run = { ...RUN, run: "r2", fence: 11 };
@@ -14,7 +15,7 @@ async function openStore() {
     client.disconnect();
     await redis.stop();
   };
-  return { store, [Symbol.asyncDispose]: dispose };
+  return { url: redis.url, client, store, [Symbol.asyncDispose]: dispose };
 }
 
 describe("the store", () => {
@@ -26,8 +27,8 @@ describe("the store", () => {
     await store.write(NEXT, "begin");
     await expect(store.write(RUN, "2")).rejects.toThrow(OvertakenError);
     await store.write(NEXT, "1");
-    const log = (await store.readLog()).map(lineToEntry);
-    expect(log.map((entry) => [entry?.run, entry?.step, entry?.outcome])).toEqual([
+    const log = (await store.readLog()).map(lineToWrite);
+    expect(log.map((write) => [write?.run, write?.step, write?.outcome])).toEqual([
       ["r1", "begin", "accepted"],
       ["r1", "1", "accepted"],
       ["r2", "begin", "accepted"],
@@ -50,5 +51,21 @@ describe("the store", () => {
     await store.write(NEXT, "begin");
     expect(await store.write({ ...RUN, report: "stock" }, "begin")).toBe("accepted");
     expect(await store.write({ ...RUN, fence: undefined }, "begin")).toBe("accepted");
+  });
+});
+
+describe("the keys of a demo, in a Redis that others use", () => {
+  it.each([
+    [false, ["other"]],
+    [true, ["other", "test:store:log", "test:store:report:sales"]],
+  ])("are removed at the end, with --keep %s", async (keep, left) => {
+    await using opened = await openStore();
+    const { client, store, url } = opened;
+    {
+      await using _keys = openKeys({ url, startedHere: false }, "test", keep);
+      await store.write(RUN, "begin");
+      for (const key of ["test:bull:web:1", "test:{sales}:fence", "other"]) await client.set(key, "");
+    }
+    expect((await client.keys("*")).sort()).toEqual(left);
   });
 });

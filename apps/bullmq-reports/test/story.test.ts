@@ -10,7 +10,7 @@ describe("the code that is shown", () => {
     );
     const texts = await Promise.all(files.map((file) => readFile(file, "utf8")));
     const source = texts.join("\n").replace(/\s+/g, " ");
-    for (const line of CODE) expect(source).toContain(line.split(" …")[0]);
+    for (const line of CODE) expect(source).toContain(line.trim().split(" …")[0]);
   });
 });
 

@@ -1,13 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { Step } from "../src/messages.ts";
-import type { Entry } from "../src/store.ts";
+import type { Step, Write } from "../src/messages.ts";
 import { judge } from "../src/verdict.ts";
 
 const REPORTS = ["sales", "stock"];
 const EXPECTED = { reports: REPORTS, guarded: true, paused: "worker-3" };
 const ALL: readonly Step[] = ["begin", "1", "2", "3", "4", "finished"];
 
-type Writes = Partial<Entry> & { readonly steps: readonly Step[] };
+type Writes = Partial<Write> & { readonly steps: readonly Step[] };
 
 /** The lines of the log that a run leaves. */
 function lines({ steps, outcome = "accepted", ...given }: Writes): string[] {
@@ -129,10 +128,18 @@ describe("the verdict", () => {
     expect(damageOf([...unfenced, LATE])).toBe("6 writes without a fencing token");
   });
 
-  it.each(["", "accepted", "accepted {", "accepted {}", "lost {}", 'accepted {"report":"sales"}'])(
-    "finds a line that cannot be read: %j",
-    (line) => {
-      expect(damageOf([...GOOD, line])).toBe("1 line of the log cannot be read");
-    },
-  );
+  it.each([
+    "",
+    "accepted",
+    "accepted {",
+    "accepted {}",
+    "lost {}",
+    'accepted {"report":"sales"}',
+    "accepted {null}",
+    lines({ steps: ["1"] })
+      .join()
+      .replace('"1"', '"5"'),
+  ])("finds a line that cannot be read: %j", (line) => {
+    expect(damageOf([...GOOD, line])).toBe("1 line of the log cannot be read");
+  });
 });

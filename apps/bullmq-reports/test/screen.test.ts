@@ -1,11 +1,14 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { Board } from "../src/board.ts";
-import type { FromWorker, Step } from "../src/messages.ts";
-import { type Frame, fingerprint, line, table } from "../src/table.ts";
+import type { FromWorker, Step, Write } from "../src/messages.ts";
+import { REQUESTS } from "../src/plan.ts";
+import { type Frame, line, milestone, table } from "../src/screen.ts";
 
 function wrote(report: string, run: string, step: Step): FromWorker {
-  return { kind: "wrote", write: { report, job: "web/a", run, fence: 1, step, outcome: "accepted" } };
+  const where = { queue: "web", job: "web/a", worker: "worker-1", fence: 1 };
+  const write: Write = { ...where, report, run, step, outcome: "accepted" };
+  return { kind: "wrote", write };
 }
 
 function frameOf(board: Board): Frame {
@@ -29,7 +32,7 @@ describe("the board", () => {
     expect(board).toMatchObject({ asked: 4, added: 1, duplicates: 3, built: 1 });
     expect(board.refused).toEqual({ waiting: 1, building: 1, built: 1 });
     expect(line(frameOf(board))).toBe(
-      "  1234    4 of 500 requests: 1 jobs added, 3 duplicates refused; 1 built",
+      " 1.2 s    4 of 500 requests: 1 jobs added, 3 duplicates refused; 1 built",
     );
   });
 });
@@ -51,10 +54,19 @@ describe("the table", () => {
 
   it("is a line where there is no terminal, when a part of the requests has come", () => {
     const board = new Board();
-    const before = fingerprint(frameOf(board));
+    const before = milestone(frameOf(board));
     for (let asked = 0; asked < 124; asked++) board.ask({ report: "sales", added: false });
-    expect(fingerprint(frameOf(board))).toBe(before);
+    expect(milestone(frameOf(board))).toBe(before);
     board.ask({ report: "sales", added: false });
-    expect(fingerprint(frameOf(board))).not.toBe(before);
+    expect(milestone(frameOf(board))).not.toBe(before);
+  });
+
+  it("is one more line when all is done", () => {
+    const board = new Board();
+    for (let asked = 0; asked < REQUESTS; asked++) board.ask({ report: "sales", added: false });
+    const busy = frameOf(board);
+    const queues = busy.queues.map((queue) => ({ ...queue, waiting: 0, active: 0, delayed: 0 }));
+    expect(milestone(busy)).toBe("second 1");
+    expect(milestone({ ...busy, queues })).toBe("end");
   });
 });
