@@ -1,5 +1,3 @@
-import { startRedis } from "@lock/redis-harness";
-import { createClient } from "redis";
 import { DemoError } from "./errors.ts";
 import { type GivenRedis, givenRedis } from "./redis-environment.ts";
 import { printable } from "./terminal.ts";
@@ -26,6 +24,8 @@ const ANSWER_TIMEOUT_MS = 3_000;
 export async function demoRedis(): Promise<DemoRedis> {
   const given = givenRedis(process.env);
   if (given === undefined) {
+    // Loaded here: the processes that a demo starts have this package too, and would be slow to start.
+    const { startRedis } = await import("@lock/redis-harness");
     const server = await startRedis();
     return describe(server.url, `${server.host}:${server.port}`, true, () => server.stop());
   }
@@ -48,6 +48,7 @@ function describe(url: string, place: string, startedHere: boolean, stop: () => 
 }
 
 async function checkAnswers({ url, place, variables }: GivenRedis): Promise<void> {
+  const { createClient } = await import("redis");
   const socket = { connectTimeout: ANSWER_TIMEOUT_MS, reconnectStrategy: false } as const;
   const client = createClient({ url, socket });
   // The same error rejects connect(); without a listener it would also end the process.
