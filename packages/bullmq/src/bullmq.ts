@@ -9,6 +9,7 @@ export interface JobLike {
   readonly name: string;
   readonly data: unknown;
   readonly queueName: string;
+  readonly queueQualifiedName?: string | undefined;
   /** Milliseconds since 1970. */
   readonly timestamp: number;
   readonly attemptsMade: number;
@@ -27,6 +28,8 @@ export interface AddedJob extends JobLike {
 /** A queue as the guard needs it. */
 export interface QueueLike {
   readonly name: string;
+  /** With its prefix. */
+  readonly qualifiedName?: string;
   add(name: string, data: unknown, options?: object): Promise<AddedJob>;
   addBulk(jobs: { name: string; data: unknown; opts?: object }[]): Promise<AddedJob[]>;
   getJob(jobId: string): Promise<AddedJob | null | undefined>;
@@ -36,6 +39,7 @@ export interface QueueLike {
 export interface WorkerLike {
   /** Of its queue. */
   readonly name: string;
+  readonly qualifiedName?: string;
   readonly opts: { readonly maxStartedAttempts?: number | undefined };
   on(event: "lockRenewalFailed", listener: (jobIds: string[]) => void): unknown;
 }

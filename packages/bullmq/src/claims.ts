@@ -1,5 +1,7 @@
+import { LockUsageError } from "@lock/core";
 import { type UnattendedLeases, unattendedLeases } from "@lock/core/adapter";
-import type { JobLocks, JobOwner } from "./options.ts";
+import { isOutage } from "./errors.ts";
+import { type GuardOptions, type JobLocks, type JobOwner, RULES } from "./options.ts";
 
 /**
  * A claim whose job does not exist is believed for this long, ms: its producer is about to add it. One that needs
@@ -25,31 +27,40 @@ export interface Claimed {
 export interface Claim {
   readonly key: string;
   readonly token: string;
+  readonly owner: JobOwner;
   /** As `performance.now` tells it. */
   readonly since: number;
 }
 
-export interface ClaimsOptions {
-  readonly locks: JobLocks;
-  /** How long a claim lasts, ms. */
-  readonly window: number;
-  /**
-   * Whether a claim lasts also when its job is gone. Then nothing but time tells one whose job was never added, and it
-   * is short until the job was.
-   */
-  readonly outlivesJob: boolean;
-}
+const DAY = 86_400_000;
 
 /** A claim is a lease that nobody keeps; it is ended by whoever ends its job. */
 export class Claims {
+  readonly #locks: JobLocks;
   readonly #leases: UnattendedLeases;
-  /** How long a claim lasts whose job is about to be added, ms. */
+  /** How long a claim lasts whose job was added, ms. */
+  readonly #window: number;
+  /** Whether a claim lasts also when its job is gone. */
+  readonly #outlivesJob: boolean;
+  /** Where its job cannot tell everybody whether a claim stands, it is short until the job was added. */
+  readonly #isShort: boolean;
+  /** How long a new claim lasts, ms. */
   readonly #ttl: number;
 
-  constructor(private readonly options: ClaimsOptions) {
-    const { locks, window, outlivesJob } = options;
+  /** @throws LockUsageError */
+  constructor({ locks, strategy, scope = "queue", window }: GuardOptions) {
+    this.#locks = locks;
     this.#leases = unattendedLeases(locks);
-    this.#ttl = outlivesJob ? Math.min(PENDING, window) : window;
+    const { maxTtl } = this.#leases;
+    this.#window = window ?? Math.min(DAY, maxTtl);
+    if (this.#window > maxTtl) {
+      throw new LockUsageError(
+        `guardJobs: window must be at most ${maxTtl}, the maxTtl of its locks, got ${window}`,
+      );
+    }
+    this.#outlivesJob = RULES[strategy].claimEnds === "never";
+    this.#isShort = this.#outlivesJob || scope !== "queue";
+    this.#ttl = this.#isShort ? Math.min(PENDING, Math.ceil(this.#window / 4)) : this.#window;
   }
 
   /** An id for a job to come. */
@@ -58,45 +69,57 @@ export class Claims {
   }
 
   /** Undefined when the key is claimed already. */
-  async take(key: string, { queue, jobId }: JobOwner): Promise<Claim | undefined> {
-    const token = tokenIn(jobId) ?? this.#leases.newToken();
+  async take(key: string, owner: JobOwner): Promise<Claim | undefined> {
+    const token = tokenIn(owner.jobId) ?? this.#leases.newToken();
     const since = performance.now();
-    const isTaken = await this.#leases.take(key, token, { ttl: this.#ttl, meta: { queue, jobId } });
-    return isTaken ? { key, token, since } : undefined;
+    return (await this.#take(key, token, owner, this.#ttl)) ? { key, token, owner, since } : undefined;
   }
 
   /** Whether nobody can have taken it from us; a promise where others must be asked. */
   isOurs({ key, token, since }: Claim): boolean | Promise<boolean> {
-    return performance.now() - since < PENDING / 2 || this.#leases.extend(key, token, this.#ttl);
+    const isYoung = performance.now() - since < Math.min(PENDING, this.#ttl) / 2;
+    return isYoung || this.#leases.extend(key, token, this.#ttl);
   }
 
   /** Its job was added: from here on the claim belongs to it. False when it has ended meanwhile. */
   settle(claim: Claim): boolean | Promise<boolean> {
-    const { outlivesJob, window } = this.options;
-    return outlivesJob ? this.#leases.extend(claim.key, claim.token, window) : this.isOurs(claim);
+    return this.#isShort ? this.#leases.extend(claim.key, claim.token, this.#window) : this.isOurs(claim);
   }
 
+  /** Whether a claim that has ended, although its job is there, was lost to another job; else it may be taken again. */
+  async isLost({ key, token, owner }: Claim): Promise<boolean> {
+    if (this.#outlivesJob) return !(await this.#take(key, token, owner, this.#window));
+    const claimed = await this.find(key);
+    return claimed !== undefined && claimed.owner?.jobId !== owner.jobId;
+  }
+
+  /** One that cannot be given back now is found to have no job. */
   async giveBack({ key, token }: Claim): Promise<void> {
-    await this.#leases.release(key, token);
+    try {
+      await this.#leases.release(key, token);
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+    }
   }
 
   async find(key: string): Promise<Claimed | undefined> {
-    const { locks, window, outlivesJob } = this.options;
-    const holder = (await locks.inspect(key))?.holders[0];
+    const holder = (await this.#locks.inspect(key))?.holders[0];
     if (holder === undefined) return undefined;
-    const { queue, jobId } = holder.meta;
+    const { queue, jobId, ttl } = holder.meta;
     const { remaining = 0, token } = holder;
+    // As long as its producer made it, which may have had another window.
+    const first = Number(ttl ?? this.#ttl);
     return {
       token,
       remaining,
       owner: queue === undefined || jobId === undefined ? undefined : { queue, jobId },
-      isPending: outlivesJob ? remaining <= PENDING : remaining > window - PENDING,
+      isPending: this.#isShort ? remaining <= first : first - remaining < PENDING,
     };
   }
 
   /** Ends the claim that was found; false when it has ended already. */
   end(key: string, { token }: Claimed): Promise<boolean> {
-    return this.options.locks.forceRelease(key, { token });
+    return this.#locks.forceRelease(key, { token });
   }
 
   /** Ends the claim of a job; false when it has ended already. */
@@ -106,6 +129,10 @@ export class Claims {
     const claimed = await this.find(key);
     if (claimed?.owner?.queue !== queue || claimed.owner.jobId !== jobId) return false;
     return this.end(key, claimed);
+  }
+
+  #take(key: string, token: string, { queue, jobId }: JobOwner, ttl: number): Promise<boolean> {
+    return this.#leases.take(key, token, { ttl, meta: { queue, jobId, ttl: String(ttl) } });
   }
 }
 

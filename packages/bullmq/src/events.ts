@@ -27,10 +27,12 @@ export class Events {
   }
 
   emit<Name extends GuardEventName>(event: Name, told: GuardEvents[Name]): void {
-    try {
-      this.#emitter.emit(event, told);
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : String(error));
+    for (const listener of this.#emitter.listeners(event)) {
+      try {
+        listener(told);
+      } catch (error) {
+        process.emitWarning(error instanceof Error ? error : String(error));
+      }
     }
   }
 }

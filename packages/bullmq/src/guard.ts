@@ -1,13 +1,13 @@
 import type { LockState } from "@lock/core";
 import type { AddedJob, JobLike, QueueLike, WorkerLike } from "./bullmq.ts";
 import { Claims } from "./claims.ts";
+import { Duplicates } from "./duplicates.ts";
 import { type AddResult, Enqueue } from "./enqueue.ts";
 import { Events, type GuardEventName, type GuardEvents } from "./events.ts";
 import { JobKeys } from "./keys.ts";
 import { checkGuardOptions, type GuardOptions, type JobOwner, RULES } from "./options.ts";
+import { Queues, queueId } from "./queues.ts";
 import { Execute, type GuardedProcessor } from "./run.ts";
-
-const DAY = 86_400_000;
 
 /** Who has the key of a job. */
 export interface GuardedKey {
@@ -61,13 +61,15 @@ class Guard implements JobGuard {
   readonly #execute: Execute;
 
   constructor(private readonly options: GuardOptions) {
-    const { locks, strategy, window = DAY, onLost } = options;
-    const { claims, claimEnds } = RULES[strategy];
+    const { strategy, onLost } = options;
     if (onLost !== undefined) this.#events.on("lost", onLost);
     this.#keys = new JobKeys(options);
-    if (claims) {
-      this.#claims = new Claims({ locks, window, outlivesJob: claimEnds === "never" });
-      this.#enqueue = new Enqueue(options, this.#keys, this.#claims, this.#events);
+    if (RULES[strategy].claims) {
+      const queues = new Queues();
+      const claims = new Claims(options);
+      const duplicates = new Duplicates(options, this.#keys, claims, this.#events, queues);
+      this.#claims = claims;
+      this.#enqueue = new Enqueue(options, this.#keys, claims, this.#events, queues, duplicates);
     }
     this.#execute = new Execute(options, this.#keys, this.#claims, this.#events);
   }
@@ -104,7 +106,7 @@ class Guard implements JobGuard {
       );
     }
     worker.on("lockRenewalFailed", (jobIds) => {
-      for (const jobId of jobIds) this.#execute.lockLost(worker.name, jobId);
+      for (const jobId of jobIds) this.#execute.lockLost({ queue: queueId(worker), jobId });
     });
     return worker;
   }

@@ -61,7 +61,8 @@ function noKey({ queue, name }: JobFacts, problem: string): LockUsageError {
 
 /** As the worker will see it, so that `add` and the worker make the same key of it. */
 function asStored(data: unknown): unknown {
-  if (data === undefined) return undefined;
+  // As BullMQ does.
+  if (data === undefined) return {};
   try {
     return JSON.parse(JSON.stringify(data));
   } catch (error) {

@@ -43,6 +43,13 @@ export interface JobOwner {
 export type EnqueueConflict = "skip" | "throw" | "replace" | "keep-latest";
 export type ExecuteConflict = "reschedule" | "complete" | "fail" | "cancel-holder";
 
+export const EXECUTE_CONFLICTS: readonly unknown[] = [
+  "reschedule",
+  "complete",
+  "fail",
+  "cancel-holder",
+] satisfies ExecuteConflict[];
+
 /** A job that cannot run since its key is held by as many as may. */
 export interface ExecuteConflictFacts {
   readonly key: string;
@@ -118,7 +125,7 @@ const ALLOWED: AllowedOptions = {
 
 const CONFLICTS: AllowedOptions = {
   enqueue: ["skip", "throw", "replace", "keep-latest"] satisfies EnqueueConflict[],
-  execute: ["reschedule", "complete", "fail", "cancel-holder", "a function"],
+  execute: [...EXECUTE_CONFLICTS, "a function"],
 };
 
 const HASH: AllowedOptions = { hash: ["data", "a list of strings"] };
@@ -164,7 +171,7 @@ export function checkGuardOptions(options: GuardOptions): void {
 }
 
 function contradictions(options: GuardOptions): [isWrong: boolean, problem: string][] {
-  const { locks, strategy, window, limit, wait, ttl, onConflict = {}, reschedule = {} } = options;
+  const { locks, strategy, key, window, limit, wait, ttl, onConflict = {}, reschedule = {} } = options;
   const { enqueue, execute } = onConflict;
   const { min = 0, max = DEFAULT_MAX_DELAY } = reschedule;
   const { claims, claimEnds, runsAlone } = RULES[strategy];
@@ -187,6 +194,14 @@ function contradictions(options: GuardOptions): [isWrong: boolean, problem: stri
       !runsAlone && value !== undefined,
       `${name} ${unguarded}`,
     ]),
+    [
+      typeof key === "object" && key.hash.length === 0,
+      'key: { hash: [] } gives all jobs of a name the same key; name at least one field, or write { hash: "data" }',
+    ],
+    [
+      enqueue === "replace" && claimEnds === "never",
+      `"replace" has no meaning for "${strategy}": its window lasts whatever becomes of the job`,
+    ],
     [
       enqueue === "keep-latest" && claimEnds !== "start",
       `"keep-latest" would keep the latest out while a job runs: use "until-executing" or "until-and-while-executing"`,

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Lease } from "@lock/core";
+import { type Lease, LockUsageError } from "@lock/core";
 import { LazyAbort } from "@lock/core/adapter";
 import { bullmqError, isFinal, type JobLike } from "./bullmq.ts";
 import type { Claims } from "./claims.ts";
@@ -8,11 +8,13 @@ import type { Events } from "./events.ts";
 import type { JobKeys } from "./keys.ts";
 import {
   DEFAULT_MAX_DELAY,
-  type ExecuteConflict,
+  EXECUTE_CONFLICTS,
   type GuardOptions,
   type JobOwner,
   RULES,
+  type Rules,
 } from "./options.ts";
+import { ownerOf } from "./queues.ts";
 
 const DAY = 86_400_000;
 
@@ -37,7 +39,12 @@ interface Run {
   readonly owner: JobOwner;
   readonly key: string;
   readonly token: string | undefined;
+  /** Of BullMQ: aborts when the job is cancelled. */
+  readonly cancelled: AbortSignal | undefined;
   readonly abort: LazyAbort;
+  hasBegun: boolean;
+  /** The end of its claim was asked for, and nothing more is to be done about it. */
+  isClaimEnded: boolean;
 }
 
 /** Whether the work is to be done, and with which lease. */
@@ -49,6 +56,7 @@ const UNGUARDED: Admission = { run: true, lease: undefined };
 export class Execute {
   /** The runs of this process. One job may have two: a run that stalled, and the next. */
   readonly #runs = new Set<Run>();
+  readonly #rules: Rules;
 
   constructor(
     private readonly options: GuardOptions,
@@ -56,7 +64,9 @@ export class Execute {
     /** Undefined where `add` claims nothing. */
     private readonly claims: Claims | undefined,
     private readonly events: Events,
-  ) {}
+  ) {
+    this.#rules = RULES[options.strategy];
+  }
 
   async run<Job extends JobLike, Result>(
     job: Job,
@@ -64,24 +74,45 @@ export class Execute {
     signal: AbortSignal | undefined,
     work: GuardedProcessor<Job, Result>,
   ): Promise<Result | undefined> {
-    const owner = { queue: job.queueName, jobId: job.id ?? "" };
-    const run = { job, owner, key: this.keys.ofStored(job), token, abort: new LazyAbort(signal) };
-    const { runsAlone } = RULES[this.options.strategy];
-    this.#runs.add(run);
+    const run = this.#begin(job, token, signal);
+    let isOver = false;
     try {
-      const admission = runsAlone ? await this.#admit(run) : UNGUARDED;
-      return admission.run ? await this.#work(run, admission.lease, job, work) : undefined;
+      const admission = this.#rules.runsAlone ? await this.#admit(run) : UNGUARDED;
+      const result = admission.run ? await this.#work(run, admission.lease, job, work) : undefined;
+      isOver = true;
+      return result;
+    } catch (error) {
+      isOver = isFinal(job, error);
+      throw error;
     } finally {
       this.#runs.delete(run);
+      const { claimEnds } = this.#rules;
+      const ends = claimEnds !== "never" && (isOver || (claimEnds === "start" && run.hasBegun));
+      if (ends && !run.isClaimEnded) await this.#endClaim(run);
     }
   }
 
   /** BullMQ could not renew its lock of a job: somebody else may be given it. */
-  lockLost(queue: string, jobId: string): void {
+  lockLost({ queue, jobId }: JobOwner): void {
     for (const run of this.#runs) {
       if (run.owner.queue !== queue || run.owner.jobId !== jobId) continue;
       this.#lose(run, new Error(`BullMQ could not renew its lock of job ${jobId} of the queue "${queue}"`));
     }
+  }
+
+  #begin(job: JobLike, token: string | undefined, cancelled: AbortSignal | undefined): Run {
+    const run = {
+      job,
+      owner: ownerOf(job),
+      key: this.keys.ofStored(job),
+      token,
+      cancelled,
+      abort: new LazyAbort(cancelled),
+      hasBegun: false,
+      isClaimEnded: false,
+    };
+    this.#runs.add(run);
+    return run;
   }
 
   async #work<Job, Result>(
@@ -90,12 +121,12 @@ export class Execute {
     job: Job,
     work: GuardedProcessor<Job, Result>,
   ): Promise<Result> {
-    const { claimEnds } = RULES[this.options.strategy];
+    const endsAtStart = this.#rules.claimEnds === "start";
     const { token, abort } = run;
-    let ending: Promise<void> | undefined;
+    run.hasBegun = true;
     try {
-      if (claimEnds === "start" && lease === undefined) await this.#endClaim(run);
-      const result = await work(job, {
+      if (endsAtStart && lease === undefined) run.isClaimEnded = await this.#endClaim(run);
+      return await work(job, {
         token,
         get signal() {
           return abort.signal;
@@ -103,36 +134,47 @@ export class Execute {
         lease,
         fencingToken: lease?.fencingToken,
       });
-      if (claimEnds === "end") ending = this.#endClaim(run);
-      return result;
-    } catch (error) {
-      if (claimEnds === "end" && isFinal(run.job, error)) ending = this.#endClaim(run);
-      throw error;
     } finally {
-      // Who runs alone is known to have begun by its lease. Both are freed in one turn: that is one command.
-      if (claimEnds === "start" && lease !== undefined) ending = this.#endClaim(run);
-      await lease?.[Symbol.asyncDispose]();
-      await ending;
+      if (lease !== undefined) {
+        run.isClaimEnded = endsAtStart;
+        // Who runs alone is known to have begun by its lease. Both are freed in one turn: that is one command.
+        const ending = endsAtStart && this.#endClaim(run);
+        await lease[Symbol.asyncDispose]();
+        await ending;
+      }
     }
   }
 
-  /** A claim that cannot be ended now is taken over by whoever finds its job over. */
-  async #endClaim({ key, owner, job }: Run): Promise<void> {
+  /** Whether it came through. A claim that cannot be ended is taken over by whoever finds its job over. */
+  async #endClaim({ key, owner, job }: Run): Promise<boolean> {
     try {
       const wasThere = await this.claims?.endOf(this.keys.claim(key, owner.queue), owner);
       // Later attempts find it ended by the first; that of a job which runs alone may be taken over when it has begun.
-      if (wasThere || job.attemptsStarted > 1 || RULES[this.options.strategy].runsAlone) return;
-      this.events.emit("unguarded", { key, job: owner, reason: "claim-ended" });
-    } catch (error) {
-      if (!isOutage(error)) throw error;
+      if (!wasThere && job.attemptsStarted <= 1 && !this.#rules.runsAlone) {
+        this.events.emit("unguarded", { key, job: owner, reason: "claim-ended" });
+      }
+      return true;
+    } catch {
+      // What became of the work is not to be hidden by it.
+      return false;
     }
   }
 
+  /** @throws Error where the job is not to be run now; BullMQ shows it */
   async #admit(run: Run): Promise<Admission> {
+    try {
+      return await this.#enter(run);
+    } catch (error) {
+      if (isOutage(error)) return this.#outage(run, error);
+      // A job may be cancelled with anything.
+      throw error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  async #enter(run: Run): Promise<Admission> {
     try {
       return { run: true, lease: await this.#acquire(run, this.options.wait ?? 0) };
     } catch (error) {
-      if (isOutage(error)) return this.#outage(run, error);
       if (!isBusy(error)) throw error;
       return this.#conflict(run, error);
     }
@@ -158,6 +200,8 @@ export class Execute {
     if (run.abort.aborted) return;
     this.events.emit("lost", { key: run.key, job: run.owner, error });
     run.abort.abort(error);
+    // Its lease told that it has begun.
+    if (this.#rules.claimEnds === "start" && run.hasBegun) void this.#endClaim(run);
   }
 
   async #outage(run: Run, error: unknown): Promise<Admission> {
@@ -171,10 +215,20 @@ export class Execute {
   async #conflict(run: Run, error: Error): Promise<Admission> {
     const { execute = "reschedule" } = this.options.onConflict ?? {};
     const { key, owner } = run;
-    const choice: ExecuteConflict = typeof execute === "function" ? execute({ key, ...owner }) : execute;
+    const choice: unknown = typeof execute === "function" ? execute({ key, ...owner }) : execute;
+    if (!EXECUTE_CONFLICTS.includes(choice)) {
+      throw new LockUsageError(
+        `onConflict.execute must give ${EXECUTE_CONFLICTS.join(", ")}, and no promise, got ${String(choice)}`,
+      );
+    }
     if (choice === "reschedule") return this.#reschedule(run, error);
     if (choice === "cancel-holder") return this.#cancelHolder(run);
-    this.events.emit("duplicate", { key, job: owner, existing: await this.#holderOf(run) });
+    const state = await this.options.locks.inspect(this.keys.run(key, owner.queue));
+    const holders = (state?.holders ?? []).map(({ meta }) => holderOf(meta));
+    // Its own run, which died or stalled: nobody else does its work.
+    const isOwn = holders.some((holder) => holder?.queue === owner.queue && holder.jobId === owner.jobId);
+    if (isOwn) return this.#reschedule(run, error);
+    this.events.emit("duplicate", { key, job: owner, existing: holders[0] });
     if (choice === "complete") return { run: false };
     throw error;
   }
@@ -188,11 +242,12 @@ export class Execute {
       deadline = DAY,
     } = this.options.reschedule ?? {};
     const late = Date.now() - job.timestamp - (job.opts.delay ?? 0);
-    if (late > deadline) {
+    const conflicts = Math.max(0, job.attemptsStarted - job.attemptsMade - 1);
+    // One that comes late by itself is not to fail at its first conflict.
+    if (conflicts > 0 && late > deadline) {
       const message = `the key "${key}" was busy for too long: ${late} ms after it was due, job ${owner.jobId} gives up`;
       throw Object.assign(bullmqError("UnrecoverableError", message), { cause });
     }
-    const conflicts = Math.max(0, job.attemptsStarted - job.attemptsMade - 1);
     const longest = Math.min(max, min * 2 ** Math.min(conflicts, 30));
     const delay = Math.round(longest * (1 - jitter * Math.random()));
     await job.moveToDelayed(Date.now() + delay, token);
@@ -207,7 +262,7 @@ export class Execute {
     const runKey = this.keys.run(key, owner.queue);
     const [holder] = (await locks.inspect(runKey))?.holders ?? [];
     if (holder !== undefined && (await locks.forceRelease(runKey, { token: holder.token }))) {
-      this.events.emit("takenOver", { key, job: owner, from: ownerOf(holder.meta) });
+      this.events.emit("takenOver", { key, job: owner, from: holderOf(holder.meta) });
     }
     const believed = performance.now() + (holder?.remaining ?? 0);
     let lease: Lease;
@@ -221,18 +276,15 @@ export class Execute {
     try {
       await pause(Math.max(0, believed - performance.now()), undefined, { signal: run.abort.signal });
       return { run: true, lease };
-    } catch {
+    } catch (error) {
       await lease[Symbol.asyncDispose]();
-      throw run.abort.signal.reason;
+      if (run.cancelled?.aborted) throw run.cancelled.reason;
+      // It was taken from us in turn: our work has not begun.
+      return this.#reschedule(run, error);
     }
-  }
-
-  async #holderOf({ key, owner }: Run): Promise<JobOwner | undefined> {
-    const state = await this.options.locks.inspect(this.keys.run(key, owner.queue));
-    return ownerOf(state?.holders[0]?.meta ?? {});
   }
 }
 
-function ownerOf({ queue, jobId }: Readonly<Record<string, string>>): JobOwner | undefined {
+function holderOf({ queue, jobId }: Readonly<Record<string, string>>): JobOwner | undefined {
   return queue === undefined || jobId === undefined ? undefined : { queue, jobId };
 }

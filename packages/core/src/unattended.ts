@@ -16,6 +16,8 @@ export interface UnattendedOptions {
  * tells of them. Such a lease is its owner token: whoever knows that can prolong or end it, also in another process.
  */
 export interface UnattendedLeases {
+  /** The longest ttl that `take` accepts, ms. */
+  readonly maxTtl: number;
   /** An owner token for a lease to come: a random text of 22 letters, digits, "-" and "_". */
   newToken(): string;
   /**
@@ -43,6 +45,10 @@ export interface UnattendedContext {
 
 export class BackendUnattendedLeases implements UnattendedLeases {
   constructor(private readonly context: UnattendedContext) {}
+
+  get maxTtl(): number {
+    return this.context.maxTtl;
+  }
 
   newToken(): string {
     return newOwnerToken();
