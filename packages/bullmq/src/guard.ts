@@ -4,10 +4,10 @@ import { Claims } from "./claims.ts";
 import { Duplicates } from "./duplicates.ts";
 import { type AddResult, Enqueue } from "./enqueue.ts";
 import { Events, type GuardEventName, type GuardEvents } from "./events.ts";
+import { Execute, type GuardedProcessor } from "./execute.ts";
 import { JobKeys } from "./keys.ts";
 import { checkGuardOptions, type GuardOptions, type JobOwner, RULES } from "./options.ts";
 import { Queues, queueId } from "./queues.ts";
-import { Execute, type GuardedProcessor } from "./run.ts";
 
 /** Who has the key of a job. */
 export interface GuardedKey {

@@ -1,6 +1,7 @@
 export type { AddResult } from "./enqueue.ts";
 export { DuplicateJobError } from "./errors.ts";
 export type { GuardEventName, GuardEvents } from "./events.ts";
+export type { GuardedProcessor, RunContext } from "./execute.ts";
 export { type GuardedKey, guardJobs, type JobGuard } from "./guard.ts";
 export type {
   EnqueueConflict,
@@ -16,4 +17,3 @@ export type {
   RescheduleOptions,
   Strategy,
 } from "./options.ts";
-export type { GuardedProcessor, RunContext } from "./run.ts";

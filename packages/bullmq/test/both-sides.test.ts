@@ -1,7 +1,8 @@
 import type { Queue } from "bullmq";
 import { describe, expect, it } from "vitest";
-import type { JobFacts, JobGuard } from "../src/index.ts";
+import { guardJobs, type JobFacts, type JobGuard } from "../src/index.ts";
 import { countOver, finished, gate, next, told } from "./support/events.ts";
+import { before } from "./support/intercept.ts";
 import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
 
@@ -50,6 +51,49 @@ describe.each(majors)("$name", ({ bullmq }) => {
     await expect.poll(() => countOver(theirs), { timeout: 20_000 }).toEqual({ completed: 1, failed: 0 });
     expect(runs).toEqual([first.added && first.job.id, existing.jobId]);
     expect((await guard.inspect(report.report)).claim).toBeUndefined();
+  });
+
+  it("until-and-while-executing: refuses nobody for a run that had begun, and is over when it is looked for", async () => {
+    const report = newReport();
+    const queue = scene.queue(bullmq);
+    const options = { strategy: "until-and-while-executing", key, reschedule: soon } as const;
+    const guard = scene.guard(options);
+    const [begun, go] = [gate(), gate()];
+    const work = guard.processor(async () => {
+      begun.open();
+      await go.opened;
+    });
+    const worker = await scene.worker(bullmq, queue.name, work);
+    await guard.add(queue, "build", report);
+    await begun.opened;
+    const runKey = `run:queue=${queue.name}:${report.report}`;
+    let state = "";
+    // The run ends between two looks of the other one, who hears of BullMQ what was so before.
+    const locks = before(scene.locks, "inspect", async (name) => {
+      if (name !== runKey || state !== "") return;
+      state = "active";
+      const done = finished(worker);
+      go.open();
+      await done;
+      await worker.pause();
+    });
+    const stale = new Proxy(queue, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (name !== "getJob") return value;
+        return async (id: string) => {
+          const job = await queue.getJob(id);
+          return (
+            job &&
+            new Proxy(job, {
+              get: (of, field) => (field === "getState" ? async () => state : Reflect.get(of, field, of)),
+            })
+          );
+        };
+      },
+    });
+    expect(await guardJobs({ ...options, locks }).add(stale, "build", report)).toMatchObject({ added: true });
+    expect(await queue.getJobCountByTypes("wait")).toBe(1);
   });
 
   it("until-and-while-executing: a job that waits for its key in a worker still keeps others out", async () => {

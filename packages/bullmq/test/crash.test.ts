@@ -78,6 +78,44 @@ describe.each(majors)("$name", ({ bullmq }) => {
     expect(mine).toEqual({ added: false, existing: { queue: queue.name, jobId: job?.id } });
   });
 
+  it("a producer that is killed keeps nobody out who cannot look into its queue, either", async () => {
+    const [queue, other] = [scene.queue(bullmq), scene.queue(bullmq)];
+    const producer = start("claimer", scene.url, queue.name, "until-executed", "services");
+    await said(producer);
+    const dead = once(producer, "exit");
+    producer.kill("SIGKILL");
+    await dead;
+    const guard = scene.guard({ strategy: "until-executed", key, scope: "services" });
+    expect((await guard.inspect("sales")).claim).toBeDefined();
+    expect(await guard.add(other, "build", report)).toMatchObject({ added: true });
+    await guard.release("sales");
+  });
+
+  it("until-expired: a producer that was slow has its window all the same", async () => {
+    const queue = scene.queue(bullmq);
+    const guard = scene.guard({ strategy: "until-expired", key, window: 60_000 });
+    const worker = await scene.worker(
+      bullmq,
+      queue.name,
+      guard.processor(() => "built"),
+    );
+    const slow = Object.create(queue, {
+      add: {
+        value: async (...job: Parameters<Queue["add"]>) => {
+          const done = finished(worker);
+          const added = await queue.add(...job);
+          await done;
+          await expect
+            .poll(() => scene.locks.inspect(`claim:queue=${queue.name}:sales`), { timeout: 10_000 })
+            .toBeNull();
+          return added;
+        },
+      },
+    }) as Queue;
+    expect(await guard.add(slow, "build", report)).toMatchObject({ added: true });
+    expect(await guard.add(queue, "build", report)).toMatchObject({ added: false });
+  });
+
   it("until-expired: a claim whose job could not be added is soon over", async () => {
     const queue = scene.queue(bullmq);
     const guard = scene.guard({ strategy: "until-expired", key, window: 60_000 });

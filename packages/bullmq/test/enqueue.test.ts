@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Queue } from "bullmq";
 import { describe, expect, it } from "vitest";
-import { DuplicateJobError, type JobFacts } from "../src/index.ts";
+import type { JobFacts } from "../src/index.ts";
 import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
 
@@ -110,14 +110,29 @@ describe.each(majors)("$name: add", ({ bullmq }) => {
     }
   });
 
-  it("throws where duplicates are to throw", async () => {
+  it("throws where duplicates are to throw, whatever kept the job out", async () => {
     const report = newReport();
-    const guard = scene.guard({ strategy: "until-executed", key, onConflict: { enqueue: "throw" } });
-    const queue = scene.queue(bullmq);
-    await guard.add(queue, "build", report);
-    const refused = guard.add(queue, "build", report);
-    await expect(refused).rejects.toBeInstanceOf(DuplicateJobError);
-    await expect(refused).rejects.toMatchObject({ code: "JOB_DUPLICATE", existing: { queue: queue.name } });
+    const throws = { onConflict: { enqueue: "throw" } } as const;
+    const [queue, other] = [scene.queue(bullmq), scene.queue(bullmq)];
+    const once = scene.guard({ strategy: "until-executed", key, ...throws });
+    const windowed = scene.guard({ strategy: "until-expired", key, window: 60_000, ...throws });
+    const stranger = scene.guard({ strategy: "until-executed", key, scope: "all", ...throws });
+    await once.add(queue, "build", report, { jobId: "chosen", deduplication: { id: report.report } });
+    await windowed.add(other, "build", report);
+    await scene.guard({ strategy: "until-executed", key, scope: "all" }).add(queue, "build", report);
+    const refused = [
+      () => once.add(queue, "build", report),
+      () => once.add(queue, "build", newReport(), { jobId: "chosen" }),
+      () => once.add(queue, "build", newReport(), { deduplication: { id: report.report } }),
+      () => windowed.add(other, "build", report),
+      () => stranger.add(other, "build", report),
+    ];
+    for (const add of refused) {
+      await expect(add()).rejects.toMatchObject({
+        code: "JOB_DUPLICATE",
+        existing: { queue: expect.any(String) },
+      });
+    }
   });
 
   it("replaces a job that waits", async () => {
@@ -128,6 +143,29 @@ describe.each(majors)("$name: add", ({ bullmq }) => {
     const second = await guard.add(queue, "build", { ...report, version: 2 });
     expect(second).toMatchObject({ added: true });
     expect((await queue.getJobs()).map(({ data }) => data.version)).toEqual([2]);
+  });
+
+  it("replaces as often as it is asked to, and refuses nobody for a job that is gone", async () => {
+    const guard = scene.guard({ strategy: "until-executed", key, onConflict: { enqueue: "replace" } });
+    const queue = scene.queue(bullmq);
+    const rounds = Array.from({ length: 20 }, async () => {
+      const report = newReport();
+      const one = await Promise.all(
+        [1, 2, 3].map((version) => guard.add(queue, "build", { ...report, version })),
+      );
+      return one.every(({ added }) => added);
+    });
+    expect(await Promise.all(rounds)).toEqual(rounds.map(() => true));
+    expect(await queue.getJobCountByTypes("wait")).toBe(rounds.length);
+  });
+
+  it("the last one of a bulk wins where it replaces", async () => {
+    const report = newReport();
+    const guard = scene.guard({ strategy: "until-executed", key, onConflict: { enqueue: "replace" } });
+    const queue = scene.queue(bullmq);
+    const jobs = [1, 2, 3, 4].map((version) => ({ name: "build", data: { ...report, version } }));
+    await guard.addBulk(queue, jobs);
+    expect((await queue.getJobs()).map(({ data }) => data.version)).toEqual([4]);
   });
 
   it("keeps the latest payload of a job that waits", async () => {
@@ -171,6 +209,39 @@ describe.each(majors)("$name: add", ({ bullmq }) => {
       existing,
     });
     expect(await guard.add(queue, "build", report)).toMatchObject({ added: true });
+  });
+
+  it("tells one of two that chose the same jobId for different keys", async () => {
+    const guard = scene.guard({ strategy: "until-executed", key });
+    const queue = scene.queue(bullmq);
+    const [x, y] = [newReport(), newReport()];
+    const jobs = [x, y].map((data) => ({ name: "build", data, opts: { jobId: "one" } }));
+    const results = await guard.addBulk(queue, jobs);
+    expect(results.map(({ added }) => added)).toEqual([true, false]);
+    expect(results[1]).toMatchObject({ existing: { queue: queue.name, jobId: "one" } });
+    expect(await guard.add(queue, "build", y)).toMatchObject({ added: true });
+  });
+
+  it("a child of a flow becomes part of it, also where its id is there already", async () => {
+    const guard = scene.guard({ strategy: "until-executed", key });
+    const [queue, parents] = [scene.queue(bullmq), scene.queue(bullmq)];
+    const parent = await parents.add("all", {}, { delay: 60_000 });
+    const child = { jobId: "child", parent: { id: `${parent.id}`, queue: parents.qualifiedName } };
+    await queue.add("build", newReport(), { jobId: "child" });
+    expect(await guard.add(queue, "build", newReport(), child)).toMatchObject({ added: true });
+    expect((await parent.getDependencies()).unprocessed).toHaveLength(1);
+  });
+
+  it("a claim of a queue that was closed stands, and nobody is told of the closed queue", async () => {
+    const guard = scene.guard({ strategy: "until-executed", key, scope: "closed" });
+    const [queue, other] = [scene.queue(bullmq), scene.queue(bullmq)];
+    const report = newReport();
+    const first = await guard.add(queue, "build", report);
+    await queue.close();
+    expect(await guard.add(other, "build", report)).toEqual({
+      added: false,
+      existing: { queue: queue.name, jobId: first.added && first.job.id },
+    });
   });
 
   it("says when BullMQ's own deduplication kept a job out", async () => {

@@ -33,6 +33,11 @@ describe("guardJobs refuses", () => {
       { strategy: "until-executed", onConflict: { enqueue: "keep-latest" } },
       /"keep-latest" would keep the latest out .* use "until-executing"/,
     ],
+    [
+      { strategy: "until-expired", window: 1_000, onConflict: { enqueue: "replace" } },
+      /"replace" has no meaning for "until-expired"/,
+    ],
+    [{ key: { hash: [] } }, /gives all jobs of a name the same key.*\{ hash: "data" \}/],
     [{ onConflict: { execute: "drop" } }, /execute must be .*'cancel-holder'.*got 'drop'/],
     [{ reschedule: { min: 0 } }, /min must be a whole number from 1, got 0/],
     [{ reschedule: { jitter: 2 } }, /jitter must be a number from 0 to 1, got 2/],

@@ -1,10 +1,12 @@
 import { createLocks } from "@lock/core";
 import { ioredisBackend } from "@lock/core/ioredis";
 import { type FaultyProxy, startFaultyProxy } from "@lock/redis-harness";
+import type { Queue } from "bullmq";
 import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type GuardEvents, type GuardOptions, guardJobs } from "../src/index.ts";
-import { finished, next } from "./support/events.ts";
+import { finished, next, told } from "./support/events.ts";
+import { before } from "./support/intercept.ts";
 import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
 
@@ -78,5 +80,76 @@ describe.each(majors)("$name: locks out of reach", ({ bullmq }) => {
     );
     expect((await finished(worker)).returnvalue).toBe("unguarded");
     expect(told).toEqual(["backend", "backend"]);
+  });
+
+  it("a job whose claim cannot be confirmed any more was added, and that is told", async () => {
+    const guard = guardJobs({
+      locks: createLocks({ backend: ioredisBackend(client, { requestTimeout: 300 }) }),
+      strategy: "until-expired",
+      key: { hash: "data" },
+      window: 60_000,
+    });
+    const queue = scene.queue(bullmq);
+    const events = told(guard);
+    const cut = Object.create(queue, {
+      add: {
+        value: async (...job: Parameters<Queue["add"]>) => {
+          const added = await queue.add(...job);
+          proxy.blackhole();
+          return added;
+        },
+      },
+    }) as Queue;
+    expect(await guard.add(cut, "build", {})).toMatchObject({ added: true });
+    expect(events).toMatchObject([["unguarded", { reason: "backend" }]]);
+  });
+
+  it.each(["complete", "cancel-holder"] as const)(
+    "an outage within a conflict delays the job: %s",
+    async (execute) => {
+      const locks = createLocks({ backend: ioredisBackend(client, { requestTimeout: 300 }) });
+      const guard = guardJobs({
+        locks,
+        strategy: "while-executing",
+        key: () => "one",
+        onConflict: {
+          execute: () => {
+            proxy.blackhole();
+            return execute;
+          },
+        },
+        reschedule: { min: 20, max: 200 },
+      });
+      const queue = scene.queue(bullmq);
+      const lease = await scene.locks.acquire(`run:queue=${queue.name}:one`);
+      const rescheduled = next<GuardEvents["rescheduled"]>((listener) => guard.on("rescheduled", listener));
+      const worker = await scene.worker(
+        bullmq,
+        queue.name,
+        guard.processor(() => "built"),
+      );
+      const done = finished(worker);
+      await queue.add("build", {});
+      await rescheduled;
+      await lease.release();
+      proxy.heal();
+      expect(await done).toMatchObject({ returnvalue: "built", attemptsMade: 1 });
+    },
+  );
+
+  it("run-unlocked: also when the locks are lost while it is decided about a duplicate", async () => {
+    const queue = scene.queue(bullmq);
+    await guardOf("run-unlocked").add(queue, "build", {});
+    const locks = createLocks({ backend: ioredisBackend(client, { requestTimeout: 300 }) });
+    const guard = guardJobs({
+      locks: before(locks, "inspect", () => proxy.blackhole()),
+      strategy: "until-executed",
+      key: { hash: "data" },
+      onBackendError: "run-unlocked",
+    });
+    const events = told(guard);
+    expect(await guard.add(queue, "build", {})).toMatchObject({ added: true });
+    expect(events).toMatchObject([["unguarded", { reason: "backend" }]]);
+    expect(await queue.getJobCountByTypes("wait")).toBe(2);
   });
 });

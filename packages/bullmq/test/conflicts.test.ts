@@ -1,0 +1,210 @@
+import { once } from "node:events";
+import type { Job } from "bullmq";
+import { describe, expect, it } from "vitest";
+import type { JobFacts, RunContext } from "../src/index.ts";
+import { countOver, finished, gate, told } from "./support/events.ts";
+import { majors } from "./support/majors.ts";
+import { useScene } from "./support/scene.ts";
+
+/** What becomes of a job whose key is busy when it is to run. */
+const scene = useScene();
+const key = ({ data }: JobFacts<{ report: string }>) => data.report;
+let reports = 0;
+const newReport = () => ({ report: `conflict ${++reports}` });
+const soon = { min: 20, max: 100 };
+
+describe.each(majors)("$name", ({ bullmq }) => {
+  /** A queue whose only job finds its key busy, and a worker that has not begun. */
+  const busy = async (options: Partial<Parameters<typeof scene.guard>[0]>, jobOptions: object = {}) => {
+    const report = newReport();
+    const guard = scene.guard({ strategy: "while-executing", key, ...options } as Parameters<
+      typeof scene.guard
+    >[0]);
+    const queue = scene.queue(bullmq);
+    const runKey = `run:queue=${queue.name}:${report.report}`;
+    const worker = await scene.worker(
+      bullmq,
+      queue.name,
+      guard.processor(() => "built"),
+      { autorun: false },
+    );
+    return { report, guard, queue, runKey, worker, add: () => guard.add(queue, "build", report, jobOptions) };
+  };
+  const idOf = async (adding: Promise<{ added: boolean; job?: Job }>) => `${(await adding).job?.id}`;
+
+  it.each(["complete", "fail", () => "complete" as const] as const)(
+    "%s: a job whose own earlier run still holds the key waits for it: nobody else does its work",
+    async (execute) => {
+      const { guard, queue, runKey, worker, add } = await busy({ onConflict: { execute }, reschedule: soon });
+      const jobId = await idOf(add());
+      const dead = await scene.locks.acquire(runKey, { meta: { queue: queue.name, jobId } });
+      const rescheduled = new Promise((resolve) => guard.on("rescheduled", resolve));
+      const done = finished(worker);
+      void worker.run();
+      await rescheduled;
+      await dead.release();
+      expect(await done).toMatchObject({ id: jobId, returnvalue: "built", attemptsMade: 1 });
+    },
+  );
+
+  it.each(["complete", "fail"] as const)(
+    "%s: a job that is over without work keeps nobody out",
+    async (execute) => {
+      const { report, guard, queue, runKey, worker, add } = await busy({
+        strategy: "until-and-while-executing",
+        scope: "services",
+        onConflict: { execute },
+      });
+      const lease = await scene.locks.acquire(runKey.replace(`queue=${queue.name}`, "scope=services"));
+      await add();
+      void worker.run();
+      await expect.poll(async () => Object.values(await countOver(queue)).includes(1)).toBe(true);
+      await expect.poll(async () => (await guard.inspect(report.report)).claim).toBeUndefined();
+      await lease.release();
+    },
+  );
+
+  it("is put off longer each time, and not by its age at the first", async () => {
+    const { guard, runKey, worker, add } = await busy(
+      { reschedule: { min: 20, max: 100, jitter: 0, deadline: 60_000 } },
+      { timestamp: Date.now() - 86_400_000 },
+    );
+    const lease = await scene.locks.acquire(runKey);
+    const delays: number[] = [];
+    guard.on("rescheduled", ({ delay }) => delays.push(delay));
+    const failed = once(worker, "failed");
+    await add();
+    void worker.run();
+    const [, error] = await failed;
+    expect(delays).toEqual([20]);
+    expect(error.message).toMatch(/was busy for too long/);
+    await lease.release();
+  });
+
+  it("doubles its delay up to the longest", async () => {
+    const { guard, runKey, worker, add } = await busy({ reschedule: { min: 20, max: 100, jitter: 0 } });
+    const lease = await scene.locks.acquire(runKey);
+    const delays: number[] = [];
+    guard.on("rescheduled", ({ delay }) => delays.push(delay));
+    await add();
+    void worker.run();
+    await expect.poll(() => delays.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(5);
+    expect(delays.slice(0, 5)).toEqual([20, 40, 80, 100, 100]);
+    await lease.release();
+  });
+
+  it("a delayed job is late only after it was due", async () => {
+    const { runKey, worker, add } = await busy(
+      { reschedule: { ...soon, deadline: 1_000 } },
+      { delay: 1_500, timestamp: Date.now() },
+    );
+    const lease = await scene.locks.acquire(runKey);
+    const done = finished(worker);
+    await add();
+    void worker.run();
+    const begun = once(worker, "active");
+    await begun;
+    await once(worker, "active");
+    await lease.release();
+    expect((await done).failedReason).toBeUndefined();
+  });
+
+  it("fails with what a function gave that is no choice", async () => {
+    const wrong = (async () => "complete") as unknown as () => "complete";
+    const { runKey, worker, add } = await busy({ onConflict: { execute: wrong } });
+    const lease = await scene.locks.acquire(runKey);
+    const done = finished(worker);
+    await add();
+    void worker.run();
+    expect((await done).failedReason).toMatch(
+      /must give reschedule, complete, fail, cancel-holder, and no promise/,
+    );
+    await lease.release();
+  });
+
+  it("says why it was cancelled while it waited", async () => {
+    const { runKey, worker, add } = await busy({ wait: "forever" });
+    const lease = await scene.locks.acquire(runKey);
+    const done = finished(worker);
+    const jobId = await idOf(add());
+    void worker.run();
+    await expect.poll(async () => (await scene.locks.inspect(runKey))?.waiting).toBe(1);
+    worker.cancelJob(jobId, "the user left");
+    expect((await done).failedReason).toContain("the user left");
+    await lease.release();
+  });
+
+  it("cancel-holder: one that is cancelled before it began is tried again, and none is lost", async () => {
+    const guard = scene.guard({
+      strategy: "while-executing",
+      key,
+      onConflict: { execute: "cancel-holder" },
+      ttl: 600,
+      reschedule: soon,
+    });
+    const queue = scene.queue(bullmq);
+    const report = newReport();
+    const begun = gate();
+    const built: string[] = [];
+    const work = guard.processor(async (job: Job<{ name: string; stops?: boolean }>, { signal }) => {
+      begun.open();
+      if (job.data.stops) await once(signal, "abort");
+      built.push(job.data.name);
+    });
+    await scene.worker(bullmq, queue.name, work, { concurrency: 3 });
+    await queue.add("build", { ...report, name: "first", stops: true });
+    await begun.opened;
+    // Both cancel whom they meet: at least one of them is cancelled by the other while it waits for its turn.
+    await queue.addBulk(["second", "third"].map((name) => ({ name: "build", data: { ...report, name } })));
+    await expect.poll(() => countOver(queue), { timeout: 20_000 }).toEqual({ completed: 3, failed: 0 });
+    expect(built.toSorted()).toEqual(["first", "second", "third"]);
+  });
+
+  it("cancel-holder: where several may run, one is cancelled", async () => {
+    const guard = scene.guard({
+      strategy: "while-executing",
+      key,
+      limit: 2,
+      onConflict: { execute: "cancel-holder" },
+      ttl: 600,
+    });
+    const queue = scene.queue(bullmq);
+    const report = newReport();
+    const go = gate();
+    const runs: RunContext[] = [];
+    const work = guard.processor(async (_job, context) => {
+      runs.push(context);
+      if (runs.length <= 2) await go.opened;
+    });
+    await scene.worker(bullmq, queue.name, work, { concurrency: 3 });
+    const jobs = await queue.addBulk([1, 2].map(() => ({ name: "build", data: report })));
+    await expect.poll(() => runs.length).toBe(2);
+    const third = await queue.add("build", report);
+    await expect.poll(() => third.getState(), { timeout: 10_000 }).toBe("completed");
+    expect(runs.filter(({ signal }) => signal.aborted)).toHaveLength(1);
+    go.open();
+    for (const job of jobs) await expect.poll(() => job.getState()).toBe("completed");
+  });
+
+  it("a lost lock of BullMQ stops the run of that queue only", async () => {
+    const guard = scene.guard({ strategy: "while-executing", key });
+    const [one, two] = [scene.queue(bullmq), scene.queue(bullmq)];
+    const go = gate();
+    const runs = new Map<string, RunContext>();
+    const work = guard.processor(async (job, context) => {
+      runs.set(job.queueName, context);
+      await go.opened;
+    });
+    const worker = guard.attach(await scene.worker(bullmq, one.name, work));
+    guard.attach(await scene.worker(bullmq, two.name, work));
+    for (const queue of [one, two]) await queue.add("build", newReport(), { jobId: "same" });
+    await expect.poll(() => runs.size).toBe(2);
+    const events = told(guard);
+    worker.emit("lockRenewalFailed", ["same"]);
+    expect(runs.get(one.name)?.signal.aborted).toBe(true);
+    expect(runs.get(two.name)?.signal.aborted).toBe(false);
+    expect(events).toMatchObject([["lost", { job: { queue: one.name, jobId: "same" } }]]);
+    go.open();
+    await expect.poll(() => countOver(two)).toEqual({ completed: 1, failed: 0 });
+  });
+});
