@@ -1,4 +1,4 @@
-import type { Queue } from "bullmq";
+import type { Job, Queue } from "bullmq";
 import { describe, expect, it } from "vitest";
 import { guardJobs, type JobFacts, type JobGuard } from "../src/index.ts";
 import { countOver, finished, gate, next, told } from "./support/events.ts";
@@ -14,6 +14,19 @@ const newReport = () => ({ report: `both ${++reports}` });
 const soon = { min: 20, max: 100 };
 const rescheduled = (guard: JobGuard) =>
   next((listener: (event: unknown) => void) => guard.on("rescheduled", listener));
+
+/** The same queue, but what it tells of a job is not quite so any more. */
+function withJobs(queue: Queue, change: (job: Job) => Job): Queue {
+  return new Proxy(queue, {
+    get(target, name) {
+      if (name !== "getJob") return Reflect.get(target, name, target);
+      return async (id: string) => {
+        const job = await target.getJob(id);
+        return job && change(job);
+      };
+    },
+  });
+}
 
 describe.each(majors)("$name", ({ bullmq }) => {
   it("until-and-while-executing: one job runs and one waits, for guards that never saw its queue, too", async () => {
@@ -77,20 +90,10 @@ describe.each(majors)("$name", ({ bullmq }) => {
       await done;
       await worker.pause();
     });
-    const stale = new Proxy(queue, {
-      get(target, name) {
-        const value: unknown = Reflect.get(target, name, target);
-        if (name !== "getJob") return value;
-        return async (id: string) => {
-          const job = await queue.getJob(id);
-          return (
-            job &&
-            new Proxy(job, {
-              get: (of, field) => (field === "getState" ? async () => state : Reflect.get(of, field, of)),
-            })
-          );
-        };
-      },
+    const stale = withJobs(queue, (job) => {
+      return new Proxy(job, {
+        get: (target, name) => (name === "getState" ? async () => state : Reflect.get(target, name, target)),
+      });
     });
     expect(await guardJobs({ ...options, locks }).add(stale, "build", report)).toMatchObject({ added: true });
     expect(await queue.getJobCountByTypes("wait")).toBe(1);
@@ -147,26 +150,57 @@ describe.each(majors)("$name", ({ bullmq }) => {
     const work = guard.processor(({ data }) => built.push(data));
     const worker = await scene.worker(bullmq, queue.name, work, { autorun: false });
     await guard.add(queue, "build", { ...report, version: 1 });
-    const slow = Object.create(queue, {
-      getJob: {
-        value: async (id: string) => {
-          const job = await queue.getJob(id);
-          if (job === undefined || (await job.getState()) !== "waiting") return job;
-          return Object.create(job, {
-            updateData: {
-              value: async (data: unknown) => {
-                const done = finished(worker);
-                void worker.run();
-                await done;
-                await job.updateData(data);
-              },
-            },
-          });
-        },
-      },
-    }) as Queue;
+    const slow = withJobs(queue, (job) => {
+      return before(job, "updateData", async () => {
+        const done = finished(worker);
+        void worker.run();
+        await done;
+      });
+    });
     expect(await guard.add(slow, "build", { ...report, version: 2 })).toMatchObject({ added: true });
     await expect.poll(() => built).toEqual([1, 2].map((version) => ({ ...report, version })));
+  });
+
+  it("keep-latest adds another job when the first is gone before its payload could be changed", async () => {
+    const report = newReport();
+    const guard = scene.guard({ strategy: "until-executing", key, onConflict: { enqueue: "keep-latest" } });
+    const queue = scene.queue(bullmq);
+    await guard.add(queue, "build", { ...report, version: 1 });
+    const slow = withJobs(queue, (job) => before(job, "updateData", () => job.remove()));
+    expect(await guard.add(slow, "build", { ...report, version: 2 })).toMatchObject({ added: true });
+    expect((await queue.getJobs()).map(({ data }) => data.version)).toEqual([2]);
+  });
+
+  it("replace adds another job when the first begins before it could be removed", async () => {
+    const report = newReport();
+    const guard = scene.guard({ strategy: "until-executing", key, onConflict: { enqueue: "replace" } });
+    const queue = scene.queue(bullmq);
+    const [begun, go] = [gate(), gate()];
+    const work = guard.processor(async () => {
+      begun.open();
+      await go.opened;
+    });
+    const worker = await scene.worker(bullmq, queue.name, work, { autorun: false });
+    await guard.add(queue, "build", report);
+    const begin = async () => {
+      void worker.run();
+      await begun.opened;
+    };
+    const slow = withJobs(queue, (job) => before(job, "remove", begin));
+    expect(await guard.add(slow, "build", report)).toMatchObject({ added: true });
+    go.open();
+    await expect.poll(() => countOver(queue), { timeout: 10_000 }).toEqual({ completed: 2, failed: 0 });
+  });
+
+  it("a job runs only where its queue is the one that runs it: ids are of a queue", async () => {
+    const report = newReport();
+    const guard = scene.guard({ strategy: "until-and-while-executing", key, scope: "ids" });
+    const queue = scene.queue(bullmq);
+    const meta = { queue: "another one", jobId: "same" };
+    const lease = await scene.locks.acquire(`run:scope=ids:${report.report}`, { meta });
+    await guard.add(queue, "build", report, { jobId: "same" });
+    expect(await guard.add(queue, "build", report)).toMatchObject({ added: false });
+    await lease.release();
   });
 
   it("a job with an id of its own ends no claim but its own", async () => {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createLocks } from "@lock/core";
 import { ioredisBackend } from "@lock/core/ioredis";
 import { DelayedError, UnrecoverableError } from "bullmq";
@@ -15,25 +16,34 @@ let reports = 0;
 const newReport = () => ({ report: `claim ${++reports}` });
 
 describe.each(majors)("$name: a claim", ({ bullmq }) => {
-  it("stays with a job that puts itself off, and ends with one that cannot be saved", async () => {
+  it("stays with a job that puts itself off", async () => {
     const guard = scene.guard({ strategy: "until-executed", key });
     const queue = scene.queue(bullmq);
     const report = newReport();
     const put = gate();
-    let runs = 0;
     const work = guard.processor(async (job, { token }) => {
-      runs += 1;
-      if (runs > 1) throw new UnrecoverableError("gone");
+      if (job.attemptsStarted > 1) return;
       await job.moveToDelayed(Date.now() + 300, token);
       put.open();
       throw new DelayedError();
     });
     await scene.worker(bullmq, queue.name, work);
-    await guard.add(queue, "build", report, { attempts: 5 });
+    await guard.add(queue, "build", report);
     await put.opened;
     expect(await guard.add(queue, "build", report)).toMatchObject({ added: false });
-    await expect.poll(() => countOver(queue), { timeout: 10_000 }).toEqual({ completed: 0, failed: 1 });
-    expect(runs).toBe(2);
+    await expect.poll(() => countOver(queue), { timeout: 10_000 }).toEqual({ completed: 1, failed: 0 });
+    expect((await guard.inspect(report.report, queue.name)).claim).toBeUndefined();
+  });
+
+  it("ends with a job that cannot be saved, whatever attempts are left", async () => {
+    const guard = scene.guard({ strategy: "until-executed", key });
+    const queue = scene.queue(bullmq);
+    const report = newReport();
+    const work = guard.processor(() => Promise.reject(new UnrecoverableError("gone")));
+    const worker = await scene.worker(bullmq, queue.name, work);
+    const failed = once(worker, "failed");
+    await guard.add(queue, "build", report, { attempts: 5 });
+    await failed;
     expect((await guard.inspect(report.report, queue.name)).claim).toBeUndefined();
   });
 

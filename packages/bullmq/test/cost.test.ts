@@ -17,6 +17,10 @@ const COST = [
   ["while-executing", 0, 2],
   ["until-and-while-executing", 1, 2],
 ] as const;
+/** A claim that others cannot judge by its job is confirmed when the job was added. */
+const COST_OF_SHARED = COST.map(
+  ([strategy, forAdd, forRun]) => [strategy, forAdd === 1 ? 2 : forAdd, forRun] as const,
+);
 
 /** Locks over a client of their own, and how many commands it has sent since it was asked last. */
 async function countedLocks() {
@@ -44,34 +48,43 @@ async function countedLocks() {
   };
 }
 
-it.each(COST)("%s: %i commands for an add, %i for a run", async (strategy, forAdd, forRun) => {
-  const { bullmq } = majors[0] ?? {};
-  if (bullmq === undefined) throw new Error("no BullMQ to test with");
-  const producer = await countedLocks();
-  const consumer = await countedLocks();
-  const guard = (locks: Locks) =>
-    guardJobs({
-      locks,
-      strategy,
-      key: { hash: "data" },
-      ...(strategy === "until-expired" && { window: 60_000 }),
-    });
-  const adds = guard(producer.locks);
-  const queue = scene.queue(bullmq);
-  const worker = await scene.worker(
-    bullmq,
-    queue.name,
-    guard(consumer.locks).processor(() => "built"),
-  );
-  // The first call of a script sends its source as well.
-  const costs: number[][] = [];
-  for (const report of ["first", "second"]) {
-    const done = finished(worker);
-    await adds.add(queue, "build", { report });
-    await done;
-    costs.push([await producer.count(), await consumer.count()]);
-  }
-  producer.close();
-  consumer.close();
-  expect(costs.at(-1)).toEqual([forAdd, forRun]);
-});
+const cases = [
+  ...COST.map((row) => [...row, "queue"] as const),
+  ...COST_OF_SHARED.map((row) => [...row, `services ${row[0]}`] as const),
+];
+
+it.each(cases)(
+  "%s: %i commands for an add, %i for a run (scope %s)",
+  async (strategy, forAdd, forRun, scope) => {
+    const { bullmq } = majors[0] ?? {};
+    if (bullmq === undefined) throw new Error("no BullMQ to test with");
+    const producer = await countedLocks();
+    const consumer = await countedLocks();
+    const guard = (locks: Locks) =>
+      guardJobs({
+        locks,
+        strategy,
+        scope,
+        key: { hash: "data" },
+        ...(strategy === "until-expired" && { window: 60_000 }),
+      });
+    const adds = guard(producer.locks);
+    const queue = scene.queue(bullmq);
+    const worker = await scene.worker(
+      bullmq,
+      queue.name,
+      guard(consumer.locks).processor(() => "built"),
+    );
+    // The first call of a script sends its source as well.
+    const costs: number[][] = [];
+    for (const report of ["first", "second"]) {
+      const done = finished(worker);
+      await adds.add(queue, "build", { report });
+      await done;
+      costs.push([await producer.count(), await consumer.count()]);
+    }
+    producer.close();
+    consumer.close();
+    expect(costs.at(-1)).toEqual([forAdd, forRun]);
+  },
+);

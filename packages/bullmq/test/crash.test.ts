@@ -58,6 +58,27 @@ describe.each(majors)("$name", ({ bullmq }) => {
     }
   });
 
+  it("does not take back a job that was begun and is to be tried again", async () => {
+    const queue = scene.queue(bullmq);
+    const guard = scene.guard({ strategy: "until-executing", key });
+    const work = guard.processor(() => Promise.reject(new Error("not yet")));
+    const worker = await scene.worker(bullmq, queue.name, work);
+    const slow = Object.create(queue, {
+      add: {
+        value: async (...job: Parameters<Queue["add"]>) => {
+          const failed = once(worker, "failed");
+          const added = await queue.add(...job);
+          await failed;
+          await pause(1_200);
+          return added;
+        },
+      },
+    }) as Queue;
+    const retried = { attempts: 2, backoff: 60_000 };
+    expect(await guard.add(slow, "build", report, retried)).toMatchObject({ added: true });
+    expect(await queue.getJobCountByTypes("delayed")).toBe(1);
+  });
+
   it("takes its job back when its claim was taken over before it was added", async () => {
     const queue = scene.queue(bullmq);
     const guard = scene.guard({ strategy: "until-executed", key });

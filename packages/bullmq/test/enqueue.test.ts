@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Queue } from "bullmq";
 import { describe, expect, it } from "vitest";
 import type { JobFacts } from "../src/index.ts";
+import { before } from "./support/intercept.ts";
 import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
 
@@ -160,12 +161,18 @@ describe.each(majors)("$name: add", ({ bullmq }) => {
   });
 
   it("the last one of a bulk wins where it replaces", async () => {
-    const report = newReport();
     const guard = scene.guard({ strategy: "until-executed", key, onConflict: { enqueue: "replace" } });
     const queue = scene.queue(bullmq);
-    const jobs = [1, 2, 3, 4].map((version) => ({ name: "build", data: { ...report, version } }));
-    await guard.addBulk(queue, jobs);
-    expect((await queue.getJobs()).map(({ data }) => data.version)).toEqual([4]);
+    const rounds = Array.from({ length: 20 }, async () => {
+      const report = newReport();
+      const jobs = [1, 2, 3, 4].map((version) => ({ name: "build", data: { ...report, version } }));
+      // Whoever hears of the first job sooner is not to overtake those before it.
+      const slow = before(queue, "getJob", () => pause(20 * Math.random()));
+      const results = await guard.addBulk(slow, jobs);
+      return results.map(({ added }) => added);
+    });
+    expect(await Promise.all(rounds)).toEqual(rounds.map(() => [true, true, true, true]));
+    expect((await queue.getJobs()).map(({ data }) => data.version)).toEqual(rounds.map(() => 4));
   });
 
   it("keeps the latest payload of a job that waits", async () => {
