@@ -2,7 +2,7 @@ import type { Job, Queue } from "bullmq";
 import { describe, expect, it } from "vitest";
 import { guardJobs, type JobFacts, type JobGuard } from "../src/index.ts";
 import { countOver, finished, gate, next, told } from "./support/events.ts";
-import { before } from "./support/intercept.ts";
+import { around, before } from "./support/intercept.ts";
 import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
 
@@ -17,14 +17,9 @@ const rescheduled = (guard: JobGuard) =>
 
 /** The same queue, but what it tells of a job is not quite so any more. */
 function withJobs(queue: Queue, change: (job: Job) => Job): Queue {
-  return new Proxy(queue, {
-    get(target, name) {
-      if (name !== "getJob") return Reflect.get(target, name, target);
-      return async (id: string) => {
-        const job = await target.getJob(id);
-        return job && change(job);
-      };
-    },
+  return around(queue, "getJob", async (getJob) => {
+    const job = (await getJob()) as Job | undefined;
+    return job && change(job);
   });
 }
 
@@ -82,13 +77,15 @@ describe.each(majors)("$name", ({ bullmq }) => {
     const runKey = `run:queue=${queue.name}:${report.report}`;
     let state = "";
     // The run ends between two looks of the other one, who hears of BullMQ what was so before.
-    const locks = before(scene.locks, "inspect", async (name) => {
-      if (name !== runKey || state !== "") return;
-      state = "active";
-      const done = finished(worker);
-      go.open();
-      await done;
-      await worker.pause();
+    const locks = around(scene.locks, "inspect", async (inspect, name) => {
+      if (name === runKey && state === "") {
+        state = "active";
+        const done = finished(worker);
+        go.open();
+        await done;
+        await worker.pause();
+      }
+      return inspect();
     });
     const stale = withJobs(queue, (job) => {
       return new Proxy(job, {

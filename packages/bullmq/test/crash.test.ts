@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Queue } from "bullmq";
 import { describe, expect, it } from "vitest";
 import type { JobFacts } from "../src/index.ts";
 import { finished } from "./support/events.ts";
+import { after, before } from "./support/intercept.ts";
 import { majors } from "./support/majors.ts";
 import { said, start } from "./support/process.ts";
 import { useScene } from "./support/scene.ts";
@@ -38,17 +38,8 @@ describe.each(majors)("$name", ({ bullmq }) => {
         queue.name,
         guard.processor(() => "built"),
       );
-      const slow = Object.create(queue, {
-        add: {
-          value: async (...job: Parameters<Queue["add"]>) => {
-            const done = finished(worker);
-            const added = await queue.add(...job);
-            await done;
-            await pause(1_200);
-            return added;
-          },
-        },
-      }) as Queue;
+      const done = finished(worker);
+      const slow = after(queue, "add", () => done.then(() => pause(1_200)));
       expect(await guard.add(slow, "build", report)).toMatchObject({ added: true });
       expect(await queue.getJobCounts("completed", "wait", "failed")).toEqual({
         completed: 1,
@@ -63,17 +54,8 @@ describe.each(majors)("$name", ({ bullmq }) => {
     const guard = scene.guard({ strategy: "until-executing", key });
     const work = guard.processor(() => Promise.reject(new Error("not yet")));
     const worker = await scene.worker(bullmq, queue.name, work);
-    const slow = Object.create(queue, {
-      add: {
-        value: async (...job: Parameters<Queue["add"]>) => {
-          const failed = once(worker, "failed");
-          const added = await queue.add(...job);
-          await failed;
-          await pause(1_200);
-          return added;
-        },
-      },
-    }) as Queue;
+    const failed = once(worker, "failed");
+    const slow = after(queue, "add", () => failed.then(() => pause(1_200)));
     const retried = { attempts: 2, backoff: 60_000 };
     expect(await guard.add(slow, "build", report, retried)).toMatchObject({ added: true });
     expect(await queue.getJobCountByTypes("delayed")).toBe(1);
@@ -83,15 +65,9 @@ describe.each(majors)("$name", ({ bullmq }) => {
     const queue = scene.queue(bullmq);
     const guard = scene.guard({ strategy: "until-executed", key });
     let other: unknown;
-    const slow = Object.create(queue, {
-      add: {
-        value: async (...job: Parameters<Queue["add"]>) => {
-          if (other !== undefined) return queue.add(...job);
-          other = await guard.add(queue, "build", report);
-          return queue.add(...job);
-        },
-      },
-    }) as Queue;
+    const slow = before(queue, "add", async () => {
+      other ??= await guard.add(queue, "build", report);
+    });
     const mine = await scene.guard({ strategy: "until-executed", key }).add(slow, "build", report);
     const [job, ...more] = await queue.getJobs();
     expect(more).toEqual([]);
@@ -120,19 +96,12 @@ describe.each(majors)("$name", ({ bullmq }) => {
       queue.name,
       guard.processor(() => "built"),
     );
-    const slow = Object.create(queue, {
-      add: {
-        value: async (...job: Parameters<Queue["add"]>) => {
-          const done = finished(worker);
-          const added = await queue.add(...job);
-          await done;
-          await expect
-            .poll(() => scene.locks.inspect(`claim:queue=${queue.name}:sales`), { timeout: 10_000 })
-            .toBeNull();
-          return added;
-        },
-      },
-    }) as Queue;
+    const done = finished(worker);
+    const claim = `claim:queue=${queue.name}:sales`;
+    const slow = after(queue, "add", async () => {
+      await done;
+      await expect.poll(() => scene.locks.inspect(claim), { timeout: 10_000 }).toBeNull();
+    });
     expect(await guard.add(slow, "build", report)).toMatchObject({ added: true });
     expect(await guard.add(queue, "build", report)).toMatchObject({ added: false });
   });
@@ -140,9 +109,7 @@ describe.each(majors)("$name", ({ bullmq }) => {
   it("until-expired: a claim whose job could not be added is soon over", async () => {
     const queue = scene.queue(bullmq);
     const guard = scene.guard({ strategy: "until-expired", key, window: 60_000 });
-    const broken = Object.create(queue, {
-      getJob: { value: () => Promise.reject(new Error("broken")) },
-    }) as Queue;
+    const broken = before(queue, "getJob", () => Promise.reject(new Error("broken")));
     await expect(guard.add(broken, "build", report, { jobId: "mine" })).rejects.toThrow("broken");
     const claim = `claim:queue=${queue.name}:sales`;
     expect(await scene.locks.inspect(claim)).not.toBeNull();

@@ -100,14 +100,11 @@ describe.each(majors)("$name: add", ({ bullmq }) => {
     for (const strategy of ["until-executed", "until-expired"] as const) {
       const guard = scene.guard({ strategy, key, ...(strategy === "until-expired" && { window: 60_000 }) });
       const queue = scene.queue(bullmq);
-      const dying = Object.assign(Object.create(queue), {
-        name: queue.name,
-        add: () => Promise.reject(new Error("died")),
-      });
-      await expect(guard.add(dying as Queue, "build", report)).rejects.toThrow("died");
-      const before = performance.now();
+      const dying = before(queue, "add", () => Promise.reject(new Error("died")));
+      await expect(guard.add(dying, "build", report)).rejects.toThrow("died");
+      const start = performance.now();
       expect(await guard.add(queue, "build", report)).toMatchObject({ added: true });
-      expect(performance.now() - before).toBeLessThan(10_000);
+      expect(performance.now() - start).toBeLessThan(10_000);
     }
   });
 
