@@ -1,4 +1,4 @@
-import type { LockState } from "@lock/core";
+import { type LockState, LockUsageError } from "@lock/core";
 import type { AddedJob, JobLike, QueueLike, WorkerLike } from "./bullmq.ts";
 import { Claims } from "./claims.ts";
 import { Duplicates } from "./duplicates.ts";
@@ -34,8 +34,13 @@ export interface JobGuard {
   ): (job: Job, token?: string, signal?: AbortSignal) => Promise<Result>;
   /** Aborts a run when BullMQ loses its lock of the job. Returns the worker. */
   attach<W extends WorkerLike>(worker: W): W;
-  /** Ends whatever claim the key has. `queue`: where the scope is a queue. Whether there was one. */
+  /**
+   * Ends whatever claim the key has. Whether there was one. `queue`: its name, where the scope is a queue; with another
+   * BullMQ prefix than its own, `<prefix>:<name>`.
+   * @throws LockBackendError, LockUsageError
+   */
   release(key: string, queue?: string): Promise<boolean>;
+  /** Who has the key. `queue`: as for `release`. @throws LockBackendError, LockUsageError */
   inspect(key: string, queue?: string): Promise<GuardedKey>;
   /** Listens to an event; the returned function stops it. */
   on<Name extends GuardEventName>(event: Name, listener: (told: GuardEvents[Name]) => void): () => void;
@@ -111,18 +116,27 @@ class Guard implements JobGuard {
     return worker;
   }
 
-  release(key: string, queue = ""): Promise<boolean> {
-    return this.options.locks.forceRelease(this.#keys.claim(key, queue));
+  async release(key: string, queue?: string): Promise<boolean> {
+    return this.options.locks.forceRelease(this.#keys.claim(key, this.#within("release", queue)));
   }
 
-  async inspect(key: string, queue = ""): Promise<GuardedKey> {
-    const { locks } = this.options;
+  async inspect(key: string, queue?: string): Promise<GuardedKey> {
+    const within = this.#within("inspect", queue);
     const [claimed, running] = await Promise.all([
-      this.#claims?.find(this.#keys.claim(key, queue)),
-      locks.inspect(this.#keys.run(key, queue)),
+      this.#claims?.find(this.#keys.claim(key, within)),
+      this.options.locks.inspect(this.#keys.run(key, within)),
     ]);
     const claim = claimed?.owner && { ...claimed.owner, remaining: claimed.remaining };
     return { claim, runs: runsOf(running) };
+  }
+
+  /** @throws LockUsageError */
+  #within(method: string, queue: string | undefined): string {
+    const { scope = "queue" } = this.options;
+    if (scope !== "queue" || queue) return queue ?? "";
+    throw new LockUsageError(
+      `${method} needs the name of the queue, as each queue has keys of its own: ${method}(key, queue.name)`,
+    );
   }
 
   on<Name extends GuardEventName>(event: Name, listener: (told: GuardEvents[Name]) => void): () => void {

@@ -79,3 +79,13 @@ describe("a key", () => {
     await expect(added).rejects.toThrow(/a jobId must not be a whole number, contain ":".*report-42/);
   });
 });
+
+it.each(["inspect", "release"] as const)(
+  "%s needs the name of a queue where each has keys of its own",
+  async (method) => {
+    await expect(make({})()[method]("key")).rejects.toThrow(
+      /needs the name of the queue.*\(key, queue.name\)/,
+    );
+    await expect(make({ scope: "global" })()[method]("key")).resolves.toBeDefined();
+  },
+);
