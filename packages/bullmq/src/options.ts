@@ -78,7 +78,7 @@ export interface GuardOptions<Data = unknown> {
   readonly scope?: "queue" | "global" | (string & {});
   /**
    * until-expired: how long a second job is refused (required). Otherwise the longest time for which a waiting job
-   * keeps others out; default 86,400,000.
+   * keeps others out; default 86,400,000. At most the `maxTtl` of the locks.
    */
   readonly window?: number;
   /** How many jobs of a key may be worked on at once; only for strategies that guard the execution. Default 1. */
