@@ -89,8 +89,10 @@ export class Admissions {
         `onConflict.execute must give ${EXECUTE_CONFLICTS.join(", ")}, and no promise, got ${String(choice)}`,
       );
     }
-    if (choice === "reschedule") return this.#reschedule(run, error);
-    if (choice === "cancel-holder") return this.#cancelHolder(run);
+    // Whoever was started before may have been cancelled, and would cancel its successor in turn, for ever.
+    const cancels = choice === "cancel-holder" && run.job.attemptsStarted <= 1;
+    if (cancels) return this.#cancelHolder(run);
+    if (choice === "reschedule" || choice === "cancel-holder") return this.#reschedule(run, error);
     const state = await this.options.locks.inspect(this.keys.run(key, owner.queue));
     const holders = (state?.holders ?? []).map(({ meta }) => holderOf(meta));
     // Its own run, which died or stalled: nobody else does its work.
