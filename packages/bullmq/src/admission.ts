@@ -19,6 +19,8 @@ export interface Run {
   readonly cancelled: AbortSignal | undefined;
   readonly abort: LazyAbort;
   hasBegun: boolean;
+  /** BullMQ's lock of the job is lost: another run of it may be under way, or will be. */
+  isLockLost: boolean;
   /** The end of its claim was asked for, and nothing more is to be done about it. */
   isClaimEnded: boolean;
 }
@@ -49,7 +51,7 @@ export class Admissions {
 
   async #enter(run: Run): Promise<Admission> {
     try {
-      return { run: true, lease: await this.#acquire(run, this.options.wait ?? 0) };
+      return { run: true, lease: await this.#acquire(run) };
     } catch (error) {
       if (!isBusy(error)) throw error;
       return this.#conflict(run, error);
@@ -57,13 +59,14 @@ export class Admissions {
   }
 
   /** Never by the id of the job: a run that stalled must not be joined by the next one of the same job. */
-  #acquire(run: Run, wait: GuardOptions["wait"]): Promise<Lease> {
-    const { locks, limit = 1, ttl } = this.options;
+  #acquire(run: Run, minHold?: number): Promise<Lease> {
+    const { locks, limit = 1, ttl, wait = 0 } = this.options;
     const { key, owner, abort } = run;
     const runKey = this.keys.run(key, owner.queue);
     const options = {
       wait,
       ttl,
+      minHold,
       signal: wait === 0 ? undefined : abort.signal,
       meta: { ...owner },
       onLost: (error: Error) => this.lose(run, error),
@@ -95,34 +98,42 @@ export class Admissions {
     if (choice === "reschedule" || choice === "cancel-holder") return this.#reschedule(run, error);
     const state = await this.options.locks.inspect(this.keys.run(key, owner.queue));
     const holders = (state?.holders ?? []).map(({ meta }) => holderOf(meta));
-    // Its own run, which died or stalled: nobody else does its work.
+    // Its own run, which died or stalled, or nobody any more: so nobody else does its work.
     const isOwn = holders.some((holder) => holder?.queue === owner.queue && holder.jobId === owner.jobId);
-    if (isOwn) return this.#reschedule(run, error);
+    if (isOwn || holders.length === 0) return this.#reschedule(run, error);
     this.events.emit("duplicate", { key, job: owner, existing: holders[0] });
     if (choice === "complete") return { run: false };
     throw error;
   }
 
   /** Costs no attempt. @throws DelayedError, by which BullMQ knows what was done */
-  async #reschedule({ job, owner, key, token }: Run, cause: unknown): Promise<never> {
+  async #reschedule(run: Run, cause: unknown): Promise<never> {
+    const { job, owner, key, token } = run;
     const {
       min = 500,
       max = DEFAULT_MAX_DELAY,
       jitter = 0.5,
       deadline = DAY,
     } = this.options.reschedule ?? {};
-    const late = Date.now() - job.timestamp - (job.opts.delay ?? 0);
+    const why = isOutage(cause) ? "the locks are out of reach" : `the key "${key}" is busy`;
     const conflicts = Math.max(0, job.attemptsStarted - job.attemptsMade - 1);
-    // One that comes late by itself is not to fail at its first conflict.
-    if (conflicts > 0 && late > deadline) {
-      const message = `the key "${key}" was busy for too long: ${late} ms after it was due, job ${owner.jobId} gives up`;
+    const doublings = Math.min(conflicts, Math.ceil(Math.log2(max / min)));
+    const delays = min * (2 ** doublings - 1) + (conflicts - doublings) * max;
+    const waited = Math.round(delays * (1 - jitter / 2));
+    if (waited >= deadline) {
+      const message = `${why}, and job ${owner.jobId} gives up after ${conflicts} delays of about ${waited} ms in all`;
       throw Object.assign(bullmqError("UnrecoverableError", message), { cause });
     }
-    const longest = Math.min(max, min * 2 ** Math.min(conflicts, 30));
+    const longest = Math.min(max, min * 2 ** doublings);
     const delay = Math.round(longest * (1 - jitter * Math.random()));
-    await job.moveToDelayed(Date.now() + delay, token);
+    try {
+      await job.moveToDelayed(Date.now() + delay, token);
+    } catch (error) {
+      run.isLockLost = true;
+      throw error;
+    }
     this.events.emit("rescheduled", { key, job: owner, delay });
-    throw bullmqError("DelayedError", `the key "${key}" is busy: tried again in ${delay} ms`);
+    throw bullmqError("DelayedError", `${why}: tried again in ${delay} ms`);
   }
 
   /** Takes the lease from who has it; the work begins when that one cannot believe in it any more. */
@@ -134,10 +145,12 @@ export class Admissions {
     if (holder !== undefined && (await locks.forceRelease(runKey, { token: holder.token }))) {
       this.events.emit("takenOver", { key, job: owner, from: holderOf(holder.meta) });
     }
-    const believed = performance.now() + (holder?.remaining ?? 0);
+    const remaining = Math.ceil(holder?.remaining ?? 0);
+    const believed = performance.now() + remaining;
     let lease: Lease;
     try {
-      lease = await this.#acquire(run, this.options.wait ?? 0);
+      // Should we be cancelled in turn, the key is free when nobody can believe in it any more.
+      lease = await this.#acquire(run, remaining);
     } catch (error) {
       // Somebody else was faster.
       if (isBusy(error)) return this.#reschedule(run, error);

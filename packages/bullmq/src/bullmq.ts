@@ -15,6 +15,10 @@ export interface JobLike {
   readonly attemptsMade: number;
   readonly attemptsStarted: number;
   readonly opts: { readonly attempts?: number | undefined; readonly delay?: number | undefined };
+  /** Of a flow. */
+  readonly parent?: object | undefined;
+  /** Of a scheduler. */
+  readonly repeatJobKey?: string | undefined;
   moveToDelayed(timestamp: number, token?: string): Promise<void>;
 }
 

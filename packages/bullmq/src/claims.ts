@@ -40,8 +40,6 @@ export class Claims {
   readonly #leases: UnattendedLeases;
   /** How long a claim lasts whose job was added, ms. */
   readonly #window: number;
-  /** Whether a claim lasts also when its job is gone. */
-  readonly #outlivesJob: boolean;
   /** Where its job cannot tell everybody whether a claim stands, it is short until the job was added. */
   readonly #isShort: boolean;
   /** How long a new claim lasts, ms. */
@@ -58,8 +56,7 @@ export class Claims {
         `guardJobs: window must be at most ${maxTtl}, the maxTtl of its locks, got ${window}`,
       );
     }
-    this.#outlivesJob = RULES[strategy].claimEnds === "never";
-    this.#isShort = this.#outlivesJob || scope !== "queue";
+    this.#isShort = RULES[strategy].claimEnds === "never" || scope !== "queue";
     this.#ttl = this.#isShort ? Math.min(PENDING, Math.ceil(this.#window / 4)) : this.#window;
   }
 
@@ -81,16 +78,12 @@ export class Claims {
     return isYoung || this.#leases.extend(key, token, this.#ttl);
   }
 
-  /** Its job was added: from here on the claim belongs to it. False when it has ended meanwhile. */
-  settle(claim: Claim): boolean | Promise<boolean> {
-    return this.#isShort ? this.#leases.extend(claim.key, claim.token, this.#window) : this.isOurs(claim);
-  }
-
-  /** Whether a claim that has ended, although its job is there, was lost to another job; else it may be taken again. */
-  async isLost({ key, token, owner }: Claim): Promise<boolean> {
-    if (this.#outlivesJob) return !(await this.#take(key, token, owner, this.#window));
-    const claimed = await this.find(key);
-    return claimed !== undefined && claimed.owner?.jobId !== owner.jobId;
+  /** Its job was added: from here on the claim belongs to it. One that has ended meanwhile is taken again, if it can be. */
+  async keep(claim: Claim): Promise<"kept" | "retaken" | "lost"> {
+    const { key, token, owner } = claim;
+    const isOurs = this.#isShort ? this.#leases.extend(key, token, this.#window) : this.isOurs(claim);
+    if (await isOurs) return "kept";
+    return (await this.#take(key, token, owner, this.#window)) ? "retaken" : "lost";
   }
 
   /** One that cannot be given back now is found to have no job. */
@@ -132,7 +125,7 @@ export class Claims {
   }
 
   #take(key: string, token: string, { queue, jobId }: JobOwner, ttl: number): Promise<boolean> {
-    return this.#leases.take(key, token, { ttl, meta: { queue, jobId, ttl: String(ttl) } });
+    return this.#leases.take(key, token, { ttl, meta: { queue, jobId, ttl: String(this.#ttl) } });
   }
 }
 

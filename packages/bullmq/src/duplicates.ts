@@ -80,7 +80,7 @@ export class Duplicates {
   ): Promise<JobOwner | undefined> {
     const { enqueue } = this.options.onConflict ?? {};
     if (enqueue === "replace" && isWaiting(state) && state !== "waiting-children") {
-      return (await isRemoved(job)) ? this.#takeOver(duplicate, claimed) : undefined;
+      return (await isRemoved(job)) ? this.#takeOver(duplicate, claimed) : void (await pause(LOOK));
     }
     if (enqueue === "keep-latest") return this.#update(duplicate, claimed, job, owner);
     // It may have begun, and be over, since we looked whether it runs.

@@ -1,11 +1,11 @@
-import { LockUsageError } from "@lock/core";
-import { type AddedJob, isWaiting, type JobOptions, type QueueLike } from "./bullmq.ts";
+import { isLockError, LockUsageError } from "@lock/core";
+import { type AddedJob, isOver, isWaiting, type JobOptions, type QueueLike } from "./bullmq.ts";
 import { type Claim, type Claims, tokenIn } from "./claims.ts";
 import { type Duplicates, isRemoved } from "./duplicates.ts";
 import { DuplicateJobError, isOutage } from "./errors.ts";
 import type { Events } from "./events.ts";
 import type { JobKeys } from "./keys.ts";
-import type { GuardOptions, JobOwner } from "./options.ts";
+import { type GuardOptions, type JobOwner, RULES } from "./options.ts";
 import { type Queues, queueId } from "./queues.ts";
 
 /** Claims that come and go, and never with a job, are no reason to look for ever. */
@@ -169,7 +169,7 @@ export class Enqueue {
 
   /** Undefined: another job has taken the key meanwhile, and this one was taken back. */
   async #settle(ready: Ready, job?: AddedJob): Promise<Result | undefined> {
-    const { request, owner, claim } = ready;
+    const { request, owner } = ready;
     const { queue, key } = request;
     if (job === undefined) throw new Error(`the queue "${queue.name}" did not say what it added`);
     // BullMQ's own deduplication.
@@ -178,26 +178,44 @@ export class Enqueue {
     }
     if (isChosen(ready) && (await this.#isOfOtherKey(ready))) return this.#refuse(ready, owner);
     try {
-      if (claim === undefined || (await this.claims.settle(claim))) return { added: true, job };
-      // A job that has begun may have ended its claim itself; one that has not was taken for one that never came.
-      const stored = await queue.getJob(owner.jobId);
-      const waits = stored && stored.attemptsStarted === 0 && isWaiting(await stored.getState());
-      if (waits && (await isRemoved(stored))) return undefined;
-      if (await this.claims.isLost(claim)) {
-        this.events.emit("unguarded", { key, job: owner, reason: "claim-ended" });
-      }
+      return (await this.#isKept(ready)) ? { added: true, job } : undefined;
     } catch (error) {
       // It is in its queue: whoever is told otherwise adds it again.
-      if (!isOutage(error)) throw error;
+      if (!isLockError(error)) throw error;
       this.events.emit("unguarded", { key, job: owner, reason: "backend" });
+      return { added: true, job };
     }
-    return { added: true, job };
+  }
+
+  /** False: another job has taken the key meanwhile, and this one was taken back. */
+  async #isKept({ request, owner, claim }: Ready): Promise<boolean> {
+    const kept = claim === undefined ? "kept" : await this.claims.keep(claim);
+    if (claim === undefined || kept === "kept") return true;
+    const stored = await request.queue.getJob(owner.jobId);
+    const hasBegun = !stored || stored.attemptsStarted > 0;
+    const state = stored ? await stored.getState() : "unknown";
+    const { claimEnds } = RULES[this.options.strategy];
+    const stands = claimEnds === "never" || (claimEnds === "start" ? !hasBegun : !isOver(state));
+    if (kept === "retaken") {
+      // Its worker had ended it.
+      if (!stands) await this.claims.giveBack(claim);
+      return true;
+    }
+    // One that waits was taken for one that never came.
+    if (stored && !hasBegun && isWaiting(state) && (await isRemoved(stored))) return false;
+    if (stands) this.events.emit("unguarded", { key: request.key, job: owner, reason: "claim-ended" });
+    return true;
   }
 
   /** Whether a job of another key was given the same id at the same time. */
   async #isOfOtherKey({ request, owner }: Ready): Promise<boolean> {
     const stored = await request.queue.getJob(owner.jobId);
-    return stored ? this.keys.ofStored(stored) !== request.key : false;
+    if (!stored) return false;
+    try {
+      return this.keys.ofStored(stored) !== request.key;
+    } catch {
+      return true;
+    }
   }
 
   /** Undefined when somebody else has the key. */

@@ -29,10 +29,15 @@ export class Events {
   emit<Name extends GuardEventName>(event: Name, told: GuardEvents[Name]): void {
     for (const listener of this.#emitter.listeners(event)) {
       try {
-        listener(told);
+        const listening: unknown = listener(told);
+        if (listening instanceof Promise) listening.catch(warn);
       } catch (error) {
-        process.emitWarning(error instanceof Error ? error : String(error));
+        warn(error);
       }
     }
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error));
 }

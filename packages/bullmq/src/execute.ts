@@ -62,7 +62,8 @@ export class Execute {
     } finally {
       this.#runs.delete(run);
       const { claimEnds } = this.#rules;
-      const ends = claimEnds !== "never" && (isOver || (claimEnds === "start" && run.hasBegun));
+      const ends =
+        claimEnds === "start" && run.hasBegun ? true : claimEnds !== "never" && isOver && !run.isLockLost;
       if (ends && !run.isClaimEnded) await this.#endClaim(run);
     }
   }
@@ -71,6 +72,7 @@ export class Execute {
   lockLost({ queue, jobId }: JobOwner): void {
     for (const run of this.#runs) {
       if (run.owner.queue !== queue || run.owner.jobId !== jobId) continue;
+      run.isLockLost = true;
       this.#lose(run, new Error(`BullMQ could not renew its lock of job ${jobId} of the queue "${queue}"`));
     }
   }
@@ -84,6 +86,7 @@ export class Execute {
       cancelled,
       abort: new LazyAbort(cancelled),
       hasBegun: false,
+      isLockLost: false,
       isClaimEnded: false,
     };
     this.#runs.add(run);
@@ -125,7 +128,8 @@ export class Execute {
     try {
       const wasThere = await this.claims?.endOf(this.keys.claim(key, owner.queue), owner);
       // Later attempts find it ended by the first; that of a job which runs alone may be taken over when it has begun.
-      if (!wasThere && job.attemptsStarted <= 1 && !this.#rules.runsAlone) {
+      const hadOne = job.attemptsStarted <= 1 && !job.parent && !job.repeatJobKey;
+      if (!wasThere && hadOne && !this.#rules.runsAlone) {
         this.events.emit("unguarded", { key, job: owner, reason: "claim-ended" });
       }
       return true;

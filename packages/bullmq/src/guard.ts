@@ -101,12 +101,9 @@ class Guard implements JobGuard {
   }
 
   attach<W extends WorkerLike>(worker: W): W {
-    const { onConflict } = this.options;
-    const reschedules =
-      RULES[this.options.strategy].runsAlone && (onConflict?.execute ?? "reschedule") === "reschedule";
-    if (reschedules && worker.opts.maxStartedAttempts !== undefined) {
+    if (RULES[this.options.strategy].runsAlone && worker.opts.maxStartedAttempts !== undefined) {
       process.emitWarning(
-        `the worker of "${worker.name}" has maxStartedAttempts: each conflict starts a job once more, so that jobs fail which only waited; use \`wait\`, or another onConflict.execute`,
+        `the worker of "${worker.name}" has maxStartedAttempts: each time a job finds its key busy it is started once more, so that jobs fail which only waited; leave it out, or use \`wait\``,
         { code: "LOCK_JOB_MAX_STARTED_ATTEMPTS" },
       );
     }

@@ -65,7 +65,7 @@ export interface RescheduleOptions {
   readonly max?: number;
   /** Which part of a delay is random, 0 to 1. Default 0.5. */
   readonly jitter?: number;
-  /** A job that still finds its key busy so long after it was due fails, and is not tried again. Default 86,400,000. */
+  /** A job that still finds its key busy when its delays add up to this fails, and is not tried again. Default 86,400,000. */
   readonly deadline?: number;
 }
 

@@ -68,6 +68,23 @@ describe.each(majors)("$name: a claim", ({ bullmq }) => {
     await expect.poll(() => countOver(queue)).toEqual({ completed: 1, failed: 0 });
   });
 
+  it("is left to the next run where BullMQ has given the job to that one", async () => {
+    const guard = scene.guard({ strategy: "until-executed", key });
+    const queue = scene.queue(bullmq);
+    const report = newReport();
+    const work = guard.processor(async (_job, { signal }) => {
+      await once(signal, "abort");
+      throw signal.reason;
+    });
+    const worker = guard.attach(await scene.worker(bullmq, queue.name, work));
+    const [active, failed] = [once(worker, "active"), once(worker, "failed")];
+    const added = await guard.add(queue, "build", report);
+    await active;
+    worker.emit("lockRenewalFailed", [added.added ? `${added.job.id}` : ""]);
+    await failed;
+    expect((await guard.inspect(report.report, queue.name)).claim).toBeDefined();
+  });
+
   it("of a queue with another prefix is another one", async () => {
     const guard = scene.guard({ strategy: "until-executed", key });
     const name = scene.name();

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import type { Job } from "bullmq";
 import { describe, expect, it } from "vitest";
-import type { JobFacts, RunContext } from "../src/index.ts";
+import { guardJobs, type JobFacts, type RunContext } from "../src/index.ts";
 import { countOver, finished, gate, told } from "./support/events.ts";
+import { before } from "./support/intercept.ts";
 import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
 
@@ -64,9 +65,9 @@ describe.each(majors)("$name", ({ bullmq }) => {
     },
   );
 
-  it("is put off longer each time, and not by its age at the first", async () => {
+  it("is put off longer each time, until its delays add up to the deadline, however old it was", async () => {
     const { guard, runKey, worker, add } = await busy(
-      { reschedule: { min: 20, max: 100, jitter: 0, deadline: 60_000 } },
+      { reschedule: { min: 20, max: 100, jitter: 0, deadline: 300 } },
       { timestamp: Date.now() - 86_400_000 },
     );
     const lease = await scene.locks.acquire(runKey);
@@ -76,37 +77,30 @@ describe.each(majors)("$name", ({ bullmq }) => {
     await add();
     void worker.run();
     const [, error] = await failed;
-    expect(delays).toEqual([20]);
-    expect(error.message).toMatch(/was busy for too long/);
+    expect(delays).toEqual([20, 40, 80, 100, 100]);
+    expect(error.message).toMatch(/is busy, and job \d+ gives up after 5 delays of about 340 ms in all/);
     await lease.release();
   });
 
-  it("doubles its delay up to the longest", async () => {
-    const { guard, runKey, worker, add } = await busy({ reschedule: { min: 20, max: 100, jitter: 0 } });
-    const lease = await scene.locks.acquire(runKey);
-    const delays: number[] = [];
-    guard.on("rescheduled", ({ delay }) => delays.push(delay));
-    await add();
-    void worker.run();
-    await expect.poll(() => delays.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(5);
-    expect(delays.slice(0, 5)).toEqual([20, 40, 80, 100, 100]);
-    await lease.release();
-  });
-
-  it("a delayed job is late only after it was due", async () => {
-    const { runKey, worker, add } = await busy(
-      { reschedule: { ...soon, deadline: 1_000 } },
-      { delay: 1_500, timestamp: Date.now() },
+  it("is not completed for a holder that is gone when it is looked for", async () => {
+    const report = newReport();
+    const queue = scene.queue(bullmq);
+    const lease = await scene.locks.acquire(`run:queue=${queue.name}:${report.report}`);
+    const guard = guardJobs({
+      locks: before(scene.locks, "inspect", () => lease.release()),
+      strategy: "while-executing",
+      key,
+      onConflict: { execute: "complete" },
+      reschedule: soon,
+    });
+    const worker = await scene.worker(
+      bullmq,
+      queue.name,
+      guard.processor(() => "built"),
     );
-    const lease = await scene.locks.acquire(runKey);
     const done = finished(worker);
-    await add();
-    void worker.run();
-    const begun = once(worker, "active");
-    await begun;
-    await once(worker, "active");
-    await lease.release();
-    expect((await done).failedReason).toBeUndefined();
+    await queue.add("build", report);
+    expect((await done).returnvalue).toBe("built");
   });
 
   it("fails with what a function gave that is no choice", async () => {
@@ -184,6 +178,35 @@ describe.each(majors)("$name", ({ bullmq }) => {
     expect(runs.filter(({ signal }) => signal.aborted)).toHaveLength(1);
     go.open();
     for (const job of jobs) await expect.poll(() => job.getState()).toBe("completed");
+  });
+
+  it("cancel-holder: one that is cancelled before it began leaves the key to nobody who may not have it yet", async () => {
+    const guard = scene.guard({
+      strategy: "while-executing",
+      key,
+      onConflict: { execute: "cancel-holder" },
+      ttl: 20_000,
+    });
+    const queue = scene.queue(bullmq);
+    const report = newReport();
+    const runKey = `run:queue=${queue.name}:${report.report}`;
+    const go = gate();
+    const work = guard.processor(async () => {
+      await go.opened;
+    });
+    const worker = await scene.worker(bullmq, queue.name, work, { concurrency: 2 });
+    const holder = async () => (await scene.locks.inspect(runKey))?.holders[0]?.meta.jobId;
+    const first = await queue.add("build", report);
+    await expect.poll(holder).toBe(first.id);
+    const second = await queue.add("build", report);
+    await expect.poll(holder).toBe(second.id);
+    const failed = once(worker, "failed");
+    worker.cancelJob(`${second.id}`, "enough");
+    await failed;
+    // The first one may still believe that it holds the key.
+    expect(await scene.locks.tryAcquire(runKey)).toBeNull();
+    go.open();
+    await expect.poll(() => countOver(queue)).toEqual({ completed: 1, failed: 1 });
   });
 
   it("a lost lock of BullMQ stops the run of that queue only", async () => {

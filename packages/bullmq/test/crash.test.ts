@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { JobFacts } from "../src/index.ts";
-import { finished } from "./support/events.ts";
+import { finished, gate, told } from "./support/events.ts";
 import { after, before } from "./support/intercept.ts";
 import { majors } from "./support/majors.ts";
 import { said, start } from "./support/process.ts";
@@ -102,8 +102,54 @@ describe.each(majors)("$name", ({ bullmq }) => {
       await done;
       await expect.poll(() => scene.locks.inspect(claim), { timeout: 10_000 }).toBeNull();
     });
-    expect(await guard.add(slow, "build", report)).toMatchObject({ added: true });
+    const gone = { removeOnComplete: true };
+    expect(await guard.add(slow, "build", report, gone)).toMatchObject({ added: true });
     expect(await guard.add(queue, "build", report)).toMatchObject({ added: false });
+  });
+
+  it.each(["waits", "runs"])(
+    "a claim that ended before its slow producer came back is taken again: the job %s",
+    async (what) => {
+      const queue = scene.queue(bullmq);
+      const guard = scene.guard({ strategy: "until-executed", key, scope: `slow ${queue.name}` });
+      const [begun, go] = [gate(), gate()];
+      const work = guard.processor(async () => {
+        begun.open();
+        await go.opened;
+      });
+      if (what === "runs") await scene.worker(bullmq, queue.name, work);
+      const claim = `claim:scope=${encodeURIComponent(`slow ${queue.name}`)}:sales`;
+      const slow = after(queue, "add", async () => {
+        if (what === "runs") await begun.opened;
+        await expect.poll(() => scene.locks.inspect(claim), { timeout: 10_000 }).toBeNull();
+      });
+      const first = await guard.add(slow, "build", report);
+      const existing = { queue: queue.name, jobId: first.added && first.job.id };
+      expect(await guard.add(queue, "build", report)).toEqual({ added: false, existing });
+      expect((await queue.getJobs()).map(({ id }) => id)).toEqual([existing.jobId]);
+      go.open();
+    },
+  );
+
+  it("a claim that its worker has ended is not taken again by a producer that hears of it late", async () => {
+    const queue = scene.queue(bullmq);
+    const guard = scene.guard({ strategy: "until-executed", key, scope: `late ${queue.name}` });
+    const worker = await scene.worker(
+      bullmq,
+      queue.name,
+      guard.processor(() => "built"),
+    );
+    const done = finished(worker);
+    const events = told(guard);
+    expect(
+      await guard.add(
+        after(queue, "add", () => done),
+        "build",
+        report,
+      ),
+    ).toMatchObject({ added: true });
+    expect((await guard.inspect("sales")).claim).toBeUndefined();
+    expect(events).toEqual([]);
   });
 
   it("until-expired: a claim whose job could not be added is soon over", async () => {
