@@ -72,14 +72,17 @@ describe.each(majors)("$name: a claim", ({ bullmq }) => {
     const guard = scene.guard({ strategy: "until-executed", key });
     const queue = scene.queue(bullmq);
     const report = newReport();
+    const begun = gate();
     const work = guard.processor(async (_job, { signal }) => {
-      await once(signal, "abort");
+      const aborted = once(signal, "abort");
+      begun.open();
+      await aborted;
       throw signal.reason;
     });
     const worker = guard.attach(await scene.worker(bullmq, queue.name, work));
-    const [active, failed] = [once(worker, "active"), once(worker, "failed")];
+    const failed = once(worker, "failed");
     const added = await guard.add(queue, "build", report);
-    await active;
+    await begun.opened;
     worker.emit("lockRenewalFailed", [added.added ? `${added.job.id}` : ""]);
     await failed;
     expect((await guard.inspect(report.report, queue.name)).claim).toBeDefined();

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { Job } from "bullmq";
+import { DelayedError, type Job } from "bullmq";
 import { describe, expect, it } from "vitest";
 import { guardJobs, type JobFacts, type RunContext } from "../src/index.ts";
 import { countOver, finished, gate, told } from "./support/events.ts";
@@ -152,6 +152,35 @@ describe.each(majors)("$name", ({ bullmq }) => {
     await queue.addBulk(["second", "third"].map((name) => ({ name: "build", data: { ...report, name } })));
     await expect.poll(() => countOver(queue), { timeout: 20_000 }).toEqual({ completed: 3, failed: 0 });
     expect(built.toSorted()).toEqual(["first", "second", "third"]);
+  });
+
+  it("cancel-holder: a job that was started before cancels nobody, who might have cancelled it", async () => {
+    const guard = scene.guard({
+      strategy: "while-executing",
+      key,
+      onConflict: { execute: "cancel-holder" },
+      reschedule: soon,
+    });
+    const queue = scene.queue(bullmq);
+    const report = newReport();
+    const put = gate();
+    const work = guard.processor(async (job, { token }) => {
+      if (job.attemptsStarted > 1) return "built";
+      await job.moveToDelayed(Date.now() + 200, token);
+      put.open();
+      throw new DelayedError();
+    });
+    const worker = await scene.worker(bullmq, queue.name, work);
+    const done = finished(worker);
+    await queue.add("build", report);
+    await put.opened;
+    const lease = await scene.locks.acquire(`run:queue=${queue.name}:${report.report}`);
+    const events = told(guard);
+    await expect.poll(() => events.length).toBeGreaterThan(0);
+    expect(events[0]?.[0]).toBe("rescheduled");
+    await lease.extend();
+    await lease.release();
+    expect((await done).returnvalue).toBe("built");
   });
 
   it("cancel-holder: where several may run, one is cancelled", async () => {
