@@ -89,8 +89,13 @@ export class Enqueue {
     const ready = claims.flatMap((one) => (one.status === "fulfilled" && one.value ? [one.value] : []));
     const failed = claims.find((one) => one.status === "rejected");
     if (failed === undefined) return ready;
+    return this.#giveAllBack(ready, failed.reason);
+  }
+
+  /** @throws the error that it was given */
+  async #giveAllBack(ready: readonly Ready[], error: unknown): Promise<never> {
     await Promise.allSettled(ready.map(({ claim }) => claim && this.claims.giveBack(claim)));
-    throw failed.reason;
+    throw error;
   }
 
   /** @throws LockUsageError for what cannot be claimed */
@@ -132,8 +137,9 @@ export class Enqueue {
   }
 
   async #addReady(queue: QueueLike, ready: readonly Ready[]): Promise<(Result | undefined)[]> {
+    const looking = Promise.all(ready.map((one) => this.#standing(one)));
+    const standing = await looking.catch((error) => this.#giveAllBack(ready, error));
     // Where something fails from here on, jobs may have been added: whoever wants a key next finds out.
-    const standing = await Promise.all(ready.map((one) => this.#standing(one)));
     const going = ready.filter((_, index) => standing[index] === "free");
     const jobs = going.length === 0 ? [] : await queue.addBulk(going.map(jobOf));
     const results = await Promise.all(going.map((one, index) => this.#settle(one, jobs[index])));

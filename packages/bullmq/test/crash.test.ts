@@ -174,6 +174,19 @@ describe.each(majors)("$name", ({ bullmq }) => {
     expect(await queue.getJobCountByTypes("wait")).toBe(0);
   });
 
+  it("addBulk gives all claims back where one of its jobs is refused before any is added", async () => {
+    const queue = scene.queue(bullmq);
+    const guard = scene.guard({ strategy: "until-executed", key, onConflict: { enqueue: "throw" } });
+    await queue.add("build", {}, { jobId: "mine" });
+    const jobs = [
+      { name: "build", data: report },
+      { name: "build", data: { report: "stock" }, opts: { jobId: "mine" } },
+    ];
+    await expect(guard.addBulk(queue, jobs)).rejects.toMatchObject({ code: "JOB_DUPLICATE" });
+    expect((await guard.inspect("sales", queue.name)).claim).toBeUndefined();
+    expect(await queue.getJobCountByTypes("wait")).toBe(1);
+  });
+
   it("works on queues that are paused, limited, and resumed", async () => {
     const queue = scene.queue(bullmq);
     const guard = scene.guard({ strategy: "until-executed", key });
