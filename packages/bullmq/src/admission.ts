@@ -6,6 +6,7 @@ import { isBusy, isOutage } from "./errors.ts";
 import type { Events } from "./events.ts";
 import type { JobKeys } from "./keys.ts";
 import { DEFAULT_MAX_DELAY, EXECUTE_CONFLICTS, type GuardOptions, type JobOwner } from "./options.ts";
+import { isSameJob, ownerIn } from "./queues.ts";
 
 const DAY = 86_400_000;
 
@@ -97,9 +98,9 @@ export class Admissions {
     if (cancels) return this.#cancelHolder(run);
     if (choice === "reschedule" || choice === "cancel-holder") return this.#reschedule(run, error);
     const state = await this.options.locks.inspect(this.keys.run(key, owner.queue));
-    const holders = (state?.holders ?? []).map(({ meta }) => holderOf(meta));
+    const holders = (state?.holders ?? []).map(({ meta }) => ownerIn(meta));
     // Its own run, which died or stalled, or nobody any more: so nobody else does its work.
-    const isOwn = holders.some((holder) => holder?.queue === owner.queue && holder.jobId === owner.jobId);
+    const isOwn = holders.some((holder) => isSameJob(holder, owner));
     if (isOwn || holders.length === 0) return this.#reschedule(run, error);
     this.events.emit("duplicate", { key, job: owner, existing: holders[0] });
     if (choice === "complete") return { run: false };
@@ -143,7 +144,7 @@ export class Admissions {
     const runKey = this.keys.run(key, owner.queue);
     const [holder] = (await locks.inspect(runKey))?.holders ?? [];
     if (holder !== undefined && (await locks.forceRelease(runKey, { token: holder.token }))) {
-      this.events.emit("takenOver", { key, job: owner, from: holderOf(holder.meta) });
+      this.events.emit("takenOver", { key, job: owner, from: ownerIn(holder.meta) });
     }
     const remaining = Math.ceil(holder?.remaining ?? 0);
     const believed = performance.now() + remaining;
@@ -166,8 +167,4 @@ export class Admissions {
       return this.#reschedule(run, error);
     }
   }
-}
-
-function holderOf({ queue, jobId }: Readonly<Record<string, string>>): JobOwner | undefined {
-  return queue === undefined || jobId === undefined ? undefined : { queue, jobId };
 }

@@ -2,6 +2,7 @@ import { LockUsageError } from "@lock/core";
 import { type UnattendedLeases, unattendedLeases } from "@lock/core/adapter";
 import { isOutage } from "./errors.ts";
 import { type GuardOptions, type JobLocks, type JobOwner, RULES } from "./options.ts";
+import { isSameJob, ownerIn } from "./queues.ts";
 
 /**
  * A claim whose job does not exist is believed for this long, ms: its producer is about to add it. One that needs
@@ -98,14 +99,13 @@ export class Claims {
   async find(key: string): Promise<Claimed | undefined> {
     const holder = (await this.#locks.inspect(key))?.holders[0];
     if (holder === undefined) return undefined;
-    const { queue, jobId, ttl } = holder.meta;
-    const { remaining = 0, token } = holder;
+    const { remaining = 0, token, meta } = holder;
     // As long as its producer made it, which may have had another window.
-    const first = Number(ttl ?? this.#ttl);
+    const first = Number(meta.ttl ?? this.#ttl);
     return {
       token,
       remaining,
-      owner: queue === undefined || jobId === undefined ? undefined : { queue, jobId },
+      owner: ownerIn(meta),
       isPending: this.#isShort ? remaining <= first : first - remaining < PENDING,
     };
   }
@@ -116,11 +116,11 @@ export class Claims {
   }
 
   /** Ends the claim of a job; false when it has ended already. */
-  async endOf(key: string, { queue, jobId }: JobOwner): Promise<boolean> {
-    const token = tokenIn(jobId);
+  async endOf(key: string, owner: JobOwner): Promise<boolean> {
+    const token = tokenIn(owner.jobId);
     if (token !== undefined) return this.#leases.release(key, token);
     const claimed = await this.find(key);
-    if (claimed?.owner?.queue !== queue || claimed.owner.jobId !== jobId) return false;
+    if (claimed === undefined || !isSameJob(claimed.owner, owner)) return false;
     return this.end(key, claimed);
   }
 

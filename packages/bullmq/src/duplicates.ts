@@ -5,7 +5,7 @@ import type { Claimed, Claims } from "./claims.ts";
 import type { Events } from "./events.ts";
 import type { JobKeys } from "./keys.ts";
 import { type GuardOptions, type JobOwner, RULES } from "./options.ts";
-import { type Queues, queueId } from "./queues.ts";
+import { isSameJob, ownerIn, type Queues, queueId } from "./queues.ts";
 
 /** How often the job of a claim is looked for whose producer is about to add it, ms. */
 const LOOK = 50;
@@ -68,7 +68,7 @@ export class Duplicates {
     const { claimEnds, runsAlone } = RULES[strategy];
     if (claimEnds !== "start" || !runsAlone) return false;
     const runs = (await locks.inspect(this.keys.run(key, queueId(queue))))?.holders ?? [];
-    return runs.some(({ meta }) => meta.queue === owner.queue && meta.jobId === owner.jobId);
+    return runs.some(({ meta }) => isSameJob(ownerIn(meta), owner));
   }
 
   async #choose(

@@ -6,7 +6,7 @@ import type { Claims } from "./claims.ts";
 import type { Events } from "./events.ts";
 import type { JobKeys } from "./keys.ts";
 import { type GuardOptions, type JobOwner, RULES, type Rules } from "./options.ts";
-import { ownerOf } from "./queues.ts";
+import { isSameJob, ownerOf } from "./queues.ts";
 
 /** What a processor gets beside its job. */
 export interface RunContext {
@@ -62,16 +62,16 @@ export class Execute {
     } finally {
       this.#runs.delete(run);
       const { claimEnds } = this.#rules;
-      const ends =
-        claimEnds === "start" && run.hasBegun ? true : claimEnds !== "never" && isOver && !run.isLockLost;
-      if (ends && !run.isClaimEnded) await this.#endClaim(run);
+      const hasEnded = (claimEnds === "start" && run.hasBegun) || (isOver && !run.isLockLost);
+      if (claimEnds !== "never" && hasEnded && !run.isClaimEnded) await this.#endClaim(run);
     }
   }
 
   /** BullMQ could not renew its lock of a job: somebody else may be given it. */
-  lockLost({ queue, jobId }: JobOwner): void {
+  lockLost(job: JobOwner): void {
+    const { queue, jobId } = job;
     for (const run of this.#runs) {
-      if (run.owner.queue !== queue || run.owner.jobId !== jobId) continue;
+      if (!isSameJob(run.owner, job)) continue;
       run.isLockLost = true;
       this.#lose(run, new Error(`BullMQ could not renew its lock of job ${jobId} of the queue "${queue}"`));
     }

@@ -20,6 +20,15 @@ export function ownerOf({ id = "", queueName, queueQualifiedName }: JobLike): Jo
   return { queue: queueId({ name: queueName, qualifiedName: queueQualifiedName ?? queueName }), jobId: id };
 }
 
+/** The job that holds a claim or a lease, as its `meta` tells; undefined where no guard has written it. */
+export function ownerIn({ queue, jobId }: Readonly<Record<string, string>>): JobOwner | undefined {
+  return queue === undefined || jobId === undefined ? undefined : { queue, jobId };
+}
+
+export function isSameJob(one: JobOwner | undefined, other: JobOwner): boolean {
+  return one?.queue === other.queue && one.jobId === other.jobId;
+}
+
 /** The queues that a guard has added jobs to: those that it can ask. */
 export class Queues {
   readonly #known = new Map<string, QueueLike>();
