@@ -1,3 +1,5 @@
 export { type AllowedOptions, checkOptions } from "./adapter-options.ts";
 export { LazyAbort } from "./lazy-abort.ts";
+export { type Notices, noticesOf } from "./notices.ts";
+export { type RedisClient, type RunRedisScript, redisScripts } from "./redis-scripts.ts";
 export { type UnattendedLeases, type UnattendedOptions, unattendedLeases } from "./unattended.ts";

@@ -130,6 +130,8 @@ export interface LockState {
   readonly waiting: number;
 }
 
+export type NoticeListener = (notice: string) => void;
+
 /**
  * What grants leases. What is `held` is told by the request that it was granted to. Outcomes are values; a fault is thrown, always as `LockBackendError`.
  */
@@ -200,6 +202,15 @@ export interface LockBackend {
 
   /** The keys of this prefix that are held, in no order. A key may be told twice while the set changes. */
   list(prefix: string): AsyncIterable<LockState>;
+
+  /** Tells a text to all who hear the notices of this prefix; some may miss it, or hear it late. */
+  notify(prefix: string, notice: string): Promise<void>;
+
+  /**
+   * Hears the notices of this prefix, until the returned function is called. Resolves when they come in, also where
+   * they cannot. The listener must not throw.
+   */
+  hearNotices(prefix: string, listener: NoticeListener): Promise<() => void>;
 
   /** Closes what the backend opened itself. It may be used again, and then opens it again. */
   close(): Promise<void>;

@@ -8,6 +8,7 @@ import { matcher } from "./key-match.ts";
 import type { Lease, PoolLease } from "./lease.ts";
 import { Leases } from "./leases.ts";
 import { BoundLock, type Lockable, type UsingArguments } from "./lockable.ts";
+import { BackendNotices, type Notices } from "./notices.ts";
 import {
   type AcquireOptions,
   checkDuration,
@@ -136,6 +137,8 @@ class BackendLocks implements Locks {
   readonly #leases: Leases;
   /** For adapters; see `unattendedLeases`. */
   readonly unattended: UnattendedLeases;
+  /** For adapters; see `noticesOf`. */
+  readonly notices: Notices;
 
   constructor(options: LocksOptions) {
     const { backend, prefix = "lock", holder = `${hostname()}:${process.pid}` } = options;
@@ -155,6 +158,7 @@ class BackendLocks implements Locks {
     this.#prefix = prefix;
     this.#leases = new Leases({ backend, prefix, holder, ttl, wait, maxTtl });
     this.unattended = this.#leases.unattended;
+    this.notices = new BackendNotices(backend, prefix);
   }
 
   acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lease> {

@@ -1,8 +1,10 @@
+import { once } from "node:events";
 import { beforeEach, describe, expect, it } from "vitest";
 import { backendError, noAnswer } from "../src/backends/redis/faults.ts";
 import { systemClock } from "../src/clock.ts";
 import { inProcessBackend } from "../src/in-process.ts";
 import { createLocks, type Locks } from "../src/index.ts";
+import { noticesOf } from "../src/notices.ts";
 import { FakeClock, FaultyBackend } from "../src/testing.ts";
 import { unattendedLeases } from "../src/unattended.ts";
 
@@ -164,5 +166,24 @@ describe("an unattended lease", () => {
     await expect(leases.take("key", leases.newToken(), { ttl: 60_000 })).rejects.toThrow();
     await clock.advance(0);
     expect(backend.calls.withdraw).toBe(0);
+  });
+});
+
+describe("notices", () => {
+  it("are heard in spite of a listener that throws", async () => {
+    const notices = noticesOf(locks);
+    const heard: string[] = [];
+    const warned = once(process, "warning");
+    await notices.hear(() => {
+      throw new Error("a listener of the test");
+    });
+    await notices.hear((notice) => heard.push(notice));
+    await notices.send("stop");
+    expect(String((await warned)[0])).toContain("a listener of the test");
+    expect(heard).toEqual(["stop"]);
+  });
+
+  it("are those of what createLocks returned", () => {
+    expect(() => noticesOf({})).toThrow(/what createLocks returned/);
   });
 });

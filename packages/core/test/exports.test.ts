@@ -15,7 +15,7 @@ it.each([
       "isLockError",
     ],
   },
-  { entry: "adapter", names: ["LazyAbort", "checkOptions", "unattendedLeases"] },
+  { entry: "adapter", names: ["LazyAbort", "checkOptions", "noticesOf", "redisScripts", "unattendedLeases"] },
   { entry: "in-process", names: ["inProcessBackend"] },
   { entry: "ioredis", names: ["ioredisBackend"] },
   { entry: "node-redis", names: ["nodeRedisBackend"] },

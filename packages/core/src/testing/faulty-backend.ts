@@ -6,6 +6,7 @@ import type {
   LockBackend,
   LockName,
   LockState,
+  NoticeListener,
   ReleaseOutcome,
 } from "../backend.ts";
 import { LockBackendError } from "../errors.ts";
@@ -119,6 +120,14 @@ export class FaultyBackend implements LockBackend {
 
   list(prefix: string): AsyncIterable<LockState> {
     return this.inner.list(prefix);
+  }
+
+  notify(prefix: string, notice: string): Promise<void> {
+    return this.inner.notify(prefix, notice);
+  }
+
+  hearNotices(prefix: string, listener: NoticeListener): Promise<() => void> {
+    return this.inner.hearNotices(prefix, listener);
   }
 
   close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import type {
   AcquireOutcome,
   AcquireRequest,
@@ -8,6 +9,7 @@ import type {
   LockBackend,
   LockName,
   LockState,
+  NoticeListener,
   Ownership,
   ReleaseOutcome,
   WaiterState,
@@ -35,6 +37,7 @@ export class InProcessBackend implements LockBackend {
   readonly grantsPermits = true;
   readonly clock: Clock;
   readonly #entries = new Map<string, Entry>();
+  readonly #notices = new EventEmitter().setMaxListeners(0);
   #lastFence = 0;
 
   constructor(options: InProcessBackendOptions = {}) {
@@ -167,6 +170,16 @@ export class InProcessBackend implements LockBackend {
       const state = id.startsWith(`${prefix}/`) ? await this.inspect({ prefix, key }) : null;
       if (state !== null) yield state;
     }
+  }
+
+  async notify(prefix: string, notice: string): Promise<void> {
+    // As over a network: never within the call of whoever tells it.
+    queueMicrotask(() => this.#notices.emit(eventOf(prefix), notice));
+  }
+
+  async hearNotices(prefix: string, listener: NoticeListener): Promise<() => void> {
+    this.#notices.on(eventOf(prefix), listener);
+    return () => void this.#notices.off(eventOf(prefix), listener);
   }
 
   async close(): Promise<void> {}
@@ -351,4 +364,9 @@ function otherPermitsIn([entry]: readonly [Entry, ...Entry[]], { mode }: Acquire
 function waiterState({ token, mode, holder, meta = {} }: AcquireRequest): WaiterState {
   const slot = mode.kind === "permits" ? mode.slot : undefined;
   return { token: token.slice(0, TOKEN_SHOWN), mode: mode.kind, slot, holder, meta };
+}
+
+/** An emitter has a meaning of its own for "error", which is a prefix as good as any. */
+function eventOf(prefix: string): string {
+  return `notice ${prefix}`;
 }

@@ -129,6 +129,10 @@ export class Commands {
     return (await this.#forceRelease.call(name.key, lockKeys(name), [token])).text === "1";
   }
 
+  async notify(channel: string, text: string): Promise<void> {
+    await this.run(undefined, scripts.notifyScript, [], [channel, text]);
+  }
+
   /** A single run of a script that is not on a hot path. */
   readonly run: RunOnce = async (key, script, keys, args) => {
     const { driver, clock, requestTimeout } = this.options;

@@ -7,6 +7,7 @@ import type {
   LockBackend,
   LockName,
   LockState,
+  NoticeListener,
   Ownership,
   ReleaseOutcome,
   Renewed,
@@ -17,6 +18,7 @@ import { validityLeft } from "../../timing.ts";
 import { Commands, partsOf, refused } from "./commands.ts";
 import type { RedisDriver } from "./driver.ts";
 import { inspectLock, listLocks } from "./inspection.ts";
+import { Notices, noticeChannel, writeNotice } from "./notices.ts";
 import { type Held, Runs } from "./runs.ts";
 import { withDeadline } from "./script-runner.ts";
 import { Subscription } from "./subscription.ts";
@@ -54,6 +56,7 @@ export class RedisBackend implements LockBackend {
   readonly #commands: Commands;
   readonly #wake: Wake;
   readonly #subscription: Subscription;
+  readonly #notices = new Notices();
   readonly #runs: Runs;
   readonly #id = randomBytes(12).toString("base64url");
   /** Requests that may queue: the subscriber was opened for them, or could not be. */
@@ -80,7 +83,10 @@ export class RedisBackend implements LockBackend {
       (ended) => void this.#commands.withdraw(ended, false).catch(() => undefined),
     );
     const timeLimit = <T>(work: Promise<T>) => withDeadline(clock, requestTimeout, undefined, work);
-    this.#subscription = new Subscription(driver, clock, timeLimit, this.#wake);
+    this.#subscription = new Subscription(driver, clock, timeLimit, {
+      message: (text) => this.#notices.message(text) || this.#wake.message(text),
+      resumed: () => this.#wake.resumed(),
+    });
   }
 
   takesTogether(keys: readonly string[]): boolean {
@@ -192,6 +198,16 @@ export class RedisBackend implements LockBackend {
 
   list(prefix: string): AsyncIterable<LockState> {
     return listLocks(this.#commands.run, this.#driver, prefix);
+  }
+
+  async notify(prefix: string, notice: string): Promise<void> {
+    await this.#commands.notify(noticeChannel(prefix), writeNotice(prefix, notice));
+  }
+
+  async hearNotices(prefix: string, listener: NoticeListener): Promise<() => void> {
+    const stop = this.#notices.add(prefix, listener);
+    await this.#subscription.listen(noticeChannel(prefix));
+    return stop;
   }
 
   close(): Promise<void> {

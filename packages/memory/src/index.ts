@@ -1,0 +1,30 @@
+export { currentTurn } from "./current-turn.ts";
+export { TurnEndedError, TurnInterruptedError } from "./errors.ts";
+export type { Turn } from "./held-turn.ts";
+export { lockMemory } from "./lock-memory.ts";
+export type { LockedMemory, TurnHolder } from "./locked-object.ts";
+export type {
+  LockMemoryOptions,
+  MemoryCall,
+  MemoryLocks,
+  MemoryOptions,
+  MemoryWrite,
+  MethodTable,
+  OnConcurrentTurn,
+  SessionId,
+  TurnDefaults,
+  TurnOptions,
+} from "./options.ts";
+export { type ChatHistory, chatHistory } from "./presets/chat-history.ts";
+export { type LangchainMemory, langchainMemory } from "./presets/langchain-memory.ts";
+export {
+  type LanggraphSaver,
+  type LanggraphSaverOptions,
+  langgraphSaver,
+} from "./presets/langgraph-saver.ts";
+export {
+  type MastraThreadLock,
+  type MastraThreadLockOptions,
+  mastraThreadLock,
+} from "./presets/mastra-thread-lock.ts";
+export { type OpenaiSession, type OpenaiSessionOptions, openaiSession } from "./presets/openai-session.ts";

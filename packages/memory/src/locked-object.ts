@@ -1,0 +1,93 @@
+import { LockUsageError } from "@lock/core";
+import type { Turn } from "./held-turn.ts";
+import { kindsOf, type MemoryShape, type MethodKind } from "./methods.ts";
+import type { MemoryOptions, TurnOptions } from "./options.ts";
+import type { Turns } from "./turns.ts";
+
+/** What a locked memory has beside the members of the memory. */
+export interface TurnHolder {
+  /**
+   * Holds the session from before `fn` until it has settled, or until the stream that it returned has ended. Turns of one
+   * session come one after the other, over all processes; calls of the memory within are part of the turn. Settles as
+   * `fn` does, but rejects if a write was refused since the turn was lost or over.
+   * @throws LockTimeoutError when the session stays busy, TurnInterruptedError when a newer turn came while this one
+   *   waited, LockBackendError, LockUsageError, or the reason of `options.signal`
+   */
+  withTurn<T>(fn: (turn: Turn) => T | Promise<T>, options?: TurnOptions): Promise<T>;
+}
+
+/** The same memory, locked. */
+export type LockedMemory<Memory extends object> = Memory & TurnHolder;
+
+type Method = (...args: unknown[]) => unknown;
+type Unlisted = NonNullable<MemoryOptions["unlisted"]>;
+
+/** Called by anybody for any object: neither reads nor writes. */
+const EVERYBODYS = new Set<PropertyKey>([
+  "constructor",
+  "toJSON",
+  ...Object.getOwnPropertyNames(Object.prototype),
+]);
+
+/**
+ * A proxy of a memory whose methods take the locks that they need. They are called on the memory itself: its private
+ * fields work, and what it calls of itself is not locked again.
+ */
+export function lockMethods<Memory extends object>(
+  name: string,
+  memory: Memory,
+  shape: MemoryShape,
+  unlisted: Unlisted,
+  turns: Turns,
+): LockedMemory<Memory> {
+  const kinds = kindsOf(name, memory, shape);
+  const withTurn = turns.withTurn.bind(turns);
+  const made = new Map<PropertyKey, { readonly of: Method; readonly locked: Method }>();
+
+  const lockedOf = (method: PropertyKey, of: Method): Method => {
+    const known = made.get(method);
+    if (known?.of === of) return known.locked;
+    const locked = new Proxy(of, {
+      apply: (_target, _receiver, args) => call(kindOf(method), String(method), of, args),
+    });
+    made.set(method, { of, locked });
+    return locked;
+  };
+
+  const kindOf = (method: PropertyKey): MethodKind | "throw" => {
+    const isEverybodys = EVERYBODYS.has(method) || typeof method === "symbol";
+    return kinds.get(method) ?? (isEverybodys ? "none" : unlisted);
+  };
+
+  const call = (kind: MethodKind | "throw", method: string, of: Method, args: unknown[]): unknown => {
+    const work = () => Reflect.apply(of, memory, args);
+    const told = { method, args };
+    if (kind === "write") return turns.write(told, work).then(unlockedNever);
+    if (kind === "read") return turns.read(told, work).then(copied).then(unlockedNever);
+    if (kind === "iterate") return turns.iterate(told, work as () => AsyncIterable<unknown>);
+    if (kind === "none") return unlockedNever(work());
+    throw new LockUsageError(
+      `${name}: the method ${JSON.stringify(method)} is in none of the lists read, write, none and iterate of methods`,
+    );
+  };
+
+  /** What returns the memory itself, for the next call, must not hand out the one without locks. */
+  const unlockedNever = (result: unknown): unknown => (result === memory ? proxy : result);
+
+  const proxy = new Proxy(memory, {
+    get: (target, property) => {
+      if (property === "withTurn") return withTurn;
+      const value: unknown = Reflect.get(target, property, target);
+      if (typeof value !== "function" || property === "constructor") return value;
+      return lockedOf(property, value as Method);
+    },
+    set: (target, property, value) => Reflect.set(target, property, value, target),
+    has: (target, property) => property === "withTurn" || Reflect.has(target, property),
+  }) as LockedMemory<Memory>;
+  return proxy;
+}
+
+/** A store may give out its live list, which later writes change. */
+function copied(result: unknown): unknown {
+  return Array.isArray(result) ? result.slice() : result;
+}

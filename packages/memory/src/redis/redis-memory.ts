@@ -1,0 +1,210 @@
+import { randomBytes } from "node:crypto";
+import { LockUsageError } from "@lock/core";
+import { checkOptions, type RedisClient, type RunRedisScript, redisScripts } from "@lock/core/adapter";
+import { currentTurn } from "../current-turn.ts";
+import { sessionKey } from "../session-key.ts";
+import { APPEND, CLEAR, POP, READ } from "./scripts.ts";
+import { StaleWriteError } from "./stale-write-error.ts";
+
+/** A message as it is kept by default. */
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+}
+
+/** How messages are written as text. */
+export interface MessageCodec<Message> {
+  encode(message: Message): string;
+  decode(text: string): Message;
+  /** The message of what was said or answered: `saveContext` needs it. */
+  compose?(role: "user" | "assistant", content: string): Message;
+}
+
+/** Options of `redisMemory`. Durations are milliseconds. */
+export interface RedisMemoryOptions<Message = ChatMessage> {
+  readonly sessionId: string;
+  /** What the keys begin with. Default "memory". */
+  readonly prefix?: string;
+  /** How messages are written. Default: JSON. */
+  readonly codec?: MessageCodec<Message>;
+  /** The session is forgotten when nothing was written to it for so long, or never ("forever"). Default "forever". */
+  readonly expireAfter?: number | "forever";
+  /**
+   * What becomes of a write that carries no fencing token, since it is made outside of all turns: "refuse" (default,
+   * LockUsageError) or "allow".
+   */
+  readonly unfenced?: "refuse" | "allow";
+  /** The name under which `loadMemoryVariables` gives the messages. Default "history". */
+  readonly memoryKey?: string;
+}
+
+/** Options of one write. */
+export interface WriteOptions {
+  /** Default: the one of the turn of this session in which it is called. */
+  readonly fencingToken?: number;
+}
+
+const DAY = 86_400_000;
+const JSON_CODEC: MessageCodec<ChatMessage> = {
+  encode: (message) => JSON.stringify(message),
+  decode: (text) => JSON.parse(text),
+  compose: (role, content) => ({ role, content }),
+};
+
+const ALLOWED = {
+  sessionId: ["a string"],
+  prefix: ["a string"],
+  codec: ["an object"],
+  expireAfter: ["a whole number from 1", "forever"],
+  unfenced: ["refuse", "allow"],
+  memoryKey: ["a string"],
+};
+
+/**
+ * The conversation of one session in Redis. Each write is one step, carries the fencing token of its turn, and is refused
+ * in that step (StaleWriteError) when a newer turn has written. The client (ioredis or node-redis) stays the user's.
+ * @throws LockUsageError
+ */
+export function redisMemory<Message = ChatMessage>(
+  client: RedisClient,
+  options: RedisMemoryOptions<Message>,
+): RedisMemory<Message> {
+  checkOptions("redisMemory", options, ALLOWED, ["sessionId"]);
+  sessionKey(options.sessionId);
+  return new RedisMemory(client, options);
+}
+
+/** What `redisMemory` makes: a memory of LangChain's and Beluga's shape, and of a chat message history's. */
+export class RedisMemory<Message = ChatMessage> {
+  readonly sessionId: string;
+  readonly #keys: readonly [messages: string, guard: string];
+  readonly #codec: MessageCodec<Message>;
+  readonly #run: Readonly<Record<"append" | "pop" | "clear" | "read", RunRedisScript>>;
+
+  constructor(
+    client: RedisClient,
+    private readonly options: RedisMemoryOptions<Message>,
+  ) {
+    const { sessionId, prefix = "memory", codec = JSON_CODEC as MessageCodec<never> } = options;
+    const tag = `${prefix}:{${sessionId.replace(/[%{}]/g, encodeURIComponent)}}`;
+    const script = redisScripts(client);
+    this.sessionId = sessionId;
+    this.#keys = [`${tag}:messages`, `${tag}:guard`];
+    this.#codec = codec;
+    this.#run = {
+      append: script("append", APPEND),
+      pop: script("pop", POP),
+      clear: script("clear", CLEAR),
+      read: script("read", READ),
+    };
+  }
+
+  get memoryKeys(): string[] {
+    return [this.options.memoryKey ?? "history"];
+  }
+
+  /** All messages, or the last `limit` of them, in their order. */
+  async getMessages(limit?: number): Promise<Message[]> {
+    if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1)) {
+      throw new LockUsageError(`limit must be a whole number from 1, got ${String(limit)}`);
+    }
+    const [messages] = this.#keys;
+    const texts = await this.#run.read([messages], [String(limit === undefined ? 0 : -limit)]);
+    return texts.map((text) => this.#codec.decode(text));
+  }
+
+  /**
+   * Adds messages, all or none. Resolves with how many there are.
+   * @throws StaleWriteError, LockUsageError
+   */
+  async append(messages: Message | readonly Message[], options?: WriteOptions): Promise<number> {
+    const list: readonly Message[] = Array.isArray(messages) ? messages : [messages as Message];
+    const [length] = await this.#write(
+      "append",
+      options,
+      list.map((message) => this.#encode(message)),
+    );
+    return Number(length);
+  }
+
+  /** Takes the last message away and resolves with it; undefined where there is none. @throws StaleWriteError */
+  async pop(options?: WriteOptions): Promise<Message | undefined> {
+    const [popped] = await this.#write("pop", options);
+    return popped === undefined ? undefined : this.#codec.decode(popped);
+  }
+
+  /** Takes all messages away. Fencing tokens are remembered for another day. @throws StaleWriteError */
+  async clear(options?: WriteOptions): Promise<void> {
+    await this.#write("clear", options, [String(DAY)]);
+  }
+
+  async addMessages(messages: readonly Message[]): Promise<void> {
+    await this.append(messages);
+  }
+
+  async addMessage(message: Message): Promise<void> {
+    await this.append(message);
+  }
+
+  async loadMemoryVariables(_values?: unknown): Promise<Record<string, Message[]>> {
+    const messages = await this.getMessages();
+    return Object.fromEntries(this.memoryKeys.map((key) => [key, messages]));
+  }
+
+  /** Adds what was said and answered, both or neither: `{ role: "user" }` and `{ role: "assistant" }`. */
+  async saveContext(inputs: Record<string, unknown>, outputs: Record<string, unknown>): Promise<void> {
+    const { compose } = this.#codec;
+    if (compose === undefined)
+      throw new LockUsageError("saveContext needs a codec with compose(role, content)");
+    const said = compose("user", onlyText("user", inputs));
+    await this.append([said, compose("assistant", onlyText("assistant", outputs))]);
+  }
+
+  async #write(
+    write: "append" | "pop" | "clear",
+    options: WriteOptions | undefined,
+    args: readonly string[] = [],
+  ): Promise<readonly string[]> {
+    const { expireAfter = "forever" } = this.options;
+    const id = randomBytes(12).toString("base64url");
+    const expiry = expireAfter === "forever" ? "" : String(expireAfter);
+    const fence = this.#fence(options);
+    const [status, ...rest] = await this.#run[write](this.#keys, [String(fence ?? ""), id, expiry, ...args]);
+    if (status === "stale") throw new StaleWriteError(this.sessionId, Number(fence), Number(rest[0]));
+    return rest;
+  }
+
+  /** @throws LockUsageError */
+  #fence(options: WriteOptions | undefined): number | undefined {
+    const fence = options?.fencingToken ?? currentTurn(this.sessionId)?.fencingToken;
+    if (fence === undefined && this.options.unfenced === "allow") return undefined;
+    if (Number.isSafeInteger(fence)) return fence;
+    const session = JSON.stringify(this.sessionId);
+    throw new LockUsageError(
+      fence === undefined
+        ? `a write to the session ${session} carries no fencing token: make it in a turn of that session (lockMemory), pass { fencingToken }, or allow it with unfenced: "allow"`
+        : `fencingToken must be a whole number, got ${String(fence)}`,
+    );
+  }
+
+  #encode(message: Message): string {
+    const text: unknown = this.#codec.encode(message);
+    if (typeof text === "string") return text;
+    throw new LockUsageError(
+      `a message must become text by codec.encode, got ${typeof text} for a ${typeof message}`,
+    );
+  }
+}
+
+/** The text of the only value. @throws LockUsageError */
+function onlyText(role: string, values: Record<string, unknown>): string {
+  const texts = Object.values(Object(values));
+  if (texts.length === 1 && typeof texts[0] === "string") return texts[0];
+  const names =
+    Object.keys(Object(values))
+      .map((name) => JSON.stringify(name))
+      .join(", ") || "none";
+  throw new LockUsageError(
+    `saveContext needs exactly one text of the ${role}, got ${names}; use append for all else`,
+  );
+}

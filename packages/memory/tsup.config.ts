@@ -1,0 +1,14 @@
+import { defineConfig } from "tsup";
+
+export default defineConfig({
+  entry: ["src/index.ts", "src/redis.ts"],
+  format: ["esm", "cjs"],
+  target: "node20",
+  platform: "node",
+  dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
+  clean: true,
+  // Both entries must share the turns that they know of.
+  splitting: true,
+  sourcemap: false,
+  removeNodeProtocol: false,
+});
