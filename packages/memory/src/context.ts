@@ -16,7 +16,7 @@ export interface Frame {
 const REGISTRY = Symbol.for("@lock/memory.frames");
 
 /** One for all copies of this package in a program: ESM and CommonJS must see each other's turns. */
-const shared: { [REGISTRY]?: AsyncLocalStorage<Frame> } = globalThis;
+const shared = globalThis as { [REGISTRY]?: AsyncLocalStorage<Frame> };
 shared[REGISTRY] ??= new AsyncLocalStorage<Frame>();
 const frames = shared[REGISTRY];
 
