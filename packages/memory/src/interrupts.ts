@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Lease } from "@lock/core";
 import { noticesOf } from "@lock/core/adapter";
@@ -5,7 +6,7 @@ import { TurnInterruptedError } from "./errors.ts";
 import type { HeldTurn, TurnSubject } from "./held-turn.ts";
 
 /** How a waiter is marked, for `inspect`: whoever is in front of it is to stop. */
-export const INTERRUPTING = { turn: "interrupt" };
+const INTERRUPTING = "interrupt";
 
 const FIRST_PAUSE = 20;
 const LONGEST_PAUSE = 1_000;
@@ -28,35 +29,35 @@ export function hearInterrupts(turn: HeldTurn, grace: number): void {
  */
 export async function acquireInterrupting(
   subject: TurnSubject,
-  acquire: () => Promise<Lease>,
+  acquire: (meta: Readonly<Record<string, string>>) => Promise<Lease>,
 ): Promise<Lease> {
   const { locks, key, sessionId } = subject;
+  const id = randomBytes(6).toString("base64url");
   const settled = new AbortController();
   let isContended = false;
   const stop = locks.on("contended", (event) => {
     if (event.key !== key || isContended) return;
     isContended = true;
-    void askToStop(subject, settled.signal);
+    void askToStop(subject, id, settled.signal);
   });
-  try {
-    const lease = await acquire();
-    if (!isContended || !(await isInterrupted(subject))) return lease;
-    await lease[Symbol.asyncDispose]();
-    throw new TurnInterruptedError(sessionId);
-  } finally {
+  const lease = await acquire({ turn: INTERRUPTING, id }).finally(() => {
     settled.abort();
     stop();
-  }
+  });
+  if (!isContended || !(await isInterrupted(subject, id))) return lease;
+  await lease[Symbol.asyncDispose]();
+  throw new TurnInterruptedError(sessionId);
 }
 
 /** Tells whoever holds the session, again and again: a notice may be lost, and the next holder has not heard it. */
-async function askToStop({ locks, key }: TurnSubject, settled: AbortSignal): Promise<void> {
+async function askToStop({ locks, key }: TurnSubject, id: string, settled: AbortSignal): Promise<void> {
   const notices = noticesOf(locks);
   for (let wait = FIRST_PAUSE; !settled.aborted; wait = Math.min(2 * wait, LONGEST_PAUSE)) {
     try {
       const state = await locks.inspect(key);
-      for (const { token } of state?.holders ?? []) {
-        if (!settled.aborted) await notices.send(JSON.stringify({ interrupt: key, token }));
+      for (const { token, meta } of state?.holders ?? []) {
+        // The server may have handed the session to us already, and the message is still on its way.
+        if (meta.id !== id && !settled.aborted) await notices.send(JSON.stringify({ interrupt: key, token }));
       }
       await pause(wait, undefined, { signal: settled, ref: false });
     } catch {
@@ -67,9 +68,11 @@ async function askToStop({ locks, key }: TurnSubject, settled: AbortSignal): Pro
 }
 
 /** Whether somebody who interrupts waits behind us. */
-async function isInterrupted({ locks, key }: TurnSubject): Promise<boolean> {
-  const state = await locks.inspect(key).catch(() => null);
-  return state?.waiters.some(({ meta }) => meta.turn === INTERRUPTING.turn) ?? false;
+async function isInterrupted({ locks, key }: TurnSubject, id: string): Promise<boolean> {
+  const { waiters = [] } = (await locks.inspect(key).catch(() => null)) ?? {};
+  // A lock that is passed on within a process leaves those who had it, and us, in the server's line for a moment.
+  const ours = waiters.findIndex(({ meta }) => meta.id === id);
+  return waiters.slice(ours + 1).some(({ meta }) => meta.turn === INTERRUPTING);
 }
 
 function readNotice(notice: string): { readonly interrupt: unknown; readonly token: string } | undefined {

@@ -2,7 +2,7 @@ import { type Lease, LockUsageError } from "@lock/core";
 import { checkOptions } from "@lock/core/adapter";
 import { type Frame, findFrame } from "./context.ts";
 import { HeldTurn, type Turn, type TurnSubject } from "./held-turn.ts";
-import { acquireInterrupting, hearInterrupts, INTERRUPTING } from "./interrupts.ts";
+import { acquireInterrupting, hearInterrupts } from "./interrupts.ts";
 import {
   type MemoryCall,
   type MemoryOptions,
@@ -126,13 +126,13 @@ export class Turns {
     const { locks, key, isShared } = subject;
     let turn: HeldTurn | undefined;
     const lock = isShared ? locks.readWrite(key).read : locks.readWrite(key).write;
-    const acquire = (): Promise<Lease> =>
+    const acquire = (meta?: Readonly<Record<string, string>>): Promise<Lease> =>
       lock.acquire({
         wait: onConcurrentTurn === "reject" ? 0 : wait,
         ttl,
         maxHold: maxTurn === "forever" ? undefined : maxTurn,
         signal,
-        meta: onConcurrentTurn === "interrupt" ? INTERRUPTING : undefined,
+        meta,
         onLost: (error) => turn?.lose(error),
       });
     const interrupts = onConcurrentTurn === "interrupt" && !isShared;
