@@ -39,7 +39,7 @@ export class HeldTurn implements Turn {
   #ending: Promise<void> | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
   #onEnd: (() => void)[] = [];
-  /** Why a write was refused: what the work made of it does not make the turn a success. */
+  /** Why a call was refused: even if the work swallows it, as frameworks do, the turn is no success. */
   refused: Error | undefined;
 
   constructor(
@@ -164,7 +164,7 @@ export class HeldTurn implements Turn {
       if (this.#ended !== undefined && !isInTime) throw this.#ended;
       this.lease.assertHeld();
     } catch (error) {
-      if (kind === "write" && error instanceof Error) this.refused ??= error;
+      if (error instanceof Error) this.refused ??= error;
       throw error;
     }
     if (kind === "read" || !this.subject.isShared) return;

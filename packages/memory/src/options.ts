@@ -16,8 +16,8 @@ export interface MemoryCall {
   readonly args: readonly unknown[];
 }
 
-/** Whose conversation it is. */
-export type SessionId = string | ((call: MemoryCall) => string | Promise<string>);
+/** Whose conversation it is. Null: the call looks at more than one, and takes no lock; a write may not. */
+export type SessionId = string | ((call: MemoryCall) => string | null | Promise<string | null>);
 
 /** A write that is about to be made. */
 export interface MemoryWrite extends MemoryCall {

@@ -6,13 +6,8 @@ import { LockUsageError } from "@lock/core";
  */
 export function sessionKey(sessionId: unknown): string {
   if (typeof sessionId === "string" && sessionId !== "") return `memory:${sessionId}`;
-  const got =
-    sessionId === ""
-      ? "an empty one"
-      : sessionId === undefined
-        ? "none"
-        : `a value of type ${typeof sessionId}`;
+  const got = sessionId === "" ? "an empty one" : `a value of type ${typeof sessionId}`;
   throw new LockUsageError(
-    `a session id must be a text that is not empty, got ${got}: never one lock for all sessions`,
+    `a session id must be a text that is not empty, got ${sessionId == null ? "none" : got}: never one lock for all sessions`,
   );
 }

@@ -45,15 +45,15 @@ export class Turns {
   /** A call that only looks. */
   async read<T>(call: MemoryCall, work: () => T | Promise<T>): Promise<T> {
     const subject = await this.#subjectOf(call, "shared");
-    const frame = activeFrame(subject);
+    const frame = subject && activeFrame(subject);
     if (frame !== undefined) return frame.turn.operate("read", frame.write, work);
-    if (this.options.snapshotReads) return work();
+    if (subject === undefined || this.options.snapshotReads) return work();
     return this.#bare(subject, work);
   }
 
   /** A call that changes the conversation. */
   async write<T>(call: MemoryCall, work: () => T | Promise<T>): Promise<T> {
-    const subject = await this.#subjectOf(call, "exclusive");
+    const subject = (await this.#subjectOf(call, "exclusive")) ?? this.#subject(null, "exclusive");
     const frame = activeFrame(subject);
     if (frame !== undefined)
       return frame.turn.operate("write", frame.write, () => this.#save(frame.turn, call, work));
@@ -65,12 +65,14 @@ export class Turns {
     const { streamIdle = DEFAULT_STREAM_IDLE, interruptGrace = DEFAULT_GRACE } = this.options;
     const begin = async (): Promise<HeldTurn | undefined> => {
       const subject = await this.#subjectOf(call, "shared");
-      const frame = activeFrame(subject);
+      const frame = subject && activeFrame(subject);
       if (frame !== undefined) {
         await frame.turn.operate("read", frame.write, () => undefined);
         return undefined;
       }
-      return this.options.snapshotReads ? undefined : this.#begin(subject, this.options, undefined);
+      return subject === undefined || this.options.snapshotReads
+        ? undefined
+        : this.#begin(subject, this.options, undefined);
     };
     return holdIteration(work, begin, { idle: streamIdle, grace: interruptGrace });
   }
@@ -142,9 +144,11 @@ export class Turns {
     return turn;
   }
 
-  async #subjectOf(call: MemoryCall, mode: "shared" | "exclusive"): Promise<TurnSubject> {
+  /** Undefined where the call is of no single session. */
+  async #subjectOf(call: MemoryCall, mode: "shared" | "exclusive"): Promise<TurnSubject | undefined> {
     const { sessionId } = this.options;
-    return this.#subject(typeof sessionId === "function" ? await sessionId(call) : sessionId, mode);
+    const session = typeof sessionId === "function" ? await sessionId(call) : sessionId;
+    return session === null ? undefined : this.#subject(session, mode);
   }
 
   /** @throws LockUsageError where no session is known: never one lock for all */

@@ -26,7 +26,7 @@ const SHAPE = {
 /**
  * Locks a checkpoint saver of LangGraph: each call takes the lock of its `thread_id`. For a whole run, hold a turn around
  * the graph's `invoke` or `stream`, with the thread as `sessionId`.
- * @throws LockUsageError; calls reject with it where the config names no thread
+ * @throws LockUsageError; writes reject with it where the config names no thread
  */
 export function langgraphSaver<Saver extends LanggraphSaver>(
   saver: Saver,
@@ -35,11 +35,10 @@ export function langgraphSaver<Saver extends LanggraphSaver>(
   return lockShape("langgraphSaver", saver, SHAPE, { sessionId: threadOf, ...options });
 }
 
-/** Of the configuration, of an object with one, or the thread itself. */
-function threadOf({ args: [first] }: MemoryCall): string {
+/** Of the configuration, of an object with one, or the thread itself. Null: of none, such as a list of all threads. */
+function threadOf({ args: [first] }: MemoryCall): string | null {
   if (typeof first === "string") return first;
-  const { configurable, config } = Object(first);
-  const { thread_id: thread } = Object((configurable === undefined ? config : first)?.configurable);
-  // What is no session is refused by whoever asked.
+  const { configurable = Object(Object(first).config).configurable } = Object(first);
+  const { thread_id: thread = null } = Object(configurable);
   return typeof thread === "number" ? String(thread) : thread;
 }
