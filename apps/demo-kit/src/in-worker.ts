@@ -10,6 +10,8 @@ export interface Parent<ToWorker, FromWorker> {
   send(message: FromWorker & object): void;
   /** The next message. Rejects when `stop` aborts. */
   next(): Promise<ToWorker>;
+  /** Hears all messages, for a process that may be sent many at once. */
+  onMessage(listener: (message: ToWorker) => void): void;
 }
 
 const LAST_WORDS_MS = 1_000;
@@ -42,6 +44,7 @@ function connect<ToWorker, FromWorker>(stop: AbortSignal): Parent<ToWorker, From
     stop,
     send: (message) => void (process.connected && process.send?.(message, undefined, {}, () => undefined)),
     next: () => nextMessage<ToWorker>(stop),
+    onMessage: (listener) => void process.on("message", (message) => listener(message as ToWorker)),
   };
 }
 

@@ -1,10 +1,9 @@
-import { type Parent, redisUrlOfParent, runWorker } from "@lock/demo-kit";
+import { type Parent, redisUrlOfParent, runWorker, Site } from "@lock/demo-kit";
 import { Activity } from "./activity.ts";
 import { Ledger } from "./ledger.ts";
 import { openLocks } from "./locks.ts";
 import { type FromShop, nameOf, type Task, type ToShop } from "./messages.ts";
 import { createShop } from "./shop.ts";
-import { Site } from "./site.ts";
 
 type Main = Parent<ToShop, FromShop>;
 

@@ -1,10 +1,10 @@
 import { STATUS_CODES } from "node:http";
+import { inlinePage } from "@lock/demo-kit";
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
 import { type Activity, watchAttempts } from "./activity.ts";
 import { type ChargeOptions, chargeRoute } from "./charge.ts";
 import type { Attempt, Place } from "./messages.ts";
 import { isOrderId, orderOf } from "./orders.ts";
-import { checkoutPage } from "./page.ts";
 
 export interface ShopOptions extends ChargeOptions {
   /** All instances. */
@@ -22,7 +22,8 @@ export function createShop({ name, ledger, locks, places, activity, tell }: Shop
   app.param("id", (_req, _res, next, id) => {
     next(isOrderId(id) ? undefined : httpError(400, "an order id has 1 to 64 visible characters"));
   });
-  app.get("/", checkoutPage(origins));
+  const { html, headers } = inlinePage(new URL("./page/", import.meta.url), "checkout", origins);
+  app.get("/", (_req, res) => void res.set(headers).send(html));
   app.get("/instances", (_req, res) => {
     res.json({ lock: locks !== undefined, self: name, instances: places });
   });

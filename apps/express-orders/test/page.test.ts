@@ -1,9 +1,9 @@
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findBrowser } from "@lock/demo-kit/browser";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { findBrowser } from "./support/browser.ts";
 import { openShop, type Shop } from "./support/shop.ts";
 
 /** Chromium may have to be installed. */

@@ -18,7 +18,7 @@ export const MEMORY_SHAPE: MemoryShape = {
   name: "memory",
   required: ["loadMemoryVariables", "saveContext"],
   read: ["loadMemoryVariables", "getMessages"],
-  write: ["saveContext", "clear", "append", "addMessages", "addMessage", "pop"],
+  write: ["saveContext", "clear", "append", "replace", "addMessages", "addMessage", "pop"],
   none: ["memoryVariables"],
 };
 

@@ -80,6 +80,15 @@ describe.each(Object.entries(libraries))("redisMemory on %s", (library, connect)
     expect(await memory.getMessages()).toEqual([text("new")]);
   });
 
+  it("replaces all in one step, unless it is stale", async () => {
+    const memory = open();
+    await memory.append([text("a"), text("b"), text("c")], { fencingToken: 2 });
+    await expect(memory.replace([text("old")], { fencingToken: 1 })).rejects.toBeInstanceOf(StaleWriteError);
+    expect(await memory.getMessages()).toHaveLength(3);
+    expect(await memory.replace([text("a to c")], { fencingToken: 2 })).toBe(1);
+    expect(await memory.getMessages()).toEqual([text("a to c")]);
+  });
+
   it("remembers the fence when it is cleared", async () => {
     const memory = open();
     await memory.append(text("a"), { fencingToken: 5 });

@@ -3,7 +3,7 @@ import { LockUsageError } from "@lock/core";
 import { checkOptions, type RedisClient, type RunRedisScript, redisScripts } from "@lock/core/adapter";
 import { currentTurn } from "../current-turn.ts";
 import { sessionKey } from "../session-key.ts";
-import { APPEND, CLEAR, POP, READ } from "./scripts.ts";
+import { APPEND, CLEAR, POP, READ, REPLACE } from "./scripts.ts";
 import { StaleWriteError } from "./stale-write-error.ts";
 
 /** A message as it is kept by default. */
@@ -79,7 +79,7 @@ export class RedisMemory<Message = ChatMessage> {
   readonly sessionId: string;
   readonly #keys: readonly [messages: string, guard: string];
   readonly #codec: MessageCodec<Message>;
-  readonly #run: Readonly<Record<"append" | "pop" | "clear" | "read", RunRedisScript>>;
+  readonly #run: Readonly<Record<"append" | "replace" | "pop" | "clear" | "read", RunRedisScript>>;
 
   constructor(
     client: RedisClient,
@@ -93,6 +93,7 @@ export class RedisMemory<Message = ChatMessage> {
     this.#codec = codec;
     this.#run = {
       append: script("append", APPEND),
+      replace: script("replace", REPLACE),
       pop: script("pop", POP),
       clear: script("clear", CLEAR),
       read: script("read", READ),
@@ -119,12 +120,16 @@ export class RedisMemory<Message = ChatMessage> {
    */
   async append(messages: Message | readonly Message[], options?: WriteOptions): Promise<number> {
     const list: readonly Message[] = Array.isArray(messages) ? messages : [messages as Message];
-    const [length] = await this.#write(
-      "append",
-      options,
-      list.map((message) => this.#encode(message)),
-    );
-    return Number(length);
+    return this.#add("append", list, options);
+  }
+
+  /**
+   * Puts messages in the place of all that are there, in one step: for a summary of what was said. Resolves with how
+   * many there are.
+   * @throws StaleWriteError, LockUsageError
+   */
+  replace(messages: readonly Message[], options?: WriteOptions): Promise<number> {
+    return this.#add("replace", messages, options);
   }
 
   /** Takes the last message away and resolves with it; undefined where there is none. @throws StaleWriteError */
@@ -160,8 +165,18 @@ export class RedisMemory<Message = ChatMessage> {
     await this.append([said, compose("assistant", onlyText("assistant", outputs))]);
   }
 
+  async #add(
+    write: "append" | "replace",
+    messages: readonly Message[],
+    options: WriteOptions | undefined,
+  ): Promise<number> {
+    const texts = messages.map((message) => this.#encode(message));
+    const [length] = await this.#write(write, options, texts);
+    return Number(length);
+  }
+
   async #write(
-    write: "append" | "pop" | "clear",
+    write: "append" | "replace" | "pop" | "clear",
     options: WriteOptions | undefined,
     args: readonly string[] = [],
   ): Promise<readonly string[]> {

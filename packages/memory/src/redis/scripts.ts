@@ -25,6 +25,9 @@ keep()
 return { 'ok', tostring(redis.call('LLEN', KEYS[1])) }
 `;
 
+/** The same, in place of all that is there. */
+export const REPLACE = APPEND.replace("for i", "if not again then redis.call('DEL', KEYS[1]) end\nfor i");
+
 /** Answers 'ok' and the last message, if there is one; the same one when it is asked again. */
 export const POP = `${GUARDED}
 if again then return { 'ok', redis.call('HGET', KEYS[2], 'popped') or nil } end

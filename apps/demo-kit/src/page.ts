@@ -1,12 +1,20 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { RequestHandler } from "express";
 
-/** The checkout page in one piece. The policy lets it run its own script only, and talk to the instances only. */
-export function checkoutPage(origins: readonly string[]): RequestHandler {
-  const script = read(new URL("./page/checkout.js", import.meta.url));
-  const style = read(new URL("./page/checkout.css", import.meta.url));
-  const page = read(new URL("./page/checkout.html", import.meta.url))
+/** A page, and the headers that it is to be served with. */
+export interface InlinePage {
+  readonly html: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * A page in one piece, of `<name>.html`, `<name>.css` and `<name>.js` in a directory. The policy lets it run its own script
+ * only, and talk to those origins only.
+ */
+export function inlinePage(directory: URL, name: string, origins: readonly string[]): InlinePage {
+  const read = (kind: string) => readFileSync(new URL(`${name}.${kind}`, directory), "utf8");
+  const [script, style] = [read("js"), read("css")];
+  const html = read("html")
     .replace("<style></style>", () => `<style>${style}</style>`)
     .replace('<script type="module"></script>', () => `<script type="module">${script}</script>`);
   const policy = [
@@ -19,19 +27,16 @@ export function checkoutPage(origins: readonly string[]): RequestHandler {
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join("; ");
-  return (_req, res) => {
-    res.set({
+  return {
+    html,
+    headers: {
       "Content-Security-Policy": policy,
+      "Content-Type": "text/html; charset=utf-8",
       "X-Content-Type-Options": "nosniff",
       "Referrer-Policy": "no-referrer",
       "Cache-Control": "no-store",
-    });
-    res.type("html").send(page);
+    },
   };
-}
-
-function read(file: URL): string {
-  return readFileSync(file, "utf8");
 }
 
 function hash(text: string): string {
