@@ -2,6 +2,8 @@ import { colours, paintOf, print, printable } from "@lock/demo-kit";
 import { AGENTS, type AgentName } from "./messages.ts";
 import { count, type SessionFacts, total } from "./verdict.ts";
 
+/** Of a long list of damage. */
+const SHOWN = 6;
 const WIDTHS = { session: 11, turns: 7, lost: 5, torn: 5, blind: 5 };
 
 /** What the store has, session by session. */
@@ -59,7 +61,8 @@ export function printVerdict(
     "✗",
     `DAMAGED, ${why}: ${lost} of ${turns} lost, ${blind} answered without all that was said before.`,
   );
-  for (const problem of damage) print(`  ${colours.red("•")} ${printable(problem)}`);
+  for (const problem of damage.slice(0, SHOWN)) print(`  ${colours.red("•")} ${printable(problem)}`);
+  if (damage.length > SHOWN) print(colours.dim(`  … and so on in the other conversations`));
   return lock ? 1 : 0;
 }
 

@@ -1,0 +1,66 @@
+import { interruptDemo, launchDemo } from "@lock/demo-kit/testing";
+import { startRedis } from "@lock/redis-harness";
+import { Redis } from "ioredis";
+import { describe, expect, it } from "vitest";
+
+describe("pnpm demo agent-memory", () => {
+  it("takes all turns, refuses what came too late, and ends by itself", async () => {
+    const { code, stdout, stderr } = await launchDemo(["agent-memory", "--turns", "80", "--sessions", "4"]);
+    expect(stderr).toBe("");
+    expect(stdout).toContain("Verdict: good: 80 turns in 4 conversations, each one once, whole, in order");
+    expect(stdout).toMatch(/agent-2 is paused \(SIGSTOP\) in the middle of an answer in session-\d/);
+    expect(stdout).toMatch(/agent-[13] has taken over session-\d; agent-2 wakes up/);
+    expect(stdout).toContain("saves its answer all the same: the store refuses it");
+    expect(stdout).toContain("80 of 80 turns saved");
+    expect(stdout.match(/^ {2}session-\d +(\d+)\/\1 +0 +0 +0 {2}agent-1/gm)).toHaveLength(4);
+    expect(stdout).not.toContain("\u001b");
+    expect(code).toBe(0);
+  });
+
+  it("shows without the lock what is lost", async () => {
+    const { code, stdout, stderr } = await launchDemo(["agent-memory", "--no-lock"]);
+    expect(stderr).toBe("");
+    expect(stdout).toMatch(
+      /Verdict: DAMAGED, as nobody kept the turns apart: [1-9]\d* of 200 turns lost, [1-9]\d* answered/,
+    );
+    expect(code).toBe(0);
+  });
+
+  it("leaves nothing in a Redis that the environment names", async () => {
+    await using redis = await startRedis({ password: "s3cret/@:" });
+    const env = { REDIS_HOST: redis.host, REDIS_PORT: String(redis.port), REDIS_PASSWORD: redis.password };
+    const { code, stdout, stderr } = await launchDemo(
+      ["agent-memory", "--turns", "20", "--sessions", "2"],
+      env,
+    );
+    expect(stderr).toBe("");
+    expect(stdout).toContain(`Redis:  ${redis.host}:${redis.port}, as the environment says`);
+    expect(stdout).not.toContain("s3cret");
+    expect(code).toBe(0);
+    const client = new Redis(redis.url);
+    expect(await client.keys("*")).toEqual([]);
+    client.disconnect();
+  });
+
+  it("refuses what it does not know", async () => {
+    const { code, stderr } = await launchDemo(["agent-memory", "--turns", "5"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("--turns must be a whole number from 10 to 1000");
+    expect((await launchDemo(["agent-memory", "--serve", "--turns", "20"])).stderr).toContain(
+      "--turns is not for --serve",
+    );
+  });
+
+  it.each([
+    ["SIGINT", 130],
+    ["SIGKILL", null],
+  ] as const)(
+    "interrupted by %s while an agent is paused, it ends its processes",
+    async (signal, exitCode) => {
+      const { code, stdout } = await interruptDemo(["agent-memory"], /is paused \(SIGSTOP\)/, signal);
+      expect(code).toBe(exitCode);
+      expect(stdout).not.toContain("Verdict");
+      expect(stdout).not.toContain("│");
+    },
+  );
+});
