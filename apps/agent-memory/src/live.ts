@@ -29,7 +29,7 @@ export interface LiveState {
 }
 
 const LAST_MESSAGES = 4;
-const LAST_LINES = 8;
+const LAST_LINES = 3;
 
 interface Sources {
   readonly client: Redis;
