@@ -1,11 +1,25 @@
-import { constants } from "node:fs";
-import { access } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { installWithApt } from "./apt-install.ts";
-import { installCommand, isDebianLike } from "./host-system.ts";
+import { isExecutable, searchPath } from "./executables.ts";
+import { canInstallWithApt, type InstallCommands, installCommand } from "./host-system.ts";
 import { run } from "./run.ts";
 
 const NAMES = ["redis-server", "valkey-server"];
+
+const COMMANDS: InstallCommands = {
+  byDistribution: [
+    ["debian", "sudo apt-get install redis-server"],
+    ["ubuntu", "sudo apt-get install redis-server"],
+    ["fedora", "sudo dnf install valkey"],
+    ["rhel", "sudo dnf install redis"],
+    ["alpine", "sudo apk add redis"],
+    ["arch", "sudo pacman -S valkey"],
+    ["suse", "sudo zypper install redis"],
+  ],
+  darwin: "brew install redis",
+  win32: "wsl --install   (Redis has no Windows build: work inside WSL)",
+  otherwise: "your package manager: the package is called redis, redis-server or valkey",
+};
 
 /**
  * The redis-server executable to use: `REDIS_SERVER`, else redis-server or valkey-server on PATH, else, as root
@@ -18,9 +32,9 @@ export async function findRedisServer(): Promise<string> {
   const found = await lookOnPath(searchPath());
   if (found !== undefined) return found;
 
-  if (process.geteuid?.() !== 0 || !(await isDebianLike()) || !(await isOnPath("apt-get"))) {
+  if (!(await canInstallWithApt())) {
     throw new Error(
-      `redis-server not found on PATH. Install it with:\n\n  ${await installCommand()}\n\nor name an executable in REDIS_SERVER.`,
+      `redis-server not found on PATH. Install it with:\n\n  ${await installCommand(COMMANDS)}\n\nor name an executable in REDIS_SERVER.`,
     );
   }
   const report = await installWithApt("redis-server", "REDIS_SERVER");
@@ -53,20 +67,4 @@ async function whyNotRedis(path: string): Promise<string | undefined> {
   const { ok, output } = await run(path, ["--version"], { timeoutMs: 10_000 });
   if (!ok) return output;
   return /server v=/i.test(output) ? undefined : `its --version says "${output.slice(0, 200)}"`;
-}
-
-async function isOnPath(name: string): Promise<boolean> {
-  const hits = await Promise.all(searchPath().map((directory) => isExecutable(join(directory, name))));
-  return hits.includes(true);
-}
-
-function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-}
-
-function searchPath(): string[] {
-  return (process.env.PATH ?? "").split(delimiter).filter((directory) => directory !== "");
 }

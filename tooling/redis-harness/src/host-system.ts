@@ -1,28 +1,33 @@
 import { readFile } from "node:fs/promises";
+import { isOnPath } from "./executables.ts";
 
-const BY_DISTRIBUTION: ReadonlyArray<readonly [id: string, command: string]> = [
-  ["debian", "sudo apt-get install redis-server"],
-  ["ubuntu", "sudo apt-get install redis-server"],
-  ["fedora", "sudo dnf install valkey"],
-  ["rhel", "sudo dnf install redis"],
-  ["alpine", "sudo apk add redis"],
-  ["arch", "sudo pacman -S valkey"],
-  ["suse", "sudo zypper install redis"],
-];
+/** The commands with which a person installs a server. */
+export interface InstallCommands {
+  readonly byDistribution: ReadonlyArray<readonly [id: string, command: string]>;
+  readonly darwin: string;
+  readonly win32: string;
+  /** Follows "Install it with". */
+  readonly otherwise: string;
+}
 
-/** The one command with which a person installs redis-server on this system. */
-export async function installCommand(): Promise<string> {
-  if (process.platform === "darwin") return "brew install redis";
-  if (process.platform === "win32") return "wsl --install   (Redis has no Windows build: work inside WSL)";
+/** The one of them that fits this system. */
+export async function installCommand(commands: InstallCommands): Promise<string> {
+  if (process.platform === "darwin") return commands.darwin;
+  if (process.platform === "win32") return commands.win32;
   const ids = await distributionIds();
-  const known = BY_DISTRIBUTION.find(([id]) => ids.includes(id));
-  return known?.[1] ?? "your package manager: the package is called redis, redis-server or valkey";
+  const known = commands.byDistribution.find(([id]) => ids.includes(id));
+  return known?.[1] ?? commands.otherwise;
 }
 
 /** Whether this is Debian, Ubuntu or one of their descendants. */
 export async function isDebianLike(): Promise<boolean> {
   const ids = await distributionIds();
   return ids.includes("debian") || ids.includes("ubuntu");
+}
+
+/** Whether `installWithApt` can work here. */
+export async function canInstallWithApt(): Promise<boolean> {
+  return process.geteuid?.() === 0 && (await isDebianLike()) && (await isOnPath("apt-get"));
 }
 
 async function distributionIds(): Promise<string[]> {

@@ -4,10 +4,10 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readlinkSync, rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-/** @type {Map<string, { home: string, pid?: number, port?: number }>} */
+/** @type {Map<string, { home: string, pid?: number, port?: number, signal?: NodeJS.Signals }>} */
 const guarded = new Map();
 
-/** A pid may have been reused since we were told about it: only a redis of ours lives in the home we were told. */
+/** A pid may have been reused since we were told about it: only a server of ours lives in the home we were told. */
 function isStillOurs({ home, pid, port }) {
   try {
     if (existsSync("/proc/self/cwd")) return readlinkSync(`/proc/${pid}/cwd`).startsWith(home);
@@ -22,8 +22,9 @@ function cleanUp() {
   for (const entry of guarded.values()) {
     if (entry.pid === undefined || !isStillOurs(entry)) continue;
     try {
-      // SIGKILL also ends a process that is stopped; SIGTERM would wait for it to be resumed.
-      process.kill(entry.pid, "SIGKILL");
+      process.kill(entry.pid, entry.signal ?? "SIGKILL");
+      // A process that is stopped takes no signal but SIGKILL before it is resumed.
+      process.kill(entry.pid, "SIGCONT");
     } catch {
       // It ended by itself in the meantime.
     }

@@ -6,6 +6,8 @@ interface Guarded {
   readonly home: string;
   readonly pid?: number;
   readonly port?: number;
+  /** What ends it. Default SIGKILL, as for a server that leaves nothing behind outside of its home. */
+  readonly signal?: NodeJS.Signals;
 }
 
 const SCRIPT = fileURLToPath(new URL("./watchdog-process.mjs", import.meta.url));
