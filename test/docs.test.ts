@@ -35,6 +35,15 @@ import type { Queue } from "bullmq";
 declare const queue: Queue;
 declare const locks: import("@lock/core").Locks;
 `;
+const GIVEN_MEMORY = `import { createLocks } from "@lock/core";
+import { ioredisBackend } from "@lock/core/ioredis";
+import { lockMemory } from "@lock/memory";
+import type { Redis } from "ioredis";
+import type { Pool } from "pg";
+declare const redis: Redis;
+declare const pool: Pool;
+declare function model(history: readonly object[], input: string, signal: AbortSignal): Promise<string>;
+`;
 
 /** Pages, by the package within which their snippets find what a user's code would find. */
 const books = [
@@ -52,7 +61,11 @@ const books = [
   },
   { within: `${root}packages/express/`, given: GIVEN_EXPRESS, pages: ["packages/express/README.md"] },
   { within: `${root}packages/bullmq/`, given: GIVEN_BULLMQ, pages: ["packages/bullmq/README.md"] },
+  { within: `${root}packages/memory/`, given: GIVEN_MEMORY, pages: ["docs/fencing-a-store.md"] },
 ];
+
+/** A page whose later snippets use what its first one defines. It runs in packages/memory/test/postgres.test.ts. */
+const CONTINUED = "docs/fencing-a-store.md";
 
 /** A page whose snippets run as they stand behind its first one. */
 const RUNNABLE = "docs/which-lock.md";
@@ -61,6 +74,7 @@ async function snippetsOf(page: string, given = ""): Promise<string[]> {
   const blocks = [...(await readFile(root + page, "utf8")).matchAll(/```ts\n(.*?)```/gs)];
   const [prologue = "", ...others] = blocks.map(([, code = ""]) => code);
   if (page === RUNNABLE) return others.map((code) => `${prologue}\n${code}`);
+  if (page === CONTINUED) return [prologue, ...others.map((code) => `${given}${prologue}\n${code}`)];
   return [prologue, ...others].map((code) => `${code.includes("import ") ? "" : given}${code}`);
 }
 
