@@ -13,7 +13,7 @@ const core = [
     "packages/core/dist/index.js": "{ createLocks }",
     [`packages/core/dist/${entry}.js`]: `{ ${name} }`,
   },
-  limit: "23 kB",
+  limit: "23.3 kB",
   gzip: true,
   modifyEsbuildConfig: asNode,
 }));
@@ -23,9 +23,12 @@ const adapters = [
   ["express", "index", "4 kB"],
   ["express", "idempotent", "5.4 kB"],
   ["bullmq", "index", "7.6 kB"],
-].map(([name, entry, limit]) => ({
+  ["memory", "index", "5 kB", "{ lockMemory }"],
+  ["memory", "redis", "3 kB", "{ redisMemory }"],
+].map(([name, entry, limit, imported]) => ({
   name: `@lock/${name} (${entry}) without core`,
   path: `packages/${name}/dist/${entry}.js`,
+  ...(imported && { import: imported }),
   limit,
   gzip: true,
   ignore: ["@lock/core"],

@@ -1,10 +1,9 @@
-import { findFrame } from "./context.ts";
-import type { Turn } from "./held-turn.ts";
+import { frames, type Turn } from "./held-turn.ts";
 
 /**
  * The turn in which the code that runs now was called: of that session, or the innermost of any. Undefined outside of
  * turns. A single call to a locked memory is a turn as well: a store finds its fencing token here.
  */
 export function currentTurn(sessionId?: string): Turn | undefined {
-  return findFrame((turn) => sessionId === undefined || turn.sessionId === sessionId)?.turn;
+  return frames.find((turn) => sessionId === undefined || turn.sessionId === sessionId)?.turn;
 }

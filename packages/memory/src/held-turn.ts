@@ -1,7 +1,7 @@
 import { type Lease, LockUsageError } from "@lock/core";
 import { LazyAbort } from "@lock/core/adapter";
-import { currentFrame, type Operation, runIn } from "./context.ts";
 import { TurnEndedError } from "./errors.ts";
+import { Frames, type Operation } from "./frames.ts";
 import type { MemoryLocks } from "./options.ts";
 
 /** What a turn's work is given. */
@@ -25,6 +25,9 @@ export interface TurnSubject {
   /** Whether others may hold the session at the same time: it must not write. */
   readonly isShared: boolean;
 }
+
+/** The turns in which code runs. */
+export const frames = new Frames<HeldTurn>();
 
 /**
  * A lease for as long as one turn, or one call outside of any: the only place that decides when a call may reach the
@@ -85,7 +88,7 @@ export class HeldTurn implements Turn {
 
   /** Runs the work of the turn: what it calls finds the turn. */
   enter<T>(work: () => T): T {
-    return runIn({ turn: this, write: undefined, outer: currentFrame() }, work);
+    return frames.run(this, undefined, work);
   }
 
   /**
@@ -150,9 +153,8 @@ export class HeldTurn implements Turn {
     // It was called in time: only a lost lease stands between it and the store by now.
     this.#assertMay(kind, true);
     const operation: Operation = { isDone: false };
-    const outer = currentFrame();
     try {
-      return await runIn({ turn: this, write: kind === "write" ? operation : undefined, outer }, work);
+      return await frames.run(this, kind === "write" ? operation : undefined, work);
     } finally {
       operation.isDone = true;
     }

@@ -1,7 +1,7 @@
 import { type Lease, LockUsageError } from "@lock/core";
 import { checkOptions } from "@lock/core/adapter";
-import { type Frame, findFrame } from "./context.ts";
-import { HeldTurn, type Turn, type TurnSubject } from "./held-turn.ts";
+import type { Frame } from "./frames.ts";
+import { frames, HeldTurn, type Turn, type TurnSubject } from "./held-turn.ts";
 import { acquireInterrupting, hearInterrupts } from "./interrupts.ts";
 import {
   type MemoryCall,
@@ -31,7 +31,7 @@ export class Turns {
     checkOptions("withTurn", options, WITH_TURN_ALLOWED, []);
     if (typeof fn !== "function") throw new LockUsageError(`withTurn needs a function, got ${typeof fn}`);
     const subject = this.#subject(options.sessionId ?? this.options.sessionId, "exclusive");
-    const outer = findFrame((turn) => isOf(turn, subject) && !turn.hasEnded)?.turn;
+    const outer = frames.find((turn) => isOf(turn, subject) && !turn.hasEnded)?.turn;
     if (outer !== undefined) {
       assertExclusive(outer);
       outer.assertHeld();
@@ -165,8 +165,8 @@ export class Turns {
 }
 
 /** The frame of the turn that a call belongs to. A call that is over is nobody's turn: what it left behind is on its own. */
-function activeFrame(subject: TurnSubject): Frame | undefined {
-  return findFrame((turn) => isOf(turn, subject) && !(turn.subject.isBare && turn.hasEnded));
+function activeFrame(subject: TurnSubject): Frame<HeldTurn> | undefined {
+  return frames.find((turn) => isOf(turn, subject) && !(turn.subject.isBare && turn.hasEnded));
 }
 
 function isOf({ subject }: HeldTurn, { locks, key }: TurnSubject): boolean {

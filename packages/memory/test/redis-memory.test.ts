@@ -119,6 +119,21 @@ describe.each(Object.entries(libraries))("redisMemory on %s", (library, connect)
     await locks.close();
   });
 
+  it("refuses what is older than a turn that has read: it would not have seen it", async () => {
+    const locks = createLocks({ backend: ioredisBackend(redis) });
+    const memory = open();
+    const locked = lockMemory(memory, { locks, sessionId: memory.sessionId });
+    await locked.withTurn(async ({ fencingToken }) => {
+      expect(await locked.getMessages()).toEqual([]);
+      const late = memory.append(text("old"), { fencingToken: fencingToken - 1 });
+      await expect(late).rejects.toMatchObject({ code: "STALE_WRITE", seen: fencingToken });
+    });
+    // A session that was only read is forgotten in time.
+    const [guard = ""] = await redis.keys(`memory:{${memory.sessionId}}:*`);
+    expect(await redis.pttl(guard)).toBeGreaterThan(80_000_000);
+    await locks.close();
+  });
+
   it("refuses a write without a fencing token, unless it is allowed", async () => {
     const memory = open();
     await expect(memory.append(text("a"))).rejects.toMatchObject({ code: "LOCK_USAGE" });

@@ -109,8 +109,10 @@ export class RedisMemory<Message = ChatMessage> {
     if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1)) {
       throw new LockUsageError(`limit must be a whole number from 1, got ${String(limit)}`);
     }
-    const [messages] = this.#keys;
-    const texts = await this.#run.read([messages], [String(limit === undefined ? 0 : -limit)]);
+    const first = limit === undefined ? 0 : -limit;
+    const fence = currentTurn(this.sessionId)?.fencingToken ?? "";
+    const args = [first, fence, this.#expiry, DAY].map(String);
+    const texts = await this.#run.read(this.#keys, args);
     return texts.map((text) => this.#codec.decode(text));
   }
 
@@ -180,13 +182,21 @@ export class RedisMemory<Message = ChatMessage> {
     options: WriteOptions | undefined,
     args: readonly string[] = [],
   ): Promise<readonly string[]> {
-    const { expireAfter = "forever" } = this.options;
     const id = randomBytes(12).toString("base64url");
-    const expiry = expireAfter === "forever" ? "" : String(expireAfter);
     const fence = this.#fence(options);
-    const [status, ...rest] = await this.#run[write](this.#keys, [String(fence ?? ""), id, expiry, ...args]);
+    const [status, ...rest] = await this.#run[write](this.#keys, [
+      String(fence ?? ""),
+      id,
+      this.#expiry,
+      ...args,
+    ]);
     if (status === "stale") throw new StaleWriteError(this.sessionId, Number(fence), Number(rest[0]));
     return rest;
+  }
+
+  get #expiry(): string {
+    const { expireAfter = "forever" } = this.options;
+    return expireAfter === "forever" ? "" : String(expireAfter);
   }
 
   /** @throws LockUsageError */

@@ -45,5 +45,18 @@ redis.call('PEXPIRE', KEYS[2], ARGV[4])
 return { 'ok' }
 `;
 
-/** KEYS: messages. ARGV: index of the first. */
-export const READ = `return redis.call('LRANGE', KEYS[1], ARGV[1], -1)`;
+/**
+ * KEYS: messages, guard. ARGV: index of the first message, fencing token or '', ms after which the session is forgotten
+ * or '', ms for which a fence outlives its messages. A turn that reads raises the fence: what an older one still writes
+ * then, it would not have seen.
+ */
+export const READ = `
+local seen = redis.call('HGET', KEYS[2], 'fence') or '0'
+if ARGV[2] ~= '' and tonumber(ARGV[2]) > tonumber(seen) then
+  redis.call('HSET', KEYS[2], 'fence', ARGV[2])
+  local keep = ARGV[3]
+  if keep == '' and redis.call('EXISTS', KEYS[1]) == 0 then keep = ARGV[4] end
+  if keep ~= '' and redis.call('PTTL', KEYS[2]) < 0 then redis.call('PEXPIRE', KEYS[2], keep) end
+end
+return redis.call('LRANGE', KEYS[1], ARGV[1], -1)
+`;
