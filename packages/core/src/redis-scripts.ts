@@ -2,6 +2,8 @@ import { type IoredisClient, ioredisDriver } from "./backends/redis/drivers/iore
 import { type NodeRedisClient, nodeRedisDriver } from "./backends/redis/drivers/node-redis.ts";
 import { defineScript } from "./backends/redis/script.ts";
 import { runScript } from "./backends/redis/script-runner.ts";
+import { LockUsageError } from "./errors.ts";
+import { show } from "./show.ts";
 
 /** A client of either library, as the backends take it. */
 export type RedisClient = IoredisClient | NodeRedisClient;
@@ -15,6 +17,9 @@ export type RunRedisScript = (keys: readonly string[], args: readonly string[]) 
  * @throws LockUsageError when it is no client of ioredis or node-redis
  */
 export function redisScripts(client: RedisClient): (name: string, source: string) => RunRedisScript {
+  if (!isNodeRedis(client) && typeof Object(client).evalsha !== "function") {
+    throw new LockUsageError(`a client of ioredis or node-redis is needed, got ${show(client)}`);
+  }
   const driver = isNodeRedis(client) ? nodeRedisDriver(client) : ioredisDriver(client);
   return (name, source) => {
     const script = defineScript(name, source);

@@ -1,21 +1,43 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
-/** One call to a store that is under way. */
-export interface Operation {
-  isDone: boolean;
+/** What is under way within a turn, or within one write of it, and in which order. */
+export class Scope {
+  /** The last write that was begun in it. */
+  lastWrite: Promise<unknown> = Promise.resolve();
+  readonly #calls = new Set<Promise<unknown>>();
+  /** Nothing more can begin in it. */
+  isOver = false;
+
+  /** Whether something is under way. */
+  get isBusy(): boolean {
+    return this.#calls.size > 0;
+  }
+
+  /** Remembers a call until it has settled; a write also for those that come after it. */
+  add(call: Promise<unknown>, isWrite: boolean): void {
+    const settled = call.catch(() => undefined);
+    this.#calls.add(settled);
+    void settled.then(() => this.#calls.delete(settled));
+    if (isWrite) this.lastWrite = settled;
+  }
+
+  /** Resolves when nothing is under way, what began meanwhile included. */
+  async settle(): Promise<void> {
+    while (this.isBusy) await Promise.all(this.#calls);
+  }
 }
 
-/** In what the code that runs now was called: a turn, the write of it if it is within one, and what is around it. */
+/** In what the code that runs now was called: a turn, the innermost write of it, and what is around it. */
 export interface Frame<Turn> {
   readonly turn: Turn;
-  readonly write: Operation | undefined;
+  readonly scope: Scope;
   readonly outer: Frame<Turn> | undefined;
 }
 
 const REGISTRY = Symbol.for("@lock/memory.frames");
 
-/** The frames of a program: there is one set of them for all copies of this package, since ESM and CommonJS must see each other's turns. */
-export class Frames<Turn> {
+/** One set of frames for all copies of this package in a program: ESM and CommonJS must see each other's turns. */
+export class Frames<Turn extends { readonly hasEnded: boolean }> {
   readonly #storage: AsyncLocalStorage<Frame<Turn>>;
 
   constructor() {
@@ -24,15 +46,19 @@ export class Frames<Turn> {
     this.#storage = shared[REGISTRY];
   }
 
-  /** The innermost frame that fits. */
+  /** The innermost frame of a turn that fits. */
   find(fits: (turn: Turn) => boolean): Frame<Turn> | undefined {
     let frame = this.#storage.getStore();
-    while (frame !== undefined && !fits(frame.turn)) frame = frame.outer;
+    // A write that is over left something behind: that is part of what is around it.
+    while (frame !== undefined && (frame.scope.isOver || !fits(frame.turn))) frame = frame.outer;
     return frame;
   }
 
   /** Runs code, and all that it calls and awaits, in a frame within that of its caller. */
-  run<T>(turn: Turn, write: Operation | undefined, work: () => T): T {
-    return this.#storage.run({ turn, write, outer: this.#storage.getStore() }, work);
+  run<T>(turn: Turn, scope: Scope, work: () => T): T {
+    let outer = this.#storage.getStore();
+    // Who begins turn after turn from timers would hold on to all of them.
+    while (outer?.turn.hasEnded) outer = outer.outer;
+    return this.#storage.run({ turn, scope, outer }, work);
   }
 }

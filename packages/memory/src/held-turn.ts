@@ -1,7 +1,7 @@
 import { type Lease, LockUsageError } from "@lock/core";
 import { LazyAbort } from "@lock/core/adapter";
 import { TurnEndedError } from "./errors.ts";
-import { Frames, type Operation } from "./frames.ts";
+import { Frames, Scope } from "./frames.ts";
 import type { MemoryLocks } from "./options.ts";
 
 /** What a turn's work is given. */
@@ -26,6 +26,14 @@ export interface TurnSubject {
   readonly isShared: boolean;
 }
 
+/** A longer timer would fire at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** Calls back after so many milliseconds, and keeps no process alive for that. */
+export function startTimer(callback: () => void, ms: number): NodeJS.Timeout {
+  return setTimeout(callback, Math.min(ms, LONGEST_TIMER)).unref();
+}
+
 /** The turns in which code runs. */
 export const frames = new Frames<HeldTurn>();
 
@@ -35,13 +43,11 @@ export const frames = new Frames<HeldTurn>();
  */
 export class HeldTurn implements Turn {
   readonly #abort = new LazyAbort();
-  readonly #operations = new Set<Promise<unknown>>();
-  /** The last write that was begun. */
-  #lastWrite: Promise<unknown> = Promise.resolve();
+  readonly #calls = new Scope();
+  readonly #onEnd: (() => void)[] = [];
   #ended: Error | undefined;
   #ending: Promise<void> | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
-  #onEnd: (() => void)[] = [];
   /** Why a call was refused: even if the work swallows it, as frameworks do, the turn is no success. */
   refused: Error | undefined;
 
@@ -71,11 +77,6 @@ export class HeldTurn implements Turn {
     this.lease.assertHeld();
   }
 
-  /** Before a write reaches the store. @throws LockLostError */
-  assertMayWrite(): void {
-    this.#assertMay("write", true);
-  }
-
   /** Whether it holds the lease whose owner token begins so. */
   isHeldBy(token: string): boolean {
     return this.lease.token.startsWith(token);
@@ -88,23 +89,27 @@ export class HeldTurn implements Turn {
 
   /** Runs the work of the turn: what it calls finds the turn. */
   enter<T>(work: () => T): T {
-    return frames.run(this, undefined, work);
+    return frames.run(this, this.#calls, work);
   }
 
   /**
    * Runs one call to the store. Writes wait for each other, and reads for the writes before them: a `Promise.all` within
-   * a turn must not mix them up. `within` is the write that it was called by, if any.
+   * a turn must not mix them up. `within` is the write that it was called by, if any: that waits for it, so it must not
+   * wait for that.
    */
-  operate<T>(kind: "read" | "write", within: Operation | undefined, work: () => T | Promise<T>): Promise<T> {
-    // That write waits for it: it must not wait for that in turn.
-    const isInner = within?.isDone === false;
-    const before = isInner ? undefined : this.#lastWrite;
-    const operating = this.#operate(kind, { before, isInner }, work);
-    const settled = operating.catch(() => undefined);
-    this.#operations.add(settled);
-    settled.then(() => this.#operations.delete(settled));
-    if (kind === "write" && !isInner) this.#lastWrite = settled;
+  operate<T>(isWrite: boolean, within: Scope = this.#calls, work: () => T | Promise<T>): Promise<T> {
+    const operating = this.#operate(isWrite, within, work);
+    within.add(operating, isWrite);
     return operating;
+  }
+
+  /** Before a call reaches the store. @throws LockLostError */
+  assertLease(): void {
+    try {
+      this.lease.assertHeld();
+    } catch (error) {
+      this.#refuse(error);
+    }
   }
 
   /** The lease may not be believed any more. */
@@ -116,8 +121,7 @@ export class HeldTurn implements Turn {
   stop(error: Error, grace: number): void {
     if (this.hasEnded || this.#abort.aborted) return;
     this.#abort.abort(error);
-    this.#graceTimer = setTimeout(() => void this.end(error), grace);
-    this.#graceTimer.unref();
+    this.#graceTimer = startTimer(() => void this.end(error), grace);
   }
 
   /** Lets nothing more reach the store, waits for what is under way, and releases. Never rejects; once only. */
@@ -131,7 +135,7 @@ export class HeldTurn implements Turn {
     clearTimeout(this.#graceTimer);
     for (const callback of this.#onEnd) callback();
     // What began in time ends under the lease; when that is lost, there is nothing left to hold.
-    if (this.#operations.size > 0) await Promise.race([Promise.all(this.#operations), this.#lost()]);
+    if (this.#calls.isBusy) await Promise.race([this.#calls.settle(), this.#lost()]);
     await this.lease[Symbol.asyncDispose]();
   }
 
@@ -143,36 +147,37 @@ export class HeldTurn implements Turn {
     });
   }
 
-  async #operate<T>(
-    kind: "read" | "write",
-    { before, isInner }: { readonly before: Promise<unknown> | undefined; readonly isInner: boolean },
-    work: () => T | Promise<T>,
-  ): Promise<T> {
-    this.#assertMay(kind, isInner);
-    await before;
-    // It was called in time: only a lost lease stands between it and the store by now.
-    this.#assertMay(kind, true);
-    const operation: Operation = { isDone: false };
+  async #operate<T>(isWrite: boolean, within: Scope, work: () => T | Promise<T>): Promise<T> {
+    // What a write calls is part of it, and so in time.
+    if (this.#ended !== undefined && within === this.#calls) this.#refuse(this.#ended);
+    this.#assertMay(isWrite);
+    await within.lastWrite;
+    this.assertLease();
+    const scope = isWrite ? new Scope() : within;
     try {
-      return await frames.run(this, kind === "write" ? operation : undefined, work);
+      return await frames.run(this, scope, work);
+    } catch (error) {
+      // The store knew better: somebody newer has written.
+      if (Object(error).code === "STALE_WRITE") this.#refuse(error);
+      throw error;
     } finally {
-      operation.isDone = true;
+      if (isWrite) {
+        await scope.settle();
+        scope.isOver = true;
+      }
     }
   }
 
-  /** @throws what the turn ended with */
-  #assertMay(kind: "read" | "write", isInTime: boolean): void {
-    try {
-      if (this.#ended !== undefined && !isInTime) throw this.#ended;
-      this.lease.assertHeld();
-    } catch (error) {
-      if (error instanceof Error) this.refused ??= error;
-      throw error;
-    }
-    if (kind === "read" || !this.subject.isShared) return;
-    const session = JSON.stringify(this.sessionId);
+  #refuse(error: unknown): never {
+    if (error instanceof Error) this.refused ??= error;
+    throw error;
+  }
+
+  #assertMay(isWrite: boolean): void {
+    this.assertLease();
+    if (!isWrite || !this.subject.isShared) return;
     throw new LockUsageError(
-      `a read of the session ${session} called a write: hold a turn around both (withTurn)`,
+      `a read of the session ${JSON.stringify(this.sessionId)} called a write, or began a turn: hold a turn around both`,
     );
   }
 }

@@ -1,6 +1,6 @@
 import { LockUsageError } from "@lock/core";
 import type { Turn } from "./held-turn.ts";
-import { kindsOf, type MemoryShape, type MethodKind } from "./methods.ts";
+import { isFixed, kindsOf, type MemoryShape, type MethodKind } from "./methods.ts";
 import type { MemoryOptions, TurnOptions } from "./options.ts";
 import type { Turns } from "./turns.ts";
 
@@ -61,10 +61,11 @@ export function lockMethods<Memory extends object>(
 
   const call = (kind: MethodKind | "throw", method: string, of: Method, args: unknown[]): unknown => {
     const work = () => Reflect.apply(of, memory, args);
-    const told = { method, args };
-    if (kind === "write") return turns.write(told, work).then(unlockedNever);
-    if (kind === "read") return turns.read(told, work).then(copied).then(unlockedNever);
-    if (kind === "iterate") return turns.iterate(told, work as () => AsyncIterable<unknown>);
+    const read = <T>(how: () => T | Promise<T>) =>
+      turns.read({ method, args }, how).then(copied).then(unlockedNever);
+    if (kind === "write") return turns.write({ method, args }, work).then(unlockedNever);
+    if (kind === "read") return read(work);
+    if (kind === "iterate") return inOneGo(() => read(() => listOf(work())));
     if (kind === "none") return unlockedNever(work());
     throw new LockUsageError(
       `${name}: the method ${JSON.stringify(method)} is in none of the lists read, write, none and iterate of methods`,
@@ -78,8 +79,8 @@ export function lockMethods<Memory extends object>(
     get: (target, property) => {
       if (property === "withTurn") return withTurn;
       const value: unknown = Reflect.get(target, property, target);
-      if (typeof value !== "function" || property === "constructor") return value;
-      return lockedOf(property, value as Method);
+      const isValue = typeof value !== "function" || property === "constructor" || isFixed(target, property);
+      return isValue ? unlockedNever(value) : lockedOf(property, value as Method);
     },
     set: (target, property, value) => Reflect.set(target, property, value, target),
     has: (target, property) => property === "withTurn" || Reflect.has(target, property),
@@ -87,7 +88,28 @@ export function lockMethods<Memory extends object>(
   return proxy;
 }
 
-/** A store may give out its live list, which later writes change. */
+/** A store may give out its live list, by itself or as a value of what it returns, which later writes change. */
 function copied(result: unknown): unknown {
-  return Array.isArray(result) ? result.slice() : result;
+  if (Array.isArray(result)) return result.slice();
+  if (!isPlain(result)) return result;
+  const entries = Object.entries(result).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? value.slice() : value,
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function isPlain(value: unknown): value is object {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+async function listOf(iterable: unknown): Promise<unknown[]> {
+  const list: unknown[] = [];
+  for await (const item of iterable as AsyncIterable<unknown>) list.push(item);
+  return list;
+}
+
+/** Read to its end at the first step: were it locked while it is looked at, a write in between would wait for itself. */
+async function* inOneGo(read: () => Promise<unknown>): AsyncGenerator<unknown> {
+  yield* (await read()) as unknown[];
 }

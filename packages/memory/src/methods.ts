@@ -66,7 +66,7 @@ export function kindsOf(
 }
 
 /** A proxy must tell such a property as it is. */
-function isFixed(memory: object, method: PropertyKey): boolean {
+export function isFixed(memory: object, method: PropertyKey): boolean {
   const own = Object.getOwnPropertyDescriptor(memory, method);
   return own?.configurable === false && own.writable === false;
 }

@@ -36,7 +36,7 @@ export interface MethodTable {
   readonly write?: readonly string[];
   /** Methods that have nothing to do with a conversation: they are called as they are. */
   readonly none?: readonly string[];
-  /** Methods that return an async iterable at once, not a promise; they only look, until the iteration ends. */
+  /** Methods that return an async iterable at once, not a promise. They only look; all is read at the first step. */
   readonly iterate?: readonly string[];
 }
 
@@ -69,7 +69,7 @@ export interface MemoryOptions extends TurnDefaults {
   readonly sessionId: SessionId;
   /**
    * Whether reads outside a turn take no lock: they wait for nobody, and may see a turn that is half saved. Default
-   * false. Lists are always copied: what a store changes later does not change what was read.
+   * false. Lists are always copied, but not what is in them: what a store adds later does not show in what was read.
    */
   readonly snapshotReads?: boolean;
   /** Called before each write, which waits for it: to pass the fencing token on. What it throws, the write throws. */

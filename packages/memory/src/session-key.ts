@@ -5,9 +5,12 @@ import { LockUsageError } from "@lock/core";
  * @throws LockUsageError where no session is known: never one lock for all
  */
 export function sessionKey(sessionId: unknown): string {
-  if (typeof sessionId === "string" && sessionId !== "") return `memory:${sessionId}`;
-  const got = sessionId === "" ? "an empty one" : `a value of type ${typeof sessionId}`;
+  // Half a surrogate pair becomes the same byte as any other half: two sessions would be one.
+  const isText = typeof sessionId === "string" && !/\p{Cs}/u.test(sessionId);
+  if (isText && sessionId !== "") return `memory:${sessionId}`;
+  const type = sessionId == null ? "none" : `a value of type ${typeof sessionId}`;
+  const got = typeof sessionId === "string" ? JSON.stringify(sessionId) : type;
   throw new LockUsageError(
-    `a session id must be a text that is not empty, got ${sessionId == null ? "none" : got}: never one lock for all sessions`,
+    `a session id must be a text that is not empty, got ${got}: never one lock for all sessions`,
   );
 }

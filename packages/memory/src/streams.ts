@@ -1,6 +1,6 @@
-import { finished } from "node:stream";
+import { Readable } from "node:stream";
 import { TurnEndedError } from "./errors.ts";
-import type { HeldTurn } from "./held-turn.ts";
+import { type HeldTurn, startTimer } from "./held-turn.ts";
 
 /** When a stream that is not read is given up; milliseconds. */
 export interface StreamLimits {
@@ -11,10 +11,10 @@ export interface StreamLimits {
 }
 
 /** What a stream is read by: an async iterator, or a reader of a ReadableStream. */
-interface Source<T> {
-  next(): Promise<IteratorResult<T, unknown>>;
-  return?(value?: unknown): Promise<IteratorResult<T, unknown>>;
-  throw?(error?: unknown): Promise<IteratorResult<T, unknown>>;
+interface Source {
+  next(): Promise<IteratorResult<unknown, unknown>>;
+  return?(value?: unknown): Promise<IteratorResult<unknown, unknown>>;
+  throw?(error?: unknown): Promise<IteratorResult<unknown, unknown>>;
 }
 
 /**
@@ -28,61 +28,56 @@ export function holdStream<T>(
 ): { readonly stream: T } | undefined {
   if (typeof result !== "object" || result === null) return undefined;
   const { completed } = result as { readonly completed?: unknown };
-  if (isThenable(completed)) {
+  if (typeof Object(completed).then === "function") {
     // It runs by itself, and saves at its end: who reads it makes no difference.
     const end = () => void turn.end();
-    completed.then(end, end);
+    (completed as PromiseLike<unknown>).then(end, end);
     return { stream: result };
   }
-  if (isNodeStream(result)) {
-    finished(result, () => void turn.end());
-    return { stream: result };
-  }
-  // The type of what is held is the type of what was given: it has the same members.
-  if (isReadableStream(result)) return { stream: heldReadable(result, turn, limits) as T };
-  if (isAsyncIterable(result)) return { stream: heldIterable(result, turn, limits) as T };
-  return undefined;
+  const held = heldStream(result, turn, limits);
+  // It has the members that count of what was given, if not its class.
+  return held && { stream: held as T };
 }
 
-/** An iteration that holds a turn from its first step. `begin` may find that none is needed. */
-export async function* holdIteration<T>(
-  open: () => AsyncIterable<T>,
-  begin: () => Promise<HeldTurn | undefined>,
-  limits: StreamLimits,
-): AsyncGenerator<T, unknown, undefined> {
-  const turn = await begin();
-  if (turn === undefined) return yield* open();
-  return yield* new HeldSteps(() => open()[Symbol.asyncIterator](), turn, limits);
+function heldStream(stream: object, turn: HeldTurn, limits: StreamLimits): object | undefined {
+  if (isReadableStream(stream)) return heldReadable(stream, turn, limits);
+  if (!isAsyncIterable(stream)) return undefined;
+  const steps = new HeldSteps(() => stream[Symbol.asyncIterator](), turn, limits);
+  if (!(stream instanceof Readable)) return heldIterable(stream, steps);
+  // What it does when it is read would not be known to belong to the turn.
+  return Readable.from(steps, { objectMode: stream.readableObjectMode });
 }
 
 /** The steps of a stream, each within its turn; the last one ends it. */
-class HeldSteps<T> implements AsyncGenerator<T, unknown, undefined> {
-  #source: Source<T> | undefined;
+class HeldSteps implements AsyncGenerator<unknown, unknown, undefined> {
+  #source: Source | undefined;
   #pending = 0;
   #isOver = false;
   #abandoned: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly open: () => Source<T>,
+    private readonly open: () => Source,
     private readonly turn: HeldTurn,
     private readonly limits: StreamLimits,
   ) {
     this.#watch();
   }
 
-  next(): Promise<IteratorResult<T, unknown>> {
+  next(): Promise<IteratorResult<unknown, unknown>> {
     return this.#step((source) => source.next());
   }
 
-  return(value?: unknown): Promise<IteratorResult<T, unknown>> {
+  return(value?: unknown): Promise<IteratorResult<unknown, unknown>> {
+    // A generator that is busy leaves only when it is done with that.
+    if (this.#pending > 0) this.turn.stop(this.#over("was left"), this.limits.grace);
     return this.#step(async (source) => {
       await source.return?.(value);
       return { done: true, value };
     });
   }
 
-  throw(error?: unknown): Promise<IteratorResult<T, unknown>> {
+  throw(error?: unknown): Promise<IteratorResult<unknown, unknown>> {
     return this.#step((source) => {
       if (source.throw === undefined) throw error;
       return source.throw(error);
@@ -98,16 +93,17 @@ class HeldSteps<T> implements AsyncGenerator<T, unknown, undefined> {
   }
 
   async #step(
-    take: (source: Source<T>) => Promise<IteratorResult<T, unknown>>,
-  ): Promise<IteratorResult<T, unknown>> {
+    take: (source: Source) => Promise<IteratorResult<unknown, unknown>>,
+  ): Promise<IteratorResult<unknown, unknown>> {
     if (this.#abandoned !== undefined) throw this.#abandoned;
     clearTimeout(this.#timer);
     this.#pending += 1;
     try {
       // The body of a generator runs in the context of whoever asks it for more: that must be the turn.
       const step = await this.turn.enter(async () => take(this.#opened()));
-      if (step.done) await this.#end();
-      if (step.done && this.turn.refused !== undefined) throw this.turn.refused;
+      if (!step.done) return step;
+      await this.#end();
+      if (this.turn.refused !== undefined) throw this.turn.refused;
       return step;
     } catch (error) {
       await this.#end();
@@ -118,7 +114,7 @@ class HeldSteps<T> implements AsyncGenerator<T, unknown, undefined> {
     }
   }
 
-  #opened(): Source<T> {
+  #opened(): Source {
     this.#source ??= this.open();
     return this.#source;
   }
@@ -130,16 +126,12 @@ class HeldSteps<T> implements AsyncGenerator<T, unknown, undefined> {
 
   #watch(): void {
     if (this.#isOver || this.#abandoned !== undefined) return;
-    this.#timer = setTimeout(() => void this.#abandon(), this.limits.idle);
-    this.#timer.unref();
+    this.#timer = startTimer(() => void this.#abandon(), this.limits.idle);
   }
 
   /** Nobody reads it: its source is told to stop, as by a reader that leaves. */
   async #abandon(): Promise<void> {
-    const error = new TurnEndedError(
-      this.turn.sessionId,
-      `its stream was not read for ${this.limits.idle} ms`,
-    );
+    const error = this.#over(`was not read for ${this.limits.idle} ms`);
     this.#abandoned = error;
     this.turn.stop(error, this.limits.grace);
     try {
@@ -149,20 +141,24 @@ class HeldSteps<T> implements AsyncGenerator<T, unknown, undefined> {
     }
     await this.turn.end(error);
   }
+
+  #over(because: string): TurnEndedError {
+    return new TurnEndedError(this.turn.sessionId, `its stream ${because}`);
+  }
 }
 
-/** A genuine ReadableStream, as `new Response` wants it. */
-function heldReadable<T>(stream: ReadableStream<T>, turn: HeldTurn, limits: StreamLimits): ReadableStream<T> {
+/** A genuine ReadableStream, as `new Response` wants it; one of LangChain's keeps the methods of an iterator. */
+function heldReadable(stream: ReadableStream, turn: HeldTurn, limits: StreamLimits): ReadableStream {
   const reader = turn.enter(() => stream.getReader());
-  const source: Source<T> = {
-    next: () => reader.read() as Promise<IteratorResult<T, unknown>>,
+  const source: Source = {
+    next: () => reader.read() as Promise<IteratorResult<unknown, unknown>>,
     return: async (reason) => {
       await reader.cancel(reason);
       return { done: true, value: undefined };
     },
   };
   const steps = new HeldSteps(() => source, turn, limits);
-  return new ReadableStream<T>(
+  const held = new ReadableStream(
     {
       pull: async (controller) => {
         const step = await steps.next();
@@ -174,34 +170,26 @@ function heldReadable<T>(stream: ReadableStream<T>, turn: HeldTurn, limits: Stre
     // Nothing is read ahead: a stream that nobody reads is noticed.
     { highWaterMark: 0 },
   );
+  if (!("next" in stream)) return held;
+  const iterator = {
+    next: () => steps.next(),
+    return: () => steps.return(),
+    throw: (e: unknown) => steps.throw(e),
+  };
+  return Object.assign(held, iterator);
 }
 
 const STEPS = new Set<PropertyKey>(["next", "return", "throw", Symbol.asyncIterator, Symbol.asyncDispose]);
 
 /** The same object, but for its iteration. */
-function heldIterable<T extends object>(
-  iterable: T & AsyncIterable<unknown>,
-  turn: HeldTurn,
-  limits: StreamLimits,
-): T {
-  const steps = new HeldSteps(() => iterable[Symbol.asyncIterator](), turn, limits);
-  return new Proxy<T>(iterable, {
+function heldIterable(iterable: object, steps: HeldSteps): object {
+  return new Proxy(iterable, {
     get: (target, name) => {
-      const isStep = STEPS.has(name) && name in target;
-      const owner = isStep ? steps : target;
+      const owner = STEPS.has(name) && name in target ? steps : target;
       const value: unknown = Reflect.get(owner, name, owner);
       return typeof value === "function" ? value.bind(owner) : value;
     },
   });
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof Object(value).then === "function";
-}
-
-function isNodeStream(value: object): value is NodeJS.ReadableStream {
-  const { pipe, on } = value as Partial<NodeJS.ReadableStream>;
-  return typeof pipe === "function" && typeof on === "function";
 }
 
 function isReadableStream(value: object): value is ReadableStream {

@@ -17,36 +17,38 @@ function memory() {
 
 const wrong = (options: unknown) => () => lockMemory(memory(), options as never);
 
+/** Of options that are fine but for one: never printed, for a printer calls `locks.inspect`. */
+const WRONG: readonly (readonly [options: () => unknown, message: string])[] = [
+  [() => undefined, "lockMemory: locks must be what createLocks returns, got undefined"],
+  [() => ({ sessionId: "a" }), "locks must be what createLocks returns"],
+  [() => ({ locks }), "sessionId must be a string or a function, got undefined"],
+  [() => ({ locks, sessionId: "" }), 'a session id must be a text that is not empty, got ""'],
+  [() => ({ locks, sessionId: "\ud800" }), 'a session id must be a text that is not empty, got "\\ud800"'],
+  [() => ({ locks, sessionId: 7 }), "sessionId must be a string or a function, got 7"],
+  [() => ({ ...fine, session: "b" }), "lockMemory has no option 'session'"],
+  [
+    () => ({ ...fine, onConcurrentTurn: "queue" }),
+    "onConcurrentTurn must be 'enqueue' or 'reject' or 'interrupt'",
+  ],
+  [() => ({ ...fine, wait: -1 }), "wait must be a whole number from 0 or"],
+  [() => ({ ...fine, ttl: 0 }), "ttl must be a whole number from 1"],
+  [() => ({ ...fine, maxTurn: "never" }), "maxTurn must be a whole number from 1"],
+  [() => ({ ...fine, unlisted: "ignore" }), "unlisted must be 'read' or 'write' or 'none' or 'throw'"],
+  [() => ({ ...fine, methods: {} }), "methods must name what reads and what writes, got none"],
+  [() => ({ ...fine, methods: { reads: ["a"] } }), "methods has no option 'reads'"],
+  [() => ({ ...fine, methods: { read: "loadMemoryVariables" } }), "read must be a list of strings"],
+  [() => ({ ...fine, methods: { read: ["a"], write: ["a"] } }), 'methods: "a" is in two lists'],
+  [
+    () => ({ ...fine, methods: { read: ["a", "calls"] } }),
+    'lockMemory needs a memory with the methods "a", which',
+  ],
+];
+const fine = { locks, sessionId: "a" };
+
 describe("lockMemory refuses", () => {
-  it.each([
-    [undefined, "lockMemory: locks must be what createLocks returns, got undefined"],
-    [{ sessionId: "a" }, "locks must be what createLocks returns"],
-    [{ locks }, "sessionId must be a string or a function, got undefined"],
-    [{ locks, sessionId: "" }, "a session id must be a text that is not empty, got an empty one"],
-    [{ locks, sessionId: 7 }, "sessionId must be a string or a function, got 7"],
-    [{ locks, sessionId: "a", session: "b" }, "lockMemory has no option 'session'"],
-    [
-      { locks, sessionId: "a", onConcurrentTurn: "queue" },
-      "onConcurrentTurn must be 'enqueue' or 'reject' or 'interrupt'",
-    ],
-    [{ locks, sessionId: "a", wait: -1 }, "wait must be a whole number from 0 or"],
-    [{ locks, sessionId: "a", ttl: 0 }, "ttl must be a whole number from 1"],
-    [{ locks, sessionId: "a", maxTurn: "never" }, "maxTurn must be a whole number from 1"],
-    [
-      { locks, sessionId: "a", unlisted: "ignore" },
-      "unlisted must be 'read' or 'write' or 'none' or 'throw'",
-    ],
-    [{ locks, sessionId: "a", methods: {} }, "methods must name what reads and what writes, got none"],
-    [{ locks, sessionId: "a", methods: { reads: ["a"] } }, "methods has no option 'reads'"],
-    [{ locks, sessionId: "a", methods: { read: "loadMemoryVariables" } }, "read must be a list of strings"],
-    [{ locks, sessionId: "a", methods: { read: ["a"], write: ["a"] } }, 'methods: "a" is in two lists'],
-    [
-      { locks, sessionId: "a", methods: { read: ["a", "calls"] } },
-      'lockMemory needs a memory with the methods "a", which',
-    ],
-  ])("%#: %s", (options, message) => {
-    expect(wrong(options)).toThrow(message as string);
-    expect(wrong(options)).toThrow(expect.objectContaining({ code: "LOCK_USAGE" }));
+  it.each(WRONG.map(([options, message]) => [message, options] as const))("%s", (message, options) => {
+    expect(wrong(options())).toThrow(message);
+    expect(wrong(options())).toThrow(expect.objectContaining({ code: "LOCK_USAGE" }));
   });
 
   it("what is no memory, and says how to lock it all the same", () => {
@@ -134,14 +136,15 @@ describe("a session that only the call tells", () => {
 });
 
 describe("withTurn refuses", () => {
-  it.each([
-    [undefined, {}, "withTurn needs a function, got undefined"],
-    [() => 1, { sessionId: "" }, "a session id must be a text that is not empty"],
-    [() => 1, { waits: 1 }, "withTurn has no option 'waits'"],
-    [() => 1, { wait: "long" }, "withTurn: wait must be"],
-    [() => 1, { signal: 1 }, "withTurn: signal must be an object"],
-  ])("%#: %s, %o", async (fn, options, message) => {
-    const locked = lockMemory(memory(), { locks, sessionId: "a" });
+  it.each<[string, unknown, object]>([
+    ["withTurn needs a function, got undefined", undefined, {}],
+    ['withTurn: sessionId must be that of the memory, "a"', () => 1, { sessionId: "" }],
+    ['withTurn: sessionId must be that of the memory, "a"', () => 1, { sessionId: "b" }],
+    ["withTurn has no option 'waits'", () => 1, { waits: 1 }],
+    ["withTurn: wait must be", () => 1, { wait: "long" }],
+    ["withTurn: signal must be an object", () => 1, { signal: 1 }],
+  ])("%s", async (message, fn, options) => {
+    const locked = lockMemory(memory(), fine);
     await expect(locked.withTurn(fn as never, options as never)).rejects.toThrow(message);
   });
 

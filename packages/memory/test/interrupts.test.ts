@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import { lockMemory, TurnInterruptedError } from "../src/index.ts";
 import { aborted, gate } from "./support/gate.ts";
@@ -60,11 +61,16 @@ describe.each(pairs)("a turn that is interrupted from %s", (from) => {
 });
 
 describe("several newcomers", () => {
-  it("the last one wins: those who wait in front of it never begin", async () => {
+  it("the last one wins: those in front of it are interrupted as soon as they begin", async () => {
     const { one, two, key } = shared({ interruptGrace: 20_000 });
     const began = gate();
     const leaves = gate();
-    const ran: string[] = [];
+    const interrupted: string[] = [];
+    const untilInterrupted = (locked: typeof one, name: string) =>
+      locked.withTurn(async ({ signal }) => {
+        expect(await aborted(signal)).toBeInstanceOf(TurnInterruptedError);
+        interrupted.push(name);
+      });
     const first = one.withTurn(async () => {
       began.open();
       await leaves.opened;
@@ -72,20 +78,41 @@ describe("several newcomers", () => {
     await began.opened;
     const waiting = async (count: number) =>
       expect.poll(async () => (await scene.locks.inspect(key))?.waiting, { timeout: 10_000 }).toBe(count);
-    const second = two.withTurn(() => ran.push("second"));
-    second.catch(() => undefined);
+    const second = untilInterrupted(two, "second");
     await waiting(1);
-    const third = one.withTurn(() => ran.push("third"));
-    third.catch(() => undefined);
+    const third = untilInterrupted(one, "third");
     await waiting(2);
-    const last = two.withTurn(() => ran.push("last"));
+    const last = two.withTurn(({ signal }) => signal.aborted);
     await waiting(3);
     leaves.open();
+    await Promise.all([first, second, third]);
+    expect(await last).toBe(false);
+    expect(interrupted).toEqual(["second", "third"]);
+  });
+
+  it("one that leaves, or dies, interrupts nobody: who waited in front of it has its turn", async () => {
+    const { one, two, sessionId, key } = shared();
+    const dying = new Worker(new URL("./support/dying-waiter.mjs", import.meta.url), {
+      workerData: { url: scene.url, sessionId },
+    });
+    const began = gate();
+    const leaves = gate();
+    const first = one.withTurn(
+      async () => {
+        began.open();
+        await leaves.opened;
+      },
+      { interruptible: false },
+    );
+    await began.opened;
+    const second = two.withTurn(({ signal }) => signal.aborted);
+    await expect.poll(async () => (await scene.locks.inspect(key))?.waiting, { timeout: 10_000 }).toBe(1);
+    dying.postMessage("wait");
+    await expect.poll(async () => (await scene.locks.inspect(key))?.waiting, { timeout: 10_000 }).toBe(2);
+    await dying.terminate();
+    leaves.open();
     await first;
-    await expect(second).rejects.toBeInstanceOf(TurnInterruptedError);
-    await expect(third).rejects.toBeInstanceOf(TurnInterruptedError);
-    await last;
-    expect(ran).toEqual(["last"]);
+    expect(await second).toBe(false);
   });
 
   it("of 20 that come together, the store has what those saved that ran, in order", async () => {

@@ -222,7 +222,7 @@ describe("redisMemory refuses", () => {
   const client = new Redis({ lazyConnect: true });
 
   it.each([
-    [undefined, { sessionId: "a" }, "needs an ioredis client"],
+    [undefined, { sessionId: "a" }, "a client of ioredis or node-redis is needed, got undefined"],
     [client, {}, "redisMemory: sessionId must be a string, got undefined"],
     [client, { sessionId: "" }, "a session id must be a text that is not empty"],
     [client, { sessionId: "a", expireAfter: 0 }, "expireAfter must be a whole number from 1"],

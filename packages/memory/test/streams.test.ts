@@ -220,49 +220,53 @@ describe("other results", () => {
 
 describe("a method that iterates", () => {
   const store = {
-    closed: 0,
     async *list(count: number) {
-      try {
-        for (let at = 0; at < count; at++) yield at;
-      } finally {
-        store.closed += 1;
+      for (let at = 0; at < count; at++) {
+        store.modes.push((await scene.others.inspect(store.key))?.mode);
+        yield at;
       }
     },
     write: async () => "written",
+    key: "",
+    modes: [] as (string | undefined)[],
   };
   const methods = { iterate: ["list"], write: ["write"] };
-
-  it("shares the session from its first step to its end", async () => {
+  const open = () => {
     const sessionId = scene.session();
-    const one = lockMemory(store, { locks: scene.locks, sessionId, methods });
-    const mode = async () => (await scene.others.inspect(`memory:${sessionId}`))?.mode;
-    const listing = one.list(2);
-    expect(await mode()).toBeUndefined();
+    store.key = `memory:${sessionId}`;
+    store.modes = [];
+    return lockMemory(store, { locks: scene.locks, sessionId, methods });
+  };
+
+  it("reads all under a shared lock at its first step", async () => {
+    const one = open();
+    const listing = one.list(3);
+    expect(store.modes).toEqual([]);
+    expect(await listing.next()).toEqual({ done: false, value: 0 });
+    expect(store.modes).toEqual(["shared", "shared", "shared"]);
+    expect(await scene.locks.inspect(store.key)).toBeNull();
     const seen: number[] = [];
-    for await (const item of listing) {
-      seen.push(item);
-      expect(await mode()).toBe("shared");
-    }
-    expect(seen).toEqual([0, 1]);
-    expect(await mode()).toBeUndefined();
+    for await (const item of listing) seen.push(item);
+    expect(seen).toEqual([1, 2]);
   });
 
-  it("frees it when it is left, and when it is forgotten", async () => {
-    const sessionId = scene.session();
-    const one = lockMemory(store, { locks: scene.locks, sessionId, methods, streamIdle: 30 });
-    const mode = async () => (await scene.others.inspect(`memory:${sessionId}`))?.mode;
-    for await (const _ of one.list(5)) break;
-    expect(await mode()).toBeUndefined();
-    const { closed } = store;
-    await one.list(5).next();
-    await expect.poll(mode).toBeUndefined();
-    expect(store.closed).toBe(closed + 1);
-  });
-
-  it("is part of the turn that it is in, and may be written to in between", async () => {
-    const one = lockMemory(store, { locks: scene.locks, sessionId: scene.session(), methods });
+  it("may be written to in between, in a turn and outside of any", async () => {
+    const one = open();
+    for await (const _ of one.list(2)) expect(await one.write()).toBe("written");
     await one.withTurn(async () => {
-      for await (const _ of one.list(3)) expect(await one.write()).toBe("written");
+      for await (const _ of one.list(2)) expect(await one.write()).toBe("written");
     });
+    expect(store.modes).toEqual(["shared", "shared", "exclusive", "exclusive"]);
+  });
+
+  it("that was begun in a turn is refused after it", async () => {
+    const one = open();
+    const over = gate();
+    let late: Promise<unknown> = Promise.resolve();
+    await one.withTurn(() => {
+      late = over.opened.then(() => one.list(1).next());
+    });
+    over.open();
+    await expect(late).rejects.toBeInstanceOf(TurnEndedError);
   });
 });

@@ -110,9 +110,8 @@ export class RedisMemory<Message = ChatMessage> {
       throw new LockUsageError(`limit must be a whole number from 1, got ${String(limit)}`);
     }
     const first = limit === undefined ? 0 : -limit;
-    const fence = currentTurn(this.sessionId)?.fencingToken ?? "";
-    const args = [first, fence, this.#expiry, DAY].map(String);
-    const texts = await this.#run.read(this.#keys, args);
+    const fence = currentTurn(this.sessionId)?.fencingToken;
+    const texts = await this.#run.read(this.#keys, [...this.#guard(fence), String(first)]);
     return texts.map((text) => this.#codec.decode(text));
   }
 
@@ -142,7 +141,7 @@ export class RedisMemory<Message = ChatMessage> {
 
   /** Takes all messages away. Fencing tokens are remembered for another day. @throws StaleWriteError */
   async clear(options?: WriteOptions): Promise<void> {
-    await this.#write("clear", options, [String(DAY)]);
+    await this.#write("clear", options);
   }
 
   async addMessages(messages: readonly Message[]): Promise<void> {
@@ -150,7 +149,7 @@ export class RedisMemory<Message = ChatMessage> {
   }
 
   async addMessage(message: Message): Promise<void> {
-    await this.append(message);
+    await this.append([message]);
   }
 
   async loadMemoryVariables(_values?: unknown): Promise<Record<string, Message[]>> {
@@ -182,21 +181,20 @@ export class RedisMemory<Message = ChatMessage> {
     options: WriteOptions | undefined,
     args: readonly string[] = [],
   ): Promise<readonly string[]> {
-    const id = randomBytes(12).toString("base64url");
     const fence = this.#fence(options);
-    const [status, ...rest] = await this.#run[write](this.#keys, [
-      String(fence ?? ""),
-      id,
-      this.#expiry,
-      ...args,
-    ]);
+    const [status, ...rest] = await this.#run[write](this.#keys, [...this.#guard(fence), ...args]);
     if (status === "stale") throw new StaleWriteError(this.sessionId, Number(fence), Number(rest[0]));
     return rest;
   }
 
-  get #expiry(): string {
+  /** What all scripts are told; scripts.ts says what it means. */
+  #guard(fence: number | undefined): string[] {
     const { expireAfter = "forever" } = this.options;
-    return expireAfter === "forever" ? "" : String(expireAfter);
+    const id = randomBytes(12).toString("base64url");
+    // A writer that was paused may come back after its messages are forgotten.
+    const fenceExpiry = Math.max(DAY, Number(expireAfter) || 0);
+    const expiry = expireAfter === "forever" ? ["", ""] : [expireAfter, fenceExpiry];
+    return [fence ?? "", id, ...expiry, fenceExpiry].map(String);
   }
 
   /** @throws LockUsageError */
