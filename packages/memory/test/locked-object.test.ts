@@ -99,6 +99,7 @@ describe("a locked object", () => {
   it("takes a method that is put in place of another one", async () => {
     const locked = lockMemory(new Store(), options);
     await locked.write("a");
+    expect(await locked.read()).toEqual(["a"]);
     locked.read = async () => ["another"];
     expect(await locked.read()).toEqual(["another"]);
   });

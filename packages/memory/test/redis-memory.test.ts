@@ -80,6 +80,26 @@ describe.each(Object.entries(libraries))("redisMemory on %s", (library, connect)
     expect(await memory.getMessages()).toEqual([text("new")]);
   });
 
+  it("compares fencing tokens as numbers", async () => {
+    const memory = open();
+    await memory.append(text("a"), { fencingToken: 9 });
+    expect(await memory.append(text("b"), { fencingToken: 10 })).toBe(2);
+    await expect(memory.append(text("c"), { fencingToken: 9 })).rejects.toMatchObject({ seen: 10 });
+  });
+
+  it("remembers a fence longer than the messages", async () => {
+    const memory = open({ expireAfter: 20 });
+    await memory.append(text("a"), { fencingToken: 2 });
+    await expect.poll(() => memory.getMessages()).toEqual([]);
+    await expect(memory.append(text("old"), { fencingToken: 1 })).rejects.toBeInstanceOf(StaleWriteError);
+  });
+
+  it("tells a message that is a list from a list of messages", async () => {
+    const memory = client.memory<string[]>({ sessionId: `s ${++sessions}`, unfenced: "allow" });
+    await memory.addMessage(["user", "hello"]);
+    expect(await memory.getMessages()).toEqual([["user", "hello"]]);
+  });
+
   it("replaces all in one step, unless it is stale", async () => {
     const memory = open();
     await memory.append([text("a"), text("b"), text("c")], { fencingToken: 2 });
@@ -171,6 +191,8 @@ describe.each(Object.entries(libraries))("redisMemory on %s", (library, connect)
     const keys = await redis.keys(`memory:{${memory.sessionId}}:*`);
     expect(keys).toHaveLength(2);
     for (const key of keys) expect(await redis.pttl(key)).toBeGreaterThan(50_000);
+    const [messages = ""] = keys.filter((key) => key.endsWith(":messages"));
+    expect(await redis.pttl(messages)).toBeLessThanOrEqual(60_000);
     const kept = open();
     await kept.append(text("a"), { fencingToken: 1 });
     await kept.clear({ fencingToken: 1 });
@@ -199,6 +221,21 @@ describe.each(Object.entries(libraries))("redisMemory on %s", (library, connect)
     expect(message).toBeInstanceOf(HumanMessage);
     expect(message?.text).toBe("hello");
     await expect(memory.saveContext({ a: "b" }, { c: "d" })).rejects.toThrow(/compose/);
+  });
+
+  it("writes once what a client sends twice, also when two were under way", async () => {
+    const proxy = await startFaultyProxy(server.server);
+    const doubtful = await connect(proxy.url);
+    const memory = doubtful.memory({ sessionId: `s ${++sessions}` });
+    await memory.append(text("first"), { fencingToken: 1 });
+    const dropped = proxy.dropReply({ after: "second" });
+    const both = ["second", "third"].map((one) => memory.append(text(one), { fencingToken: 1 }));
+    await Promise.allSettled([dropped, ...both]);
+    expect(await open({ sessionId: memory.sessionId }).getMessages()).toEqual(
+      ["first", "second", "third"].map(text),
+    );
+    doubtful.close();
+    await proxy.stop();
   });
 
   it("writes once what a client sends twice", async () => {

@@ -1,8 +1,9 @@
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { IterableReadableStream } from "@langchain/core/utils/stream";
 import { describe, expect, it } from "vitest";
 import { lockMemory, TurnEndedError } from "../src/index.ts";
-import { aborted, gate } from "./support/gate.ts";
+import { aborted, gate, settle } from "./support/gate.ts";
 import { useScene } from "./support/scene.ts";
 import { SlowMemory } from "./support/slow-memory.ts";
 
@@ -90,6 +91,30 @@ describe("an async iterable", () => {
     const { one, isBusy } = locked({ streamIdle: 30 });
     await one.withTurn(() => answer(one));
     await expect.poll(isBusy).toBe(false);
+  });
+
+  it("that is left while it thinks is told to stop", async () => {
+    const { one, isBusy } = locked({ interruptGrace: 20_000 });
+    let wasAborted: unknown;
+    async function* thinking(signal: AbortSignal) {
+      wasAborted = await aborted(signal);
+      yield "too late";
+    }
+    const stream = await one.withTurn(({ signal }) => thinking(signal));
+    const first = stream.next();
+    await stream.return(undefined);
+    expect(wasAborted).toBeInstanceOf(TurnEndedError);
+    expect(await first).toEqual({ done: false, value: "too late" });
+    expect(await isBusy()).toBe(false);
+  });
+
+  it("may be idle for longer than a timer can be", async () => {
+    const { one } = locked({ streamIdle: 3_000_000_000 });
+    const stream = await one.withTurn(() => answer(one));
+    await settle();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await stream.next()).toEqual({ done: false, value: "one " });
+    await stream.return(undefined);
   });
 
   it("that is being waited for is not idle", async () => {
@@ -181,7 +206,45 @@ describe("a ReadableStream", () => {
   });
 });
 
+describe("a stream of LangChain's kind", () => {
+  it("keeps the methods of an iterator", async () => {
+    const { one, isBusy } = locked();
+    const stream = await one.withTurn(() => IterableReadableStream.fromAsyncGenerator(answer(one)));
+    expect(await stream.next()).toEqual({ done: false, value: "one " });
+    expect(await isBusy()).toBe(true);
+    await stream.return?.();
+    expect(await isBusy()).toBe(false);
+  });
+});
+
 describe("other results", () => {
+  it("what cannot be held is told, and frees the session", async () => {
+    const { one, isBusy } = locked();
+    const taken = () => {
+      const stream = new ReadableStream();
+      stream.getReader();
+      return stream;
+    };
+    await expect(one.withTurn(taken)).rejects.toThrow(/locked/);
+    const throwing = () => ({
+      get completed() {
+        throw new Error("of a getter");
+      },
+    });
+    await expect(one.withTurn(throwing)).rejects.toThrow("of a getter");
+    expect(await isBusy()).toBe(false);
+  });
+
+  it("a Node stream is read within the turn, and is freed when nobody reads it", async () => {
+    const { memory, one, isBusy } = locked({ streamIdle: 100 });
+    expect(await text(await one.withTurn(() => Readable.from(answer(one))))).toBe("one two three");
+    expect(await isBusy()).toBe(false);
+    expect(memory.messages).toEqual(STREAMED);
+    const forgotten = await one.withTurn(() => Readable.from(["a", "b"]));
+    forgotten.on("error", () => undefined);
+    await expect.poll(isBusy).toBe(false);
+  });
+
   it("a Node stream holds the turn until it is closed", async () => {
     const { one, isBusy } = locked();
     const stream = await one.withTurn(() => Readable.from(["a", "b"]));

@@ -256,6 +256,13 @@ describe("calls outside of turns", () => {
     const read = await locked.read();
     await locked.write(2);
     expect(read).toEqual([1]);
+    const nested = lockMemory(
+      { read: async () => ({ history: live, other: 1 }), write: store.write },
+      { locks: scene.locks, sessionId: scene.session(), methods },
+    );
+    const variables = await nested.read();
+    await nested.write(3);
+    expect(variables).toEqual({ history: [1, 2], other: 1 });
   });
 
   it("a read that writes is refused: it shares the session", async () => {

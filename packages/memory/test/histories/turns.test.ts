@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { useRedis } from "@lock/redis-harness/vitest";
 import { Redis } from "ioredis";
@@ -23,25 +22,36 @@ interface Agent {
   /** What it said, as it came. */
   readonly told: Told[];
   /** Resolves when it has said that. */
-  says(what: keyof Told, times?: number): Promise<void>;
+  says(what: keyof Told, value?: unknown): Promise<void>;
 }
 
-function start(name: string, library: "ioredis" | "node-redis"): Agent {
+function start(name: string, library: "ioredis" | "node-redis", fateful = ""): Agent {
   const file = fileURLToPath(new URL("agent.mjs", import.meta.url));
-  const args = [server.url, library, name, JSON.stringify(SESSIONS), String(TURNS)];
+  const args = [server.url, library, name, JSON.stringify(SESSIONS), String(TURNS), fateful];
   const child = fork(file, args, { execArgv: [] });
   const told: Told[] = [];
-  child.on("message", (message) => told.push(message as Told));
-  const count = (what: keyof Told) => told.filter((one) => what in one).length;
-  const says = async (what: keyof Told, times = 1) => {
-    while (count(what) < times) await Promise.race([once(child, "message"), failed(child)]);
+  const listening = new Set<() => void>();
+  const ended = once(child, "exit").then(([code, signal]) => {
+    throw new Error(`an agent ended with ${code ?? signal}`);
+  });
+  ended.catch(() => undefined);
+  child.on("message", (message) => {
+    told.push(message as Told);
+    for (const listen of listening) listen();
+  });
+  const says = (what: keyof Told, value?: unknown) => {
+    const heard = new Promise<void>((resolve) => {
+      const listen = () => {
+        if (!told.some((one) => what in one && (value === undefined || one[what] === value))) return;
+        listening.delete(listen);
+        resolve();
+      };
+      listening.add(listen);
+      listen();
+    });
+    return Promise.race([heard, ended]);
   };
   return { child, told, says };
-}
-
-async function failed(child: ChildProcess): Promise<never> {
-  const [code, signal] = await once(child, "exit");
-  throw new Error(`an agent ended with ${code ?? signal}`);
 }
 
 const messagesOf = async (sessionId: string) => {
@@ -51,16 +61,20 @@ const messagesOf = async (sessionId: string) => {
 
 it("3 agents take 100 turns each in 5 sessions; one is paused past its leases, one is killed", async () => {
   await redis.flushall();
-  const [steady, paused, killed] = [start("a", "ioredis"), start("b", "node-redis"), start("c", "ioredis")];
-  await Promise.all([paused.says("half", 8), killed.says("half", 5)]);
-  paused.child.kill("SIGSTOP");
-  killed.child.kill("SIGKILL");
+  const [middle, otherMiddle] = ["b/s1/7", "c/s3/5"];
+  const steady = start("a", "ioredis");
+  const paused = start("b", "node-redis", middle);
+  const killed = start("c", "ioredis", otherMiddle);
+  await Promise.all([
+    paused.says("half", middle).then(() => paused.child.kill("SIGSTOP")),
+    killed.says("half", otherMiddle).then(() => killed.child.kill("SIGKILL")),
+  ]);
   // What an agent that is killed had left to do, another one does.
   const replaced = start("d", "ioredis");
   await steady.says("over");
   await replaced.says("over");
-  await pause(1_000);
   paused.child.kill("SIGCONT");
+  paused.child.send("go on");
   await paused.says("over");
   const agents = [steady, paused, killed, replaced];
   const told = agents.flatMap((agent) => agent.told);

@@ -1,0 +1,174 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { lockMemory, type MemoryWrite } from "../src/index.ts";
+import { gate } from "./support/gate.ts";
+import { useScene } from "./support/scene.ts";
+
+const scene = useScene();
+const methods = { read: ["read"], write: ["write"] };
+
+/** A store whose calls do what they are given, and how many writes were ever at work at once. */
+function open(onWrite: (write: MemoryWrite) => unknown = () => undefined) {
+  let writing = 0;
+  const store = {
+    most: 0,
+    read: async (work: () => unknown = () => undefined) => work(),
+    write: async (work: () => unknown = () => undefined) => {
+      writing += 1;
+      store.most = Math.max(store.most, writing);
+      try {
+        return await work();
+      } finally {
+        writing -= 1;
+      }
+    },
+  };
+  const sessionId = scene.session();
+  const options = { locks: scene.locks, sessionId, methods, wait: 3_000, maxTurn: 20_000 };
+  const locked = lockMemory(store, { ...options, onWrite: async (write) => void (await onWrite(write)) });
+  const isBusy = async () => (await scene.others.inspect(`memory:${sessionId}`)) !== null;
+  return { store, locked, isBusy };
+}
+
+describe("a call that is made by a call", () => {
+  it("does not wait for the one that waits for it, however deep", async () => {
+    const { locked } = open();
+    const deep = () =>
+      locked.write(() => locked.read(() => locked.read(() => locked.write(() => "the deepest"))));
+    expect(await deep()).toBe("the deepest");
+    expect(await locked.withTurn(deep)).toBe("the deepest");
+  });
+
+  it("does not wait in a hook, and not through another wrapper", async () => {
+    const { locked } = open(() => locked.read(() => locked.read()));
+    expect(await locked.write(() => 1)).toBe(1);
+    const inner = open();
+    const outer = lockMemory(
+      { read: () => inner.locked.read(), write: () => inner.locked.write(() => "of both") },
+      {
+        locks: scene.locks,
+        sessionId: scene.session(),
+        methods,
+        onWrite: async () => void (await outer.read()),
+      },
+    );
+    expect(await outer.write()).toBe("of both");
+  });
+
+  it("writes of one write come one after the other", async () => {
+    const { store, locked } = open();
+    let most = 0;
+    let now = 0;
+    const inner = () =>
+      locked.write(async () => {
+        now += 1;
+        most = Math.max(most, now);
+        await pause(5);
+        now -= 1;
+      });
+    await locked.write(() => Promise.all([inner(), inner(), locked.read(inner)]));
+    expect(most).toBe(1);
+    // The outer one, and the one within it.
+    expect(store.most).toBe(2);
+  });
+
+  it("and that it does not wait for, ends under the lease", async () => {
+    const { locked, isBusy } = open();
+    const goOn = gate();
+    let wasBusy: boolean | undefined;
+    const turn = locked.withTurn(() => {
+      void locked.write(() => {
+        void locked.write(async () => {
+          await goOn.opened;
+          wasBusy = await isBusy();
+        });
+      });
+    });
+    goOn.open();
+    await turn;
+    expect(wasBusy).toBe(true);
+    expect(await isBusy()).toBe(false);
+  });
+
+  it("what a write left behind belongs to what is around it", async () => {
+    const { locked } = open();
+    const over = gate();
+    let late: Promise<unknown> = Promise.resolve();
+    await locked.withTurn(async () => {
+      await locked.write(() => {
+        late = over.opened.then(() => locked.write(() => "later"));
+      });
+      over.open();
+      expect(await late).toBe("later");
+    });
+  });
+});
+
+describe("turns within a turn", () => {
+  it("are not mixed: each one loads, thinks and saves by itself", async () => {
+    const { locked } = open();
+    const order: string[] = [];
+    const turn = (name: string) =>
+      locked.withTurn(async () => {
+        await locked.read(() => order.push(`${name} loads`));
+        await pause(5);
+        await locked.write(() => order.push(`${name} saves`));
+      });
+    await locked.withTurn(() =>
+      Promise.all([turn("a"), turn("b"), locked.write(() => order.push("c saves"))]),
+    );
+    expect(order).toEqual(["a loads", "a saves", "b loads", "b saves", "c saves"]);
+  });
+
+  it("are not begun for a caller that has left, or when the outer one is lost", async () => {
+    const { locked } = open();
+    const left = AbortSignal.abort(new Error("left"));
+    await locked.withTurn(async () => {
+      await expect(locked.withTurn(() => 1, { signal: left })).rejects.toThrow("left");
+    });
+    const lost = locked.withTurn(
+      async ({ signal }) => {
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        await locked.withTurn(() => "never").catch(() => undefined);
+      },
+      { maxTurn: 100 },
+    );
+    await expect(lost).rejects.toMatchObject({ code: "LOCK_LOST" });
+  });
+
+  it("that begin one after the other from timers, do not hold on to those before", async () => {
+    const { locked } = open();
+    const storage = Reflect.get(globalThis, Symbol.for("@lock/memory.frames"));
+    const depth = () => {
+      let frames = 0;
+      for (let frame = storage.getStore(); frame !== undefined; frame = frame.outer) frames += 1;
+      return frames;
+    };
+    const deepest = await new Promise<number>((resolve) => {
+      let turns = 0;
+      const next = () =>
+        void locked.withTurn(() => {
+          turns += 1;
+          if (turns === 20) resolve(depth());
+          else setTimeout(next, 1);
+        });
+      next();
+    });
+    expect(deepest).toBeLessThan(4);
+  });
+});
+
+describe("a store that knew better", () => {
+  it("makes the turn fail, even if the work swallows it", async () => {
+    const { locked } = open();
+    const stale = Object.assign(new Error("somebody newer has written"), { code: "STALE_WRITE" });
+    const turn = locked.withTurn(() =>
+      locked.write(() => Promise.reject(stale)).catch(() => "as if nothing had happened"),
+    );
+    await expect(turn).rejects.toBe(stale);
+    const full = new Error("disk full");
+    expect(await locked.withTurn(() => locked.write(() => Promise.reject(full)).catch(() => "handled"))).toBe(
+      "handled",
+    );
+  });
+});
