@@ -77,11 +77,6 @@ export class HeldTurn implements Turn {
     this.lease.assertHeld();
   }
 
-  /** Whether it holds the lease whose owner token begins so. */
-  isHeldBy(token: string): boolean {
-    return this.lease.token.startsWith(token);
-  }
-
   /** Calls back when it has ended, in whatever way. */
   onEnd(callback: () => void): void {
     this.#onEnd.push(callback);

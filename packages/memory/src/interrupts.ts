@@ -7,16 +7,22 @@ import type { HeldTurn, TurnSubject } from "./held-turn.ts";
 
 const FIRST_PAUSE = 20;
 const LONGEST_PAUSE = 250;
-/** Of an owner token, as `inspect` shows it. */
+/** How much of an owner token `inspect` shows. */
 const TOKEN_SHOWN = 8;
 
 /** Lets a turn be interrupted by others until it ends. In the background: nobody waits for the connection. */
-export function hearInterrupts(turn: HeldTurn, grace: number): void {
+export function hearInterrupts(turn: HeldTurn, token: string, grace: number): void {
   const { locks, key } = turn.subject;
+  const meant = noticeFor(key, token);
   const hearing = noticesOf(locks).hear((notice) => {
-    if (isMeant(notice, key, turn)) turn.stop(new TurnInterruptedError(turn.sessionId), grace);
+    if (notice === meant) turn.stop(new TurnInterruptedError(turn.sessionId), grace);
   });
   turn.onEnd(() => void hearing.then((stop) => stop()));
+}
+
+/** What tells the holder of a key, and nobody else, to stop. */
+function noticeFor(key: string, token: string): string {
+  return `interrupt ${token.slice(0, TOKEN_SHOWN)} ${key}`;
 }
 
 /**
@@ -57,22 +63,11 @@ async function askToStop(
       for (const { token, meta } of state?.holders ?? []) {
         // The server may have handed the session to us already, and the message is still on its way.
         const isOther = meta.turn !== id && !settled.aborted;
-        if (isOther) await noticesOf(locks).send(JSON.stringify({ interrupt: key, token }));
+        if (isOther) await noticesOf(locks).send(noticeFor(key, token));
       }
     } catch {
       // An outage is told by the acquire, which goes on.
     }
     await pause(wait, undefined, { ref: false });
-  }
-}
-
-function isMeant(notice: string, key: string, turn: HeldTurn): boolean {
-  try {
-    const { interrupt, token } = Object(JSON.parse(notice)) as Partial<Record<string, unknown>>;
-    return (
-      interrupt === key && typeof token === "string" && token.length >= TOKEN_SHOWN && turn.isHeldBy(token)
-    );
-  } catch {
-    return false;
   }
 }

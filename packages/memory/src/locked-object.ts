@@ -23,11 +23,7 @@ type Method = (...args: unknown[]) => unknown;
 type Unlisted = NonNullable<MemoryOptions["unlisted"]>;
 
 /** Called by anybody for any object: neither reads nor writes. */
-const EVERYBODYS = new Set<PropertyKey>([
-  "constructor",
-  "toJSON",
-  ...Object.getOwnPropertyNames(Object.prototype),
-]);
+const EVERYBODYS = new Set<PropertyKey>(["toJSON", ...Object.getOwnPropertyNames(Object.prototype)]);
 
 /**
  * A proxy of a memory whose methods take the locks that they need. They are called on the memory itself: its private

@@ -61,7 +61,7 @@ export function kindsOf(
   const frozen = [...kinds.keys()].find((method) => isFixed(Object(memory), method));
   if (frozen === undefined) return kinds;
   throw new LockUsageError(
-    `${name}: the method ${JSON.stringify(frozen)} is frozen, so nothing can stand in for it; freeze nothing that is to be locked`,
+    `${name}: nothing can stand in for the method "${String(frozen)}", since it is frozen`,
   );
 }
 

@@ -109,8 +109,9 @@ export class Turns {
         onLost: (error) => turn?.lose(error),
       });
     const interrupts = onConcurrentTurn === "interrupt";
-    turn = new HeldTurn(subject, await (interrupts ? acquireInterrupting(subject, acquire) : acquire()));
-    if (terms.interruptible ?? interrupts) hearInterrupts(turn, interruptGrace);
+    const lease = await (interrupts ? acquireInterrupting(subject, acquire) : acquire());
+    turn = new HeldTurn(subject, lease);
+    if (terms.interruptible ?? interrupts) hearInterrupts(turn, lease.token, interruptGrace);
     return turn;
   }
 
