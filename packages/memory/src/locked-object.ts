@@ -9,9 +9,9 @@ export interface TurnHolder {
   /**
    * Holds the session from before `fn` until it has settled, or until the stream that it returned has ended. Turns of one
    * session come one after the other, over all processes; calls of the memory within are part of the turn. Settles as
-   * `fn` does, but rejects if a write was refused since the turn was lost or over.
-   * @throws LockTimeoutError when the session stays busy, TurnInterruptedError when a newer turn came while this one
-   *   waited, LockBackendError, LockUsageError, or the reason of `options.signal`
+   * `fn` does, but rejects if a call was refused since the turn was lost or over, even if `fn` made nothing of it.
+   * @throws LockTimeoutError when the session stays busy, LockBackendError, LockUsageError, or the reason of
+   *   `options.signal`
    */
   withTurn<T>(fn: (turn: Turn) => T | Promise<T>, options?: TurnOptions): Promise<T>;
 }

@@ -262,6 +262,11 @@ describe("redisMemory refuses", () => {
     [undefined, { sessionId: "a" }, "a client of ioredis or node-redis is needed, got undefined"],
     [client, {}, "redisMemory: sessionId must be a string, got undefined"],
     [client, { sessionId: "" }, "a session id must be a text that is not empty"],
+    [
+      client,
+      { sessionId: "a", prefix: "{a}" },
+      'prefix must be 1 to 64 characters of A-Z a-z 0-9 _ : . -, got "{a}"',
+    ],
     [client, { sessionId: "a", expireAfter: 0 }, "expireAfter must be a whole number from 1"],
     [client, { sessionId: "a", unfenced: true }, "unfenced must be 'refuse' or 'allow'"],
   ])("%#", (given, options, message) => {

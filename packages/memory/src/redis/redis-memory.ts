@@ -71,7 +71,36 @@ export function redisMemory<Message = ChatMessage>(
 ): RedisMemory<Message> {
   checkOptions("redisMemory", options, ALLOWED, ["sessionId"]);
   sessionKey(options.sessionId);
+  const { prefix = "memory" } = options;
+  if (!PREFIX.test(prefix)) {
+    throw new LockUsageError(
+      `prefix must be 1 to 64 characters of A-Z a-z 0-9 _ : . -, got ${JSON.stringify(prefix)}`,
+    );
+  }
   return new RedisMemory(client, options);
+}
+
+/** Braces would decide about the hash slot. */
+const PREFIX = /^[\w:.-]{1,64}$/;
+
+type Runs = Readonly<Record<"append" | "replace" | "pop" | "clear" | "read", RunRedisScript>>;
+
+/** Prepared once: a memory is made for each session, often for each request. */
+const runsByClient = new WeakMap<RedisClient, Runs>();
+
+function runsOn(client: RedisClient): Runs {
+  const known = runsByClient.get(client);
+  if (known !== undefined) return known;
+  const script = redisScripts(client);
+  const runs = {
+    append: script("append", APPEND),
+    replace: script("replace", REPLACE),
+    pop: script("pop", POP),
+    clear: script("clear", CLEAR),
+    read: script("read", READ),
+  };
+  runsByClient.set(client, runs);
+  return runs;
 }
 
 /** What `redisMemory` makes: a memory of LangChain's and Beluga's shape, and of a chat message history's. */
@@ -79,7 +108,7 @@ export class RedisMemory<Message = ChatMessage> {
   readonly sessionId: string;
   readonly #keys: readonly [messages: string, guard: string];
   readonly #codec: MessageCodec<Message>;
-  readonly #run: Readonly<Record<"append" | "replace" | "pop" | "clear" | "read", RunRedisScript>>;
+  readonly #run: Runs;
 
   constructor(
     client: RedisClient,
@@ -87,17 +116,10 @@ export class RedisMemory<Message = ChatMessage> {
   ) {
     const { sessionId, prefix = "memory", codec = JSON_CODEC as MessageCodec<never> } = options;
     const tag = `${prefix}:{${sessionId.replace(/[%{}]/g, encodeURIComponent)}}`;
-    const script = redisScripts(client);
     this.sessionId = sessionId;
     this.#keys = [`${tag}:messages`, `${tag}:guard`];
     this.#codec = codec;
-    this.#run = {
-      append: script("append", APPEND),
-      replace: script("replace", REPLACE),
-      pop: script("pop", POP),
-      clear: script("clear", CLEAR),
-      read: script("read", READ),
-    };
+    this.#run = runsOn(client);
   }
 
   get memoryKeys(): string[] {
