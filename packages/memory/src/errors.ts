@@ -1,3 +1,5 @@
+export { LockUsageError } from "@lock/core";
+
 /** A memory was used by work that has outlived its turn; the store was not touched. */
 export class TurnEndedError extends Error {
   override readonly name = "TurnEndedError";

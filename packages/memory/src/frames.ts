@@ -4,9 +4,14 @@ import { AsyncLocalStorage } from "node:async_hooks";
 export class Scope {
   /** The last write that was begun in it. */
   lastWrite: Promise<unknown> = Promise.resolve();
-  readonly #calls = new Set<Promise<unknown>>();
   /** Nothing more can begin in it. */
   isOver = false;
+  readonly #calls = new Set<Promise<unknown>>();
+
+  constructor(
+    /** Of a write, and not of a whole turn. */
+    readonly isOfWrite: boolean,
+  ) {}
 
   /** Whether something is under way. */
   get isBusy(): boolean {
@@ -21,9 +26,9 @@ export class Scope {
     if (isWrite) this.lastWrite = settled;
   }
 
-  /** Resolves when nothing is under way, what began meanwhile included. */
+  /** Resolves when all that is under way now has settled: more may have begun. */
   async settle(): Promise<void> {
-    while (this.isBusy) await Promise.all(this.#calls);
+    await Promise.all(this.#calls);
   }
 }
 
@@ -57,8 +62,15 @@ export class Frames<Turn extends { readonly hasEnded: boolean }> {
   /** Runs code, and all that it calls and awaits, in a frame within that of its caller. */
   run<T>(turn: Turn, scope: Scope, work: () => T): T {
     let outer = this.#storage.getStore();
-    // Who begins turn after turn from timers would hold on to all of them.
-    while (outer?.turn.hasEnded) outer = outer.outer;
-    return this.#storage.run({ turn, scope, outer }, work);
+    // Who begins one after the other from timers would hold on to all of them.
+    while (outer !== undefined && isGone(outer, turn)) outer = outer.outer;
+    const isSame = outer?.turn === turn && outer.scope === scope;
+    return this.#storage.run(isSame && outer ? outer : { turn, scope, outer }, work);
   }
+}
+
+/** Whether nothing of it can matter to what is called in another turn's frame, or in a frame of its own. */
+function isGone<Turn extends { readonly hasEnded: boolean }>(frame: Frame<Turn>, turn: Turn): boolean {
+  const isOfAnother = frame.turn !== turn && frame.turn.hasEnded && !frame.scope.isOfWrite;
+  return frame.scope.isOver || isOfAnother;
 }

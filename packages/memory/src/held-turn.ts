@@ -1,6 +1,7 @@
-import { type Lease, LockUsageError } from "@lock/core";
+import { once } from "node:events";
+import type { Lease } from "@lock/core";
 import { LazyAbort } from "@lock/core/adapter";
-import { TurnEndedError } from "./errors.ts";
+import { LockUsageError, TurnEndedError } from "./errors.ts";
 import { Frames, Scope } from "./frames.ts";
 import type { MemoryLocks } from "./options.ts";
 
@@ -43,8 +44,8 @@ export const frames = new Frames<HeldTurn>();
  */
 export class HeldTurn implements Turn {
   readonly #abort = new LazyAbort();
-  readonly #calls = new Scope();
-  readonly #onEnd: (() => void)[] = [];
+  readonly #calls = new Scope(false);
+  #onEnd: (() => void) | undefined;
   #ended: Error | undefined;
   #ending: Promise<void> | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
@@ -77,14 +78,25 @@ export class HeldTurn implements Turn {
     this.lease.assertHeld();
   }
 
-  /** Calls back when it has ended, in whatever way. */
+  /** Of the lease, for those who want to interrupt it. */
+  get token(): string {
+    return this.lease.token;
+  }
+
+  /** Calls back when it ends. */
   onEnd(callback: () => void): void {
-    this.#onEnd.push(callback);
+    this.#onEnd = callback;
   }
 
   /** Runs the work of the turn: what it calls finds the turn. */
   enter<T>(work: () => T): T {
     return frames.run(this, this.#calls, work);
+  }
+
+  /** Runs a turn within it: the same turn. */
+  join<T>(work: (turn: Turn) => T): T {
+    this.#assertMay(true);
+    return work(this);
   }
 
   /**
@@ -128,27 +140,24 @@ export class HeldTurn implements Turn {
   async #end(error: Error): Promise<void> {
     this.#ended = error;
     clearTimeout(this.#graceTimer);
-    for (const callback of this.#onEnd) callback();
+    this.#onEnd?.();
     // What began in time ends under the lease; when that is lost, there is nothing left to hold.
     if (this.#calls.isBusy) await Promise.race([this.#calls.settle(), this.#lost()]);
     await this.lease[Symbol.asyncDispose]();
   }
 
-  #lost(): Promise<void> {
+  async #lost(): Promise<void> {
     const { signal } = this.lease;
-    return new Promise((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    if (!signal.aborted) await once(signal, "abort");
   }
 
   async #operate<T>(isWrite: boolean, within: Scope, work: () => T | Promise<T>): Promise<T> {
     // What a write calls is part of it, and so in time.
-    if (this.#ended !== undefined && within === this.#calls) this.#refuse(this.#ended);
+    if (this.#ended !== undefined && !within.isOfWrite) this.#refuse(this.#ended);
     this.#assertMay(isWrite);
     await within.lastWrite;
     this.assertLease();
-    const scope = isWrite ? new Scope() : within;
+    const scope = isWrite ? new Scope(true) : within;
     try {
       return await frames.run(this, scope, work);
     } catch (error) {
@@ -157,14 +166,16 @@ export class HeldTurn implements Turn {
       throw error;
     } finally {
       if (isWrite) {
-        await scope.settle();
+        do await scope.settle();
+        while (scope.isBusy);
         scope.isOver = true;
       }
     }
   }
 
   #refuse(error: unknown): never {
-    if (error instanceof Error) this.refused ??= error;
+    // Who comes when all is settled fails alone.
+    if (error instanceof Error && !(error instanceof TurnEndedError)) this.refused ??= error;
     throw error;
   }
 

@@ -11,9 +11,9 @@ const LONGEST_PAUSE = 250;
 const TOKEN_SHOWN = 8;
 
 /** Lets a turn be interrupted by others until it ends. In the background: nobody waits for the connection. */
-export function hearInterrupts(turn: HeldTurn, token: string, grace: number): void {
+export function hearInterrupts(turn: HeldTurn, grace: number): void {
   const { locks, key } = turn.subject;
-  const meant = noticeFor(key, token);
+  const meant = noticeFor(key, turn.token);
   const hearing = noticesOf(locks).hear((notice) => {
     if (notice === meant) turn.stop(new TurnInterruptedError(turn.sessionId), grace);
   });

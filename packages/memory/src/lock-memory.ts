@@ -28,7 +28,7 @@ export function lockShape<Memory extends object>(
 ): LockedMemory<Memory> {
   checkOptions(name, options, MEMORY_ALLOWED, ["locks", "sessionId"]);
   if (typeof options.sessionId === "string") sessionKey(options.sessionId);
-  // Whatever is around the locks may not know what interrupts need.
+  // Told now rather than by the first turn: whatever is around the locks may not know what interrupts need.
   if (options.onConcurrentTurn === "interrupt" || options.interruptible) noticesOf(options.locks);
   return lockMethods(name, memory, shape, options.unlisted ?? "none", new Turns(options));
 }

@@ -1,4 +1,4 @@
-import { LockUsageError } from "@lock/core";
+import { LockUsageError } from "./errors.ts";
 import type { Turn } from "./held-turn.ts";
 import { isFixed, kindsOf, type MemoryShape, type MethodKind } from "./methods.ts";
 import type { MemoryOptions, TurnOptions } from "./options.ts";
@@ -58,13 +58,15 @@ export function lockMethods<Memory extends object>(
   const call = (kind: MethodKind | "throw", method: string, of: Method, args: unknown[]): unknown => {
     const work = () => Reflect.apply(of, memory, args);
     const read = <T>(how: () => T | Promise<T>) =>
-      turns.read({ method, args }, how).then(copied).then(unlockedNever);
+      turns
+        .read({ method, args }, how)
+        .then((result: unknown) => (result === memory ? proxy : copied(result)));
     if (kind === "write") return turns.write({ method, args }, work).then(unlockedNever);
     if (kind === "read") return read(work);
     if (kind === "iterate") return inOneGo(() => read(() => listOf(work())));
     if (kind === "none") return unlockedNever(work());
     throw new LockUsageError(
-      `${name}: the method ${JSON.stringify(method)} is in none of the lists read, write, none and iterate of methods`,
+      `${name}: the method ${JSON.stringify(method)} is in no list of the option methods`,
     );
   };
 

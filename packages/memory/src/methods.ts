@@ -1,5 +1,5 @@
-import { LockUsageError } from "@lock/core";
 import { checkOptions } from "@lock/core/adapter";
+import { LockUsageError } from "./errors.ts";
 import type { MethodTable } from "./options.ts";
 
 /** What a method is to the lock. */
@@ -60,9 +60,7 @@ export function kindsOf(
   }
   const frozen = [...kinds.keys()].find((method) => isFixed(Object(memory), method));
   if (frozen === undefined) return kinds;
-  throw new LockUsageError(
-    `${name}: nothing can stand in for the method "${String(frozen)}", since it is frozen`,
-  );
+  throw new LockUsageError(`${name}: the method "${String(frozen)}" is frozen, and cannot be locked`);
 }
 
 /** A proxy must tell such a property as it is. */

@@ -1,4 +1,4 @@
-import { LockUsageError } from "@lock/core";
+import { LockUsageError } from "./errors.ts";
 
 /**
  * The key of a session, the same for all memories: whoever holds it has the conversation, in whatever store it is.

@@ -18,34 +18,25 @@ interface Source {
 }
 
 /**
- * If the result of a turn is a stream, it holds the turn until it ends, is left, or was not read for too long. Undefined
- * for all else.
+ * If the result of a turn is a stream, it holds the turn until it ends, is left, or was not read for too long: it is to be
+ * given out in place of the result. Undefined for all else.
  */
-export function holdStream<T>(
-  result: T,
-  turn: HeldTurn,
-  limits: StreamLimits,
-): { readonly stream: T } | undefined {
+export function holdStream(result: unknown, turn: HeldTurn, limits: StreamLimits): object | undefined {
   if (typeof result !== "object" || result === null) return undefined;
   const { completed } = result as { readonly completed?: unknown };
   if (typeof Object(completed).then === "function") {
     // It runs by itself, and saves at its end: who reads it makes no difference.
     const end = () => void turn.end();
     (completed as PromiseLike<unknown>).then(end, end);
-    return { stream: result };
+    return result;
   }
-  const held = heldStream(result, turn, limits);
-  // It has the members that count of what was given, if not its class.
-  return held && { stream: held as T };
-}
-
-function heldStream(stream: object, turn: HeldTurn, limits: StreamLimits): object | undefined {
-  if (isReadableStream(stream)) return heldReadable(stream, turn, limits);
-  if (!isAsyncIterable(stream)) return undefined;
-  const steps = new HeldSteps(() => stream[Symbol.asyncIterator](), turn, limits);
-  if (!(stream instanceof Readable)) return heldIterable(stream, steps);
+  if (isReadableStream(result)) return heldReadable(result, turn, limits);
+  if (!isAsyncIterable(result)) return undefined;
+  const steps = new HeldSteps(() => result[Symbol.asyncIterator](), turn, limits);
+  if (!(result instanceof Readable)) return heldIterable(result, steps);
   // What it does when it is read would not be known to belong to the turn.
-  return Readable.from(steps, { objectMode: stream.readableObjectMode });
+  const { readableObjectMode: objectMode, readableEncoding } = result;
+  return Readable.from(steps, { objectMode, ...(readableEncoding && { encoding: readableEncoding }) });
 }
 
 /** The steps of a stream, each within its turn; the last one ends it. */
@@ -78,9 +69,10 @@ class HeldSteps implements AsyncGenerator<unknown, unknown, undefined> {
   }
 
   throw(error?: unknown): Promise<IteratorResult<unknown, unknown>> {
-    return this.#step((source) => {
-      if (source.throw === undefined) throw error;
-      return source.throw(error);
+    return this.#step(async (source) => {
+      if (source.throw !== undefined) return source.throw(error);
+      await source.return?.();
+      throw error;
     });
   }
 

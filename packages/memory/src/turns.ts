@@ -1,5 +1,6 @@
-import { type Lease, LockUsageError } from "@lock/core";
+import type { Lease } from "@lock/core";
 import { checkOptions } from "@lock/core/adapter";
+import { LockUsageError } from "./errors.ts";
 import type { Frame } from "./frames.ts";
 import { frames, HeldTurn, type Turn, type TurnSubject } from "./held-turn.ts";
 import { acquireInterrupting, hearInterrupts } from "./interrupts.ts";
@@ -26,14 +27,15 @@ const BARE = { onConcurrentTurn: "enqueue", interruptible: false } as const;
 export class Turns {
   constructor(private readonly options: MemoryOptions) {}
 
-  /** Holds a whole turn around `fn`; within a turn of the session it is part of that, and comes after its writes. */
+  /** Holds a whole turn around `fn`; within a turn of the session it is part of that. */
   async withTurn<T>(fn: (turn: Turn) => T | Promise<T>, options: TurnOptions = {}): Promise<T> {
     checkOptions("withTurn", options, WITH_TURN_ALLOWED, []);
     if (typeof fn !== "function") throw new LockUsageError(`withTurn needs a function, got ${typeof fn}`);
     const subject = this.#subject(this.#sessionOf(options), false);
     options.signal?.throwIfAborted();
-    const frame = frames.find((turn) => isOf(turn, subject) && !turn.hasEnded);
-    if (frame !== undefined) return frame.turn.operate(true, frame.scope, () => fn(frame.turn));
+    const frame = frames.find((turn) => isOf(turn, subject));
+    // What a write calls that was made in time is still part of its turn.
+    if (frame !== undefined && (frame.scope.isOfWrite || !frame.turn.hasEnded)) return frame.turn.join(fn);
     const terms = { ...this.options, ...defined(options) };
     const turn = await this.#begin(subject, terms, options.signal);
     return this.#hold(turn, terms, () => fn(turn));
@@ -60,17 +62,20 @@ export class Turns {
 
   /** A turn of one call. */
   async #bare<T>(subject: TurnSubject, work: (turn: HeldTurn) => T | Promise<T>): Promise<T> {
-    const turn = await this.#begin({ ...subject, isBare: true }, { ...this.options, ...BARE }, undefined);
-    return this.#hold(turn, this.options, () => turn.operate(!subject.isShared, undefined, () => work(turn)));
+    const terms = { ...this.options, ...BARE };
+    const turn = await this.#begin({ ...subject, isBare: true }, terms, undefined);
+    return this.#hold(turn, terms, () => turn.operate(!subject.isShared, undefined, () => work(turn)));
   }
 
   /** Ends the turn when the work has settled, or the stream that it returned has ended. */
   async #hold<T>(turn: HeldTurn, terms: TurnDefaults, work: () => T | Promise<T>): Promise<T> {
     const { streamIdle: idle = DEFAULT_STREAM_IDLE, interruptGrace: grace = DEFAULT_GRACE } = terms;
     try {
+      if (terms.interruptible ?? terms.onConcurrentTurn === "interrupt") hearInterrupts(turn, grace);
       const result = await turn.enter(work);
       const held = holdStream(result, turn, { idle, grace });
-      if (held !== undefined) return held.stream;
+      // It has the members that count of what was given, if not its class.
+      if (held !== undefined) return held as T;
       await turn.end();
       if (turn.refused !== undefined) throw turn.refused;
       return result;
@@ -96,7 +101,7 @@ export class Turns {
     signal: AbortSignal | undefined,
   ): Promise<HeldTurn> {
     const { onConcurrentTurn = "enqueue", maxTurn = DEFAULT_MAX_TURN } = terms;
-    const { wait = DEFAULT_WAIT, ttl = DEFAULT_TTL, interruptGrace = DEFAULT_GRACE } = terms;
+    const { wait = DEFAULT_WAIT, ttl = DEFAULT_TTL } = terms;
     const { locks, key, isShared } = subject;
     let turn: HeldTurn | undefined;
     const acquire = (meta?: Readonly<Record<string, string>>): Promise<Lease> =>
@@ -109,9 +114,7 @@ export class Turns {
         onLost: (error) => turn?.lose(error),
       });
     const interrupts = onConcurrentTurn === "interrupt";
-    const lease = await (interrupts ? acquireInterrupting(subject, acquire) : acquire());
-    turn = new HeldTurn(subject, lease);
-    if (terms.interruptible ?? interrupts) hearInterrupts(turn, lease.token, interruptGrace);
+    turn = new HeldTurn(subject, await (interrupts ? acquireInterrupting(subject, acquire) : acquire()));
     return turn;
   }
 
@@ -123,14 +126,13 @@ export class Turns {
   /** @throws LockUsageError */
   #sessionOf({ sessionId: asked }: TurnOptions): string {
     const { sessionId: own } = this.options;
-    if (typeof own === "function" && asked === undefined) {
-      throw new LockUsageError(
-        "withTurn needs the option sessionId, since the memory's own is told by each call",
-      );
-    }
-    if (typeof own === "function") return asked ?? "";
-    if (asked === undefined || asked === own) return own;
-    throw new LockUsageError(`withTurn: sessionId must be that of the memory, ${JSON.stringify(own)}`);
+    if (typeof own !== "function" && (asked ?? own) === own) return own;
+    if (typeof own === "function" && asked !== undefined) return asked;
+    const wanted =
+      typeof own === "function"
+        ? "given, since each call tells its own"
+        : `that of the memory, ${JSON.stringify(own)}`;
+    throw new LockUsageError(`withTurn: sessionId must be ${wanted}`);
   }
 
   /** @throws LockUsageError where no session is known: never one lock for all */

@@ -61,7 +61,7 @@ describe("lockMemory refuses", () => {
 
   it("a method that nothing can stand in for", () => {
     expect(() => lockMemory(Object.freeze(memory()), { locks, sessionId: "a" })).toThrow(
-      /nothing can stand in for the method "loadMemoryVariables", since it is frozen/,
+      /the method "loadMemoryVariables" is frozen, and cannot be locked/,
     );
   });
 

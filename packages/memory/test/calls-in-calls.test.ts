@@ -90,34 +90,83 @@ describe("a call that is made by a call", () => {
     expect(await isBusy()).toBe(false);
   });
 
-  it("what a write left behind belongs to what is around it", async () => {
+  it("what a write left behind belongs to what is around it: the turn waits for it", async () => {
+    const { locked, isBusy } = open();
+    const over = gate();
+    const goOn = gate();
+    let wasBusy: boolean | undefined;
+    const turn = locked.withTurn(async () => {
+      const hasBegun = gate();
+      await locked.write(() => {
+        void over.opened.then(() =>
+          locked.write(async () => {
+            hasBegun.open();
+            await goOn.opened;
+            wasBusy = await isBusy();
+          }),
+        );
+      });
+      over.open();
+      await hasBegun.opened;
+    });
+    goOn.open();
+    await turn;
+    expect(wasBusy).toBe(true);
+  });
+
+  it("is refused when its turn is over, also one that a write in time left behind", async () => {
     const { locked } = open();
     const over = gate();
     let late: Promise<unknown> = Promise.resolve();
-    await locked.withTurn(async () => {
-      await locked.write(() => {
-        late = over.opened.then(() => locked.write(() => "later"));
+    await locked.withTurn(() => {
+      void locked.write(async () => {
+        await pause(5);
+        late = over.opened.then(() => locked.write());
       });
-      over.open();
-      expect(await late).toBe("later");
     });
+    over.open();
+    await expect(late).rejects.toMatchObject({ code: "TURN_ENDED" });
+  });
+
+  it("begins before its write is over, and ends under the lease, or is refused: whatever the tick", async () => {
+    for (let ticks = 0; ticks < 20; ticks++) {
+      const { locked, isBusy } = open();
+      let inner: Promise<unknown> = Promise.resolve(true);
+      await locked.withTurn(() => {
+        void locked.write(() => {
+          inner = (async () => {
+            for (let tick = 0; tick < ticks; tick++) await null;
+            return locked.write(isBusy);
+          })();
+          inner.catch(() => undefined);
+        });
+      });
+      expect(await inner.catch((error) => error.code === "TURN_ENDED")).toBe(true);
+    }
+  });
+
+  it("that never settles does not hold a session whose lease is lost", async () => {
+    const { locked, isBusy } = open();
+    const turn = locked.withTurn(() => void locked.write(() => new Promise(() => {})), { maxTurn: 200 });
+    await turn;
+    expect(await isBusy()).toBe(false);
   });
 });
 
 describe("turns within a turn", () => {
-  it("are not mixed: each one loads, thinks and saves by itself", async () => {
+  it("are part of it, also within a write that was made in time", async () => {
     const { locked } = open();
-    const order: string[] = [];
-    const turn = (name: string) =>
-      locked.withTurn(async () => {
-        await locked.read(() => order.push(`${name} loads`));
-        await pause(5);
-        await locked.write(() => order.push(`${name} saves`));
+    const over = gate();
+    let late: Promise<unknown> = Promise.resolve();
+    const token = await locked.withTurn(async (outer) => {
+      late = locked.write(async () => {
+        await over.opened;
+        return locked.withTurn((inner) => inner.fencingToken);
       });
-    await locked.withTurn(() =>
-      Promise.all([turn("a"), turn("b"), locked.write(() => order.push("c saves"))]),
-    );
-    expect(order).toEqual(["a loads", "a saves", "b loads", "b saves", "c saves"]);
+      setTimeout(() => over.open(), 20);
+      return outer.fencingToken;
+    });
+    expect(await late).toBe(token);
   });
 
   it("are not begun for a caller that has left, or when the outer one is lost", async () => {
@@ -136,7 +185,7 @@ describe("turns within a turn", () => {
     await expect(lost).rejects.toMatchObject({ code: "LOCK_LOST" });
   });
 
-  it("that begin one after the other from timers, do not hold on to those before", async () => {
+  it("and calls that begin one after the other from timers, do not hold on to those before", async () => {
     const { locked } = open();
     const storage = Reflect.get(globalThis, Symbol.for("@lock/memory.frames"));
     const depth = () => {
@@ -155,6 +204,21 @@ describe("turns within a turn", () => {
       next();
     });
     expect(deepest).toBeLessThan(4);
+    const within = await locked.withTurn(async () => {
+      for (let at = 0; at < 20; at++)
+        await new Promise((resolve) => setTimeout(() => resolve(locked.read()), 1));
+      return new Promise<number>((resolve) => {
+        let calls = 0;
+        const next = () =>
+          void locked[calls % 2 ? "read" : "write"](() => {
+            calls += 1;
+            if (calls === 20) resolve(depth());
+            else setTimeout(next, 1);
+          });
+        next();
+      });
+    });
+    expect(within).toBeLessThan(4);
   });
 });
 

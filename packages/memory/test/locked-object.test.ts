@@ -110,7 +110,7 @@ describe("a method that is in no list", () => {
     const locked = lockMemory(new Store(), options);
     expect(typeof locked.other).toBe("function");
     expect(() => locked.other()).toThrow(
-      'lockMemory: the method "other" is in none of the lists read, write, none and iterate of methods',
+      'lockMemory: the method "other" is in no list of the option methods',
     );
     expect(() => locked.other()).toThrow(expect.objectContaining({ code: "LOCK_USAGE" }));
     expect(() => locked.inherited()).toThrow(/"inherited"/);

@@ -238,21 +238,40 @@ describe.each(Object.entries(libraries))("redisMemory on %s", (library, connect)
     await proxy.stop();
   });
 
-  it("writes once what a client sends twice", async () => {
-    const proxy = await startFaultyProxy(server.server);
-    const doubtful = await connect(proxy.url);
-    const memory = doubtful.memory({ sessionId: `s ${++sessions}` });
-    await memory.append(text("first"), { fencingToken: 1 });
-    const dropped = proxy.dropReply({ after: "second" });
-    const outcome = await memory.append(text("second"), { fencingToken: 1 }).catch((error: unknown) => error);
-    await dropped;
-    const stored = await open({ sessionId: memory.sessionId }).getMessages();
-    expect(stored).toEqual([text("first"), text("second")]);
-    // ioredis asks again, node-redis says that it does not know.
-    expect(outcome === 2 || outcome instanceof Error).toBe(true);
-    doubtful.close();
-    await proxy.stop();
-  });
+  it.each(["append", "replace", "pop", "clear"] as const)(
+    "does once what a client sends twice: %s",
+    async (write) => {
+      const proxy = await startFaultyProxy(server.server);
+      const doubtful = await connect(proxy.url);
+      const memory = doubtful.memory({ sessionId: `s ${++sessions}` });
+      const direct = open({ sessionId: memory.sessionId });
+      const token = { fencingToken: 1 };
+      await memory.append([text("a"), text("b")], token);
+      const dropped = proxy.dropReply({ after: memory.sessionId });
+      const writes = {
+        append: () => memory.append(text("c"), token),
+        replace: () => memory.replace([text("c")], token),
+        pop: () => memory.pop(token),
+        clear: () => memory.clear(token),
+      };
+      const writing = writes[write]().catch((error: unknown) => error);
+      await dropped;
+      // Somebody else is faster than what is sent again.
+      await direct.append(text("d"), token);
+      const outcome = await writing;
+      const expected = {
+        append: { stored: ["a", "b", "c", "d"], outcome: 4 },
+        replace: { stored: ["c", "d"], outcome: 2 },
+        pop: { stored: ["a", "d"], outcome: text("b") },
+        clear: { stored: ["d"], outcome: undefined },
+      }[write];
+      expect(await direct.getMessages()).toEqual(expected.stored.map(text));
+      // ioredis asks again, node-redis says that it does not know.
+      if (!(outcome instanceof Error)) expect([expected.outcome, 3, 1]).toContainEqual(outcome);
+      doubtful.close();
+      await proxy.stop();
+    },
+  );
 });
 
 describe("redisMemory refuses", () => {

@@ -103,11 +103,10 @@ describe("within a turn", () => {
         one.saveContext(...said("a")),
         one.saveContext(...said("b")),
         one.loadMemoryVariables(),
-        one.saveContext(...said("c")),
       ]);
       expect(seen.history).toEqual(["a", "re:a", "b", "re:b"]);
     });
-    expect(memory.messages).toEqual(["a", "re:a", "b", "re:b", "c", "re:c"]);
+    expect(memory.messages).toEqual(["a", "re:a", "b", "re:b"]);
     expect(memory.most.writes).toBe(1);
   });
 

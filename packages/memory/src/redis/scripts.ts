@@ -41,7 +41,7 @@ return { 'ok', tostring(redis.call('LLEN', KEYS[1])) }
 /** The same, in place of all that is there. */
 export const REPLACE = APPEND.replace("for i", "if not again then redis.call('DEL', KEYS[1]) end\nfor i");
 
-/** Answers 'ok' and the last message, if there is one; the same one when it is asked again. */
+/** Answers 'ok' and the last message, if there is one; the one that was popped last when it is asked again. */
 export const POP = `${WRITE}
 if again then return { 'ok', redis.call('HGET', KEYS[2], 'popped') or nil } end
 local popped = redis.call('RPOP', KEYS[1])
@@ -53,6 +53,7 @@ return { 'ok', popped or nil }
 
 /** Answers 'ok'. */
 export const CLEAR = `${WRITE}
+if again then return { 'ok' } end
 redis.call('DEL', KEYS[1])
 redis.call('HDEL', KEYS[2], 'popped')
 keep_guard()

@@ -77,6 +77,8 @@ describe("a saver", () => {
     await expect(put).rejects.toMatchObject({ code: "LOCK_USAGE" });
     await expect(put).rejects.toThrow(/a session id must be a text that is not empty, got none/);
     expect(saver.storage).toEqual({});
-    await expect(locked.withTurn(() => 1)).rejects.toThrow(/withTurn needs the option sessionId/);
+    await expect(locked.withTurn(() => 1)).rejects.toThrow(
+      /withTurn: sessionId must be given, since each call tells its own/,
+    );
   });
 });
