@@ -128,6 +128,20 @@ describe("a call that is made by a call", () => {
     await expect(late).rejects.toMatchObject({ code: "TURN_ENDED" });
   });
 
+  it("may call back through another session, also when the turn is ending", async () => {
+    const one = open();
+    const other = open();
+    let late: Promise<unknown> = Promise.resolve();
+    await one.locked.withTurn(() => {
+      late = one.locked.write(async () => {
+        // By then the work of the turn has settled.
+        await pause(20);
+        return other.locked.write(() => one.locked.write(() => "called back"));
+      });
+    });
+    expect(await late).toBe("called back");
+  });
+
   it("begins before its write is over, and ends under the lease, or is refused: whatever the tick", async () => {
     for (let ticks = 0; ticks < 20; ticks++) {
       const { locked, isBusy } = open();
@@ -136,7 +150,10 @@ describe("a call that is made by a call", () => {
         void locked.write(() => {
           inner = (async () => {
             for (let tick = 0; tick < ticks; tick++) await null;
-            return locked.write(isBusy);
+            return locked.write(async () => {
+              await pause(20);
+              return isBusy();
+            });
           })();
           inner.catch(() => undefined);
         });
