@@ -1,6 +1,7 @@
 import { isLockError, type Locks } from "@lock/core";
 import { type Parent, redisUrlOfParent, runWorker } from "@lock/demo-kit";
 import { lockMemory } from "@lock/memory";
+import { StaleWriteError } from "@lock/memory/redis";
 import type { Redis } from "ioredis";
 import { openClient, openLocks, openStore, TTL } from "./connections.ts";
 import { converse, type Store, type TurnContext } from "./converse.ts";
@@ -13,7 +14,6 @@ const MIDDLE = 5;
 
 /** One agent: takes all the turns that it is asked for, as they come. */
 class Agent {
-  readonly #taking = new Set<Promise<void>>();
   /** What wakes the turns that wait in their middle. */
   readonly #waiting = new Map<number, () => void>();
 
@@ -36,12 +36,11 @@ class Agent {
     await new Promise((resolve) => main.stop.addEventListener("abort", resolve, { once: true }));
   }
 
+  /** What fails in any other way than by being stopped ends the process, which the demo tells. */
   #take(question: Question): void {
-    const taking = this.#untilSaved(question).catch((error: unknown) => {
+    void this.#untilSaved(question).catch((error: unknown) => {
       if (!this.main.stop.aborted) throw error;
     });
-    this.#taking.add(taking);
-    void taking.finally(() => this.#taking.delete(taking));
   }
 
   async #untilSaved(question: Question): Promise<void> {
@@ -69,7 +68,7 @@ class Agent {
       });
       return true;
     } catch (error) {
-      if (!isLockError(error) || error.code !== "LOCK_LOST") throw error;
+      if (!isLost(error)) throw error;
       const lateSave = isFateful(question, attempt)
         ? await saveLate(store, question, fencingToken)
         : undefined;
@@ -91,6 +90,12 @@ class Agent {
     };
     return { agent: this.task.name, attempt, pace: this.task.pace, onWord };
   }
+}
+
+/** Its lease tells, or, if it was paused between looking at that and saving, the store. */
+function isLost(error: unknown): boolean {
+  if (error instanceof StaleWriteError) return true;
+  return isLockError(error) && error.code === "LOCK_LOST";
 }
 
 function isFateful(question: Question, attempt: number): boolean {
