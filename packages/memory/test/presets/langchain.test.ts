@@ -6,6 +6,7 @@ import { RunnableLambda, RunnableWithMessageHistory } from "@langchain/core/runn
 import { FakeListChatModel } from "@langchain/core/utils/testing";
 import { describe, expect, it } from "vitest";
 import { chatHistory, langchainMemory } from "../../src/index.ts";
+import { gate } from "../support/gate.ts";
 import { useScene } from "../support/scene.ts";
 
 const scene = useScene();
@@ -51,10 +52,14 @@ describe("RunnableWithMessageHistory", () => {
     const sessionId = scene.session();
     const one = chatHistory(history, { locks: scene.locks, sessionId });
     const two = chatHistory(history, { locks: scene.others, sessionId });
-    const invoke = (locked: typeof one, text: string) =>
-      locked.withTurn(() => withHistory(locked).invoke([new HumanMessage(text)], config));
-    const first = invoke(one, "A");
-    await expect.poll(() => scene.redis.exists(`lock:{memory:${sessionId}}`)).toBe(1);
+    const invoke = (locked: typeof one, text: string, began = gate()) =>
+      locked.withTurn(() => {
+        began.open();
+        return withHistory(locked).invoke([new HumanMessage(text)], config);
+      });
+    const hasBegun = gate();
+    const first = invoke(one, "A", hasBegun);
+    await hasBegun.opened;
     await Promise.all([first, invoke(two, "B")]);
     expect(history.texts).toEqual(["A", "re:A", "B", "re:B"]);
   });
