@@ -13,6 +13,8 @@ export default defineConfig({
     globalSetup: ["./tooling/redis-harness/vitest-setup.ts"],
     pool: "forks",
     maxWorkers: 3,
+    // The default of a second is not much for a loaded machine.
+    expect: { poll: { timeout: 10_000 } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: process.env.CI ? ["default", "json"] : ["default"],
