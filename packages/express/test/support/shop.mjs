@@ -28,7 +28,8 @@ const app = express();
 const key = (req) => lockKey`shop:${req.params.key}`;
 for (const [path, options] of [
   ["/fast/:key", { locks, key }],
-  ["/patient/:key", { locks, key, wait: 500 }],
+  // Longer than a loaded machine may stand still: an attempt that is not answered in time is an outage.
+  ["/patient/:key", { locks, key, wait: 5_000 }],
   ["/fickle/:key", { locks, key, wait: 300, maxHold: 3_000 }],
 ]) {
   if (form === "wrapper") app.post(path, lockRoute(options, work));
