@@ -1,9 +1,10 @@
 import { isLockError, type Locks } from "@lock/core";
 import { type Parent, redisUrlOfParent, runWorker } from "@lock/demo-kit";
+import { openClient, openLocks } from "@lock/demo-kit/clients";
 import { lockMemory } from "@lock/memory";
 import { StaleWriteError } from "@lock/memory/redis";
 import type { Redis } from "ioredis";
-import { openClient, openLocks, openStore, TTL } from "./connections.ts";
+import { openStore, TTL } from "./connections.ts";
 import { converse, type Store, type TurnContext } from "./converse.ts";
 import type { AgentTask, FromAgent, Question, ToAgent } from "./messages.ts";
 
@@ -120,7 +121,7 @@ await runWorker<ToAgent, FromAgent>(async (main) => {
   // crew.ts wrote it, with the same type.
   const task = main.argument as AgentTask;
   const url = redisUrlOfParent();
-  await using opened = task.lock ? openLocks(url, task.prefix, task.name) : undefined;
+  await using opened = task.lock ? openLocks(url, { prefix: task.prefix, holder: task.name }) : undefined;
   const client = openClient(url);
   await new Agent(main, task, client, opened?.locks).work();
   client.disconnect();

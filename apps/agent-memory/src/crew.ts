@@ -6,10 +6,11 @@ import {
   type FromAgent,
   type Question,
   type ToAgent,
+  type Told,
 } from "./messages.ts";
 
 /** Hears what agents tell. */
-export type OnTold = (agent: AgentName, told: Exclude<FromAgent, { kind: "ready" }>) => void;
+export type OnTold = (agent: AgentName, told: Told) => void;
 
 interface Member {
   readonly worker: Worker<ToAgent, FromAgent>;

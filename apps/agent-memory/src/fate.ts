@@ -1,10 +1,8 @@
 import type { Crew } from "./crew.ts";
-import type { AgentName, FromAgent } from "./messages.ts";
+import type { AgentName, Told } from "./messages.ts";
 
 /** The agent that is paused. */
 export const SLEEPER: AgentName = "agent-2";
-
-type Told = Exclude<FromAgent, { kind: "ready" }>;
 
 /** Pauses an agent in the middle of its fateful turn, and wakes it when somebody else has had the session. */
 export class Fate {

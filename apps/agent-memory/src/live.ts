@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 import { openStore } from "./connections.ts";
 import type { Message } from "./conversation.ts";
 import type { Crew } from "./crew.ts";
-import type { AgentName, FromAgent, Question } from "./messages.ts";
+import type { AgentName, Question, Told } from "./messages.ts";
 import { factsOf, type SessionFacts } from "./verdict.ts";
 
 /** What the page shows of a session. */
@@ -55,7 +55,7 @@ export class Live {
     this.#log.length = Math.min(this.#log.length, LAST_LINES);
   }
 
-  hear(agent: AgentName, told: Exclude<FromAgent, { kind: "ready" }>, question: Question): void {
+  hear(agent: AgentName, told: Told, question: Question): void {
     const { turn, session } = told;
     const id = `${agent} ${turn}`;
     if (told.kind === "says") this.#answers.set(id, { session, agent, text: told.text });

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { demoRedis, print, runDemo } from "@lock/demo-kit";
-import { openClient, removeKeys } from "./connections.ts";
+import { openClient, removeKeys } from "@lock/demo-kit/clients";
 import { HELP, type Options, readOptions } from "./options.ts";
 import { rush } from "./rush.ts";
 import { serve } from "./serve.ts";
@@ -24,7 +24,7 @@ async function demo(options: Options, stop: AbortSignal): Promise<number> {
     const setting = { prefix, env: redis.env, client };
     return await (options.serve ? serve(options, setting, stop) : rush(options, setting, stop));
   } finally {
+    if (!redis.startedHere) await removeKeys(client, prefix);
     client.disconnect();
-    await removeKeys(redis, prefix);
   }
 }

@@ -41,3 +41,6 @@ export type FromAgent =
   | (OfTurn & { readonly kind: "saved" })
   /** It lost the session, and takes the turn again. `lateSave`: what came of the answer that it tried to save all the same. */
   | (OfTurn & { readonly kind: "lost"; readonly lateSave: "stored" | "refused" | undefined });
+
+/** What an agent tells of its turns. */
+export type Told = Exclude<FromAgent, { kind: "ready" }>;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { colours, orStop, print, Site } from "@lock/demo-kit";
-import { openLocks } from "./connections.ts";
+import { openLocks } from "@lock/demo-kit/clients";
 import { Crew } from "./crew.ts";
 import { Fate, SLEEPER } from "./fate.ts";
 import { Live } from "./live.ts";
@@ -26,7 +26,7 @@ export async function serve(options: Options, setting: Setting, stop: AbortSigna
   const { lock, minutes } = options;
   const { prefix, env, client } = setting;
   const sessions = sessionNames(options.sessions);
-  await using opened = openLocks(env.REDIS_URL, prefix, "page");
+  await using opened = openLocks(env.REDIS_URL, { prefix, holder: "page" });
   const live = new Live({ client, locks: opened.locks, prefix, lock, sessions });
   await using site = await Site.open();
   using pages = new Pages();

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { redisUrlOfParent, runWorker } from "@lock/demo-kit";
-import { openLocks, openQueue } from "./connections.ts";
+import { openLocks } from "@lock/demo-kit/clients";
+import { openQueue } from "./connections.ts";
 import { openGuards } from "./guards.ts";
 import type { FromProducer, ProducerTask, ToProcess } from "./messages.ts";
 import { requestsOf } from "./plan.ts";
@@ -13,7 +14,7 @@ await runWorker<ToProcess, FromProducer>(async (main) => {
   // crew.ts wrote it, with the same type.
   const { queue: name, prefix, guarded } = main.argument as ProducerTask;
   const url = redisUrlOfParent();
-  await using opened = openLocks(url, prefix, name);
+  await using opened = openLocks(url, { prefix, holder: name });
   await using target = openQueue(name, url, prefix);
   const { queue } = target;
   const { once } = openGuards(opened.locks);

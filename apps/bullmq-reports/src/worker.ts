@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { redisUrlOfParent, runWorker } from "@lock/demo-kit";
+import { openClient, openLocks } from "@lock/demo-kit/clients";
 import { Worker } from "bullmq";
 import { Builder } from "./build.ts";
-import { bullmqOptions, openClient, openLocks } from "./connections.ts";
+import { bullmqOptions } from "./connections.ts";
 import { openGuards } from "./guards.ts";
 import { type FromWorker, QUEUES, type ReportJob, type ToProcess, type WorkerTask } from "./messages.ts";
 import { Store } from "./store.ts";
@@ -16,7 +17,7 @@ await runWorker<ToProcess, FromWorker>(async (main) => {
   const url = redisUrlOfParent();
   const client = openClient(url);
   using _client = { [Symbol.dispose]: () => client.disconnect() };
-  await using opened = openLocks(url, task.prefix, task.worker);
+  await using opened = openLocks(url, { prefix: task.prefix, holder: task.worker });
   const builder = new Builder(task, new Store(client, task.prefix), main);
   const { alone } = openGuards(opened.locks);
   const work = task.guarded

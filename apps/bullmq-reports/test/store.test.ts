@@ -1,6 +1,7 @@
+import { openClient } from "@lock/demo-kit/clients";
 import { startRedis } from "@lock/redis-harness";
 import { describe, expect, it } from "vitest";
-import { openClient, openKeys } from "../src/connections.ts";
+import { openKeys } from "../src/connections.ts";
 import type { Run } from "../src/messages.ts";
 import { lineToWrite, OvertakenError, Store } from "../src/store.ts";
 

@@ -1,7 +1,5 @@
-import { constants } from "node:fs";
-import { access } from "node:fs/promises";
-import { delimiter, join } from "node:path";
-import { installWithApt, isDebianLike } from "@lock/redis-harness/debian";
+import { join } from "node:path";
+import { canInstallWithApt, installWithApt, isExecutable, searchPath } from "@lock/redis-harness/host";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 
@@ -14,7 +12,7 @@ export async function findBrowser(): Promise<Found> {
   if (CHROMIUM) return { path: CHROMIUM };
   const found = await lookOnPath();
   if (found !== undefined) return { path: found };
-  if (process.geteuid?.() !== 0 || !(await isDebianLike())) {
+  if (!(await canInstallWithApt())) {
     return { missing: `none of ${NAMES.join(", ")} is on PATH; install one, or name one in CHROMIUM` };
   }
   try {
@@ -27,15 +25,7 @@ export async function findBrowser(): Promise<Found> {
 }
 
 async function lookOnPath(): Promise<string | undefined> {
-  const directories = (process.env.PATH ?? "").split(delimiter).filter((directory) => directory !== "");
-  const paths = NAMES.flatMap((name) => directories.map((directory) => join(directory, name)));
+  const paths = NAMES.flatMap((name) => searchPath().map((directory) => join(directory, name)));
   const usable = await Promise.all(paths.map(isExecutable));
   return paths.find((_, index) => usable[index]);
-}
-
-function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }

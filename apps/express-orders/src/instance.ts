@@ -1,7 +1,7 @@
 import { type Parent, redisUrlOfParent, runWorker, Site } from "@lock/demo-kit";
+import { openLocks } from "@lock/demo-kit/clients";
 import { Activity } from "./activity.ts";
 import { Ledger } from "./ledger.ts";
-import { openLocks } from "./locks.ts";
 import { type FromShop, nameOf, type Task, type ToShop } from "./messages.ts";
 import { createShop } from "./shop.ts";
 

@@ -20,7 +20,7 @@ export async function installCommand(commands: InstallCommands): Promise<string>
 }
 
 /** Whether this is Debian, Ubuntu or one of their descendants. */
-export async function isDebianLike(): Promise<boolean> {
+async function isDebianLike(): Promise<boolean> {
   const ids = await distributionIds();
   return ids.includes("debian") || ids.includes("ubuntu");
 }

@@ -1,0 +1,46 @@
+import { createLocks, type Locks } from "@lock/core";
+import { ioredisBackend } from "@lock/core/ioredis";
+import { Redis } from "ioredis";
+
+/** Locks over a client that was opened for them. */
+export interface OpenLocks extends AsyncDisposable {
+  readonly locks: Locks;
+}
+
+/** As `createLocks` takes them. */
+export interface Who {
+  readonly prefix: string;
+  readonly holder: string;
+}
+
+export function openLocks(url: string, who: Who): OpenLocks {
+  const client = openClient(url);
+  const locks = createLocks({ backend: ioredisBackend(client), ...who });
+  return {
+    locks,
+    // The locks first: they release what is held. The client stays ours to close.
+    [Symbol.asyncDispose]: async () => {
+      await locks.close();
+      client.disconnect();
+    },
+  };
+}
+
+export function openClient(url: string): Redis {
+  const client = new Redis(url);
+  // It connects again by itself, and who uses it is told of what fails in between.
+  client.on("error", () => undefined);
+  return client;
+}
+
+/** Removes what a run of a demo has left in a Redis that others use as well. */
+export async function removeKeys(
+  client: Redis,
+  prefix: string,
+  isToGo: (key: string) => boolean = () => true,
+): Promise<void> {
+  for await (const batch of client.scanStream({ match: `${prefix}:*`, count: 500 })) {
+    const keys = (batch as string[]).filter(isToGo);
+    if (keys.length > 0) await client.unlink(...keys);
+  }
+}

@@ -1,2 +1,0 @@
-export { installWithApt } from "./apt-install.ts";
-export { isDebianLike } from "./host-system.ts";
