@@ -43,6 +43,10 @@ function scripts(test: Test<OpenDriver>): void {
     assert.deepEqual(await driver.eval("return { ARGV[1], ARGV[2] }", ["{a}"], [odd, ""]), [odd, ""]);
   });
 
+  test("runs any other command", async ({ driver }) => {
+    assert.equal(String(await driver.command(["PING", "heard"])), "heard");
+  });
+
   test("rejects with NOSCRIPT where the server does not know the script", async ({ driver }) => {
     const never = defineScript("never", `return '${Math.random()}'`);
     await assert.rejects(driver.evalsha(never.sha, ["{a}"], []), /^\w*:? ?NOSCRIPT/);

@@ -14,6 +14,8 @@ export interface RedisDriver {
   evalsha(sha: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
   /** EVAL, on the node that the keys belong to. */
   eval(source: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
+  /** Any other command, on the connection that scripts run on; in a cluster on any of its nodes. */
+  command(words: readonly [string, ...string[]]): Promise<unknown>;
   /** Opens a connection to hear channels on; resolves when it is ready. */
   openSubscriber(ears: SubscriberEars): Promise<Subscriber>;
 }

@@ -8,6 +8,7 @@ export interface IoredisClient {
   readonly options: { readonly keyPrefix?: string | undefined };
   evalsha(sha: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;
   eval(script: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;
+  call(command: string, ...args: string[]): Promise<unknown>;
   duplicate(override?: never): IoredisSubscriber;
 }
 
@@ -32,6 +33,7 @@ export function ioredisDriver(client: IoredisClient): RedisDriver {
     keyPrefix: client.options.keyPrefix ?? "",
     evalsha: (sha, keys, args) => client.evalsha(sha, keys.length, ...keys, ...args),
     eval: (source, keys, args) => client.eval(source, keys.length, ...keys, ...args),
+    command: ([name, ...args]) => client.call(name, ...args),
     openSubscriber: async (ears) => listen(duplicate(client), ears),
   };
 }

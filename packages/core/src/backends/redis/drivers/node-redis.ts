@@ -6,6 +6,7 @@ import type { RedisDriver, Subscriber, SubscriberEars } from "../driver.ts";
 export interface NodeRedisClient {
   evalSha(sha: string, options: NodeRedisEvalOptions): Promise<unknown>;
   eval(script: string, options: NodeRedisEvalOptions): Promise<unknown>;
+  sendCommand(words: string[]): Promise<unknown>;
   duplicate(): NodeRedisSubscriber;
 }
 
@@ -39,6 +40,7 @@ export function nodeRedisDriver(client: NodeRedisClient): RedisDriver {
     keyPrefix: "",
     evalsha: (sha, keys, args) => client.evalSha(sha, { keys: [...keys], arguments: [...args] }),
     eval: (source, keys, args) => client.eval(source, { keys: [...keys], arguments: [...args] }),
+    command: (words) => client.sendCommand([...words]),
     openSubscriber: (ears) => listen(client.duplicate(), ears),
   };
 }
