@@ -71,6 +71,22 @@ export interface Busy {
 
 export type AcquireOutcome = Granted | Busy;
 
+/** A node of a quorum that has no say: it has lost its data, and with it leases that may still stand elsewhere. */
+export interface Abstained {
+  readonly status: "abstained";
+}
+
+/** What a node of a quorum answers. */
+export type Vote = AcquireOutcome | Abstained;
+
+/** What a node of a quorum says of itself. */
+export interface Membership {
+  /** The same server has the same id, by whatever connection. */
+  readonly id: string;
+  /** Milliseconds until it votes. */
+  readonly votesIn: number;
+}
+
 export interface Renewed extends Validity {
   readonly status: "renewed";
 }
@@ -142,6 +158,8 @@ export interface LockBackend {
   readonly clock: Clock;
   /** Milliseconds within which every method settles, but for `hint`. */
   readonly requestTimeout: number;
+  /** The longest ttl that it grants, ms; undefined: any. */
+  readonly maxTtl?: number;
   /** Whether it can grant permits. A quorum cannot: its majorities overlap in one node, not in N. */
   readonly grantsPermits: boolean;
 
@@ -214,4 +232,20 @@ export interface LockBackend {
 
   /** Closes what the backend opened itself. It may be used again, and then opens it again. */
   close(): Promise<void>;
+}
+
+/** A backend that can be one of the independent nodes of a quorum: a single server. */
+export interface QuorumNode extends LockBackend {
+  /**
+   * As `attempt`, as one vote: abstains unless the node is a member. The fencing token of a grant is at least `fence`,
+   * and no larger than it must be, so that the nodes can agree on one; asked again with a larger one, the grant is
+   * raised to it. Each node's tokens grow with each of its grants.
+   */
+  vote(request: AcquireRequest, fence: number): Promise<Vote>;
+
+  /**
+   * What the node remembers of being a member for a prefix; null when it does not. `votesIn` makes it a member that
+   * votes after so many milliseconds, unless it is one.
+   */
+  enroll(prefix: string, votesIn?: number): Promise<Membership | null>;
 }

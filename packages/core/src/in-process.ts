@@ -1,9 +1,9 @@
-import type { LockBackend } from "./backend.ts";
+import type { QuorumNode } from "./backend.ts";
 import { InProcessBackend, type InProcessBackendOptions } from "./backends/in-process/in-process-backend.ts";
 
 export type { InProcessBackendOptions } from "./backends/in-process/in-process-backend.ts";
 
 /** Grants leases within this process: for tests, development, and services of a single process. */
-export function inProcessBackend(options?: InProcessBackendOptions): LockBackend {
+export function inProcessBackend(options?: InProcessBackendOptions): QuorumNode {
   return new InProcessBackend(options);
 }

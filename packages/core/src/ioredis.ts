@@ -1,4 +1,4 @@
-import type { LockBackend } from "./backend.ts";
+import type { QuorumNode } from "./backend.ts";
 import { type IoredisClient, ioredisDriver } from "./backends/redis/drivers/ioredis.ts";
 import { RedisBackend, type RedisBackendOptions } from "./backends/redis/redis-backend.ts";
 
@@ -10,6 +10,6 @@ export type { RedisBackendOptions } from "./backends/redis/redis-backend.ts";
  * more connection is opened at the first contention, to hear of hand-overs, and closed by `locks.close()`.
  * @throws LockUsageError
  */
-export function ioredisBackend(client: IoredisClient, options?: RedisBackendOptions): LockBackend {
+export function ioredisBackend(client: IoredisClient, options?: RedisBackendOptions): QuorumNode {
   return new RedisBackend(ioredisDriver(client), options);
 }

@@ -1,4 +1,4 @@
-import type { LockBackend } from "./backend.ts";
+import type { QuorumNode } from "./backend.ts";
 import { type NodeRedisClient, nodeRedisDriver } from "./backends/redis/drivers/node-redis.ts";
 import { RedisBackend, type RedisBackendOptions } from "./backends/redis/redis-backend.ts";
 
@@ -15,6 +15,6 @@ export type { RedisBackendOptions } from "./backends/redis/redis-backend.ts";
  * closed by `locks.close()`.
  * @throws LockUsageError
  */
-export function nodeRedisBackend(client: NodeRedisClient, options?: RedisBackendOptions): LockBackend {
+export function nodeRedisBackend(client: NodeRedisClient, options?: RedisBackendOptions): QuorumNode {
   return new RedisBackend(nodeRedisDriver(client), options);
 }

@@ -4,7 +4,7 @@ import type { Instant, Timer } from "../../clock.ts";
 /** A lease: the same object stands in the entry of each of its keys. */
 export interface Grant {
   request: AcquireRequest;
-  readonly fencingToken: number;
+  fencingToken: number;
   readonly grantedAt: Instant;
   readonly slot: number | undefined;
   since: Instant;

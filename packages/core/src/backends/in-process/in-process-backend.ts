@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type {
   AcquireOutcome,
@@ -6,16 +7,19 @@ import type {
   ExtendOutcome,
   Granted,
   HolderState,
-  LockBackend,
   LockName,
   LockState,
+  Membership,
   NoticeListener,
   Ownership,
+  QuorumNode,
   ReleaseOutcome,
+  Vote,
   WaiterState,
 } from "../../backend.ts";
-import { type Clock, elapsed, systemClock } from "../../clock.ts";
+import { type Clock, elapsed, type Instant, systemClock } from "../../clock.ts";
 import { Entry, type Grant } from "./entry.ts";
+import { Fences } from "./fences.ts";
 
 /** Options of the in-process backend. */
 export interface InProcessBackendOptions {
@@ -31,31 +35,62 @@ const HOLDERS_SHOWN = 1_000;
  * Grants leases within this process: for tests, development, and services of a single process. It keeps every
  * promise of the Redis backend, with this process's clock as the server's.
  */
-export class InProcessBackend implements LockBackend {
+export class InProcessBackend implements QuorumNode {
   readonly name = "in-process";
   readonly requestTimeout = 0;
   readonly grantsPermits = true;
   readonly clock: Clock;
   readonly #entries = new Map<string, Entry>();
   readonly #notices = new EventEmitter().setMaxListeners(0);
-  #lastFence = 0;
+  readonly #fences: Fences;
+  /** By prefix: since when it is a member of a quorum, and after how many milliseconds it votes. */
+  readonly #members = new Map<string, { readonly since: Instant; readonly after: number }>();
+  readonly #id = randomUUID();
 
   constructor(options: InProcessBackendOptions = {}) {
     this.clock = options.clock ?? systemClock;
+    this.#fences = new Fences(this.clock);
   }
 
   takesTogether(): boolean {
     return true;
   }
 
+  async vote(request: AcquireRequest, fence: number): Promise<Vote> {
+    if (this.#votesIn(request.prefix) !== 0) return { status: "abstained" };
+    return this.#attempt(request, fence);
+  }
+
+  async enroll(prefix: string, votesIn?: number): Promise<Membership | null> {
+    if (votesIn !== undefined && !this.#members.has(prefix)) {
+      this.#members.set(prefix, { since: this.clock.now(), after: votesIn });
+    }
+    const left = this.#votesIn(prefix);
+    return left === undefined ? null : { id: this.#id, votesIn: left };
+  }
+
   async attempt(request: AcquireRequest): Promise<AcquireOutcome> {
+    return this.#attempt(request, undefined);
+  }
+
+  #votesIn(prefix: string): number | undefined {
+    const member = this.#members.get(prefix);
+    return member && Math.max(0, member.after - elapsed(member.since, this.clock.now()));
+  }
+
+  #attempt(request: AcquireRequest, least: number | undefined): AcquireOutcome {
     const entries = this.#open(request);
     const otherPermits = otherPermitsIn(entries, request);
     const grant = this.#grantOf(entries, request);
-    if (grant !== undefined) return { ...granted(grant), otherPermits };
+    if (grant !== undefined) {
+      if (least !== undefined && grant.fencingToken < least) {
+        grant.fencingToken = this.#fence(request, least, true);
+      }
+      return { ...granted(grant), otherPermits };
+    }
     if (request.queue) this.#enlist(entries, request);
     const outcome = this.#mayEnter(entries, request)
-      ? this.#grant(entries, request)
+      ? this.#grant(entries, request, least)
       : this.#busy(entries, request);
     this.#tidy(request, entries);
     return { ...outcome, otherPermits };
@@ -93,7 +128,7 @@ export class InProcessBackend implements LockBackend {
       this.#tidy(held, entries);
       return { status: "lost", reason: stolen ? "stolen" : "expired" };
     }
-    this.#lastFence = Math.max(this.#lastFence, fence);
+    if (fence > 0) this.#fences.raise(idsOf(held), fence);
     return this.#prolong(entries, grant, ttl);
   }
 
@@ -251,11 +286,11 @@ export class InProcessBackend implements LockBackend {
     return { status: "busy", holder: seen && { holder: seen.request.holder, remaining: this.#left(seen) } };
   }
 
-  #grant(entries: readonly [Entry, ...Entry[]], request: AcquireRequest): Granted {
+  #grant(entries: readonly [Entry, ...Entry[]], request: AcquireRequest, least?: number): Granted {
     const now = this.clock.now();
     const { mode, token, ttl } = request;
     const slot = entries[0].slotFor(mode);
-    const fencingToken = this.#fence(request);
+    const fencingToken = this.#fence(request, least, false);
     const grant: Grant = { request, fencingToken, grantedAt: now, since: now, ttl, slot };
     for (const entry of entries) {
       entry.waiters.delete(token);
@@ -266,12 +301,9 @@ export class InProcessBackend implements LockBackend {
     return granted(grant);
   }
 
-  /** Microseconds of wall time, as the server mints them: the token grows also over a restart of the process. */
-  #fence({ mode }: AcquireRequest): number {
-    // Readers carry the last one: no writer has a larger one before they are gone.
-    if (mode.kind === "shared" && this.#lastFence > 0) return this.#lastFence;
-    this.#lastFence = Math.max(this.#lastFence + 1, Math.floor(this.clock.now().wall * 1_000));
-    return this.#lastFence;
+  #fence(request: AcquireRequest, least: number | undefined, raised: boolean): number {
+    const shared = request.mode.kind === "shared";
+    return this.#fences.mint(idsOf(request), { shared, least, raised });
   }
 
   #prolong(entries: readonly Entry[], grant: Grant, ttl: number): ExtendOutcome {
@@ -346,6 +378,10 @@ export class InProcessBackend implements LockBackend {
 /** Prefixes hold no slash, so no two names meet. */
 function idOf(name: LockName): string {
   return `${name.prefix}/${name.key}`;
+}
+
+function idsOf({ prefix, keys }: Pick<Ownership, "prefix" | "keys">): string[] {
+  return keys.map((key) => idOf({ prefix, key }));
 }
 
 function nameOf({ prefix, keys }: Pick<Ownership, "prefix" | "keys">, index: number): LockName {

@@ -1,12 +1,20 @@
-import type { AcquireRequest, ExtendOutcome, LockName, Ownership, ReleaseOutcome } from "../../backend.ts";
+import { randomBytes } from "node:crypto";
+import type {
+  AcquireRequest,
+  ExtendOutcome,
+  LockName,
+  Membership,
+  Ownership,
+  ReleaseOutcome,
+} from "../../backend.ts";
 import { type Clock, type Instant, shift } from "../../clock.ts";
 import { LockBackendError } from "../../errors.ts";
 import { showKeys } from "../../key.ts";
 import type { RedisDriver } from "./driver.ts";
 import { backendError, unreadable } from "./faults.ts";
 import type { RunOnce } from "./inspection.ts";
-import { lockKey, lockKeys } from "./keys.ts";
-import { writeMode } from "./modes.ts";
+import { lockKey, lockKeys, memberKey } from "./keys.ts";
+import { writeMode, writeQueuedMode } from "./modes.ts";
 import { type AcquireAnswer, readAcquireAnswer, readNumber, writeInfo } from "./replies.ts";
 import type { Held } from "./runs.ts";
 import type { Script } from "./script.ts";
@@ -31,7 +39,7 @@ const KEEP_QUEUE = 10_000;
 /** The server's time is unknown before the first answer: that one only tells it. More would be a clock that runs. */
 const MOST_LATE_ANSWERS = 3;
 
-type Decided = Extract<AcquireAnswer, { status: "granted" | "busy" }>;
+type Decided = Exclude<AcquireAnswer, { status: "late" } | { status: "withdrawn" }>;
 
 /** Packs requests for the scripts and reads their answers. */
 export class Commands {
@@ -39,6 +47,7 @@ export class Commands {
   readonly #keep: string;
   readonly #countsReceivers: string;
   readonly #acquire = new Map<string, BatchedScript>();
+  readonly #vote = new Map<string, BatchedScript>();
   readonly #withdraw = new Map<string, BatchedScript>();
   readonly #release: BatchedScript;
   readonly #forceRelease: BatchedScript;
@@ -60,22 +69,37 @@ export class Commands {
     this.#adopt = this.#batched(scripts.adoptScript, () => []);
   }
 
-  /** Sends an acquire; again where it was refused because the server's time was not known well enough. */
+  /**
+   * Sends an acquire, or, with the least fencing token that is proposed, a vote; again where it was refused because the
+   * server's time was not known well enough.
+   */
   async acquire(
     request: AcquireRequest,
     ticket: number | undefined,
+    proposed: number | undefined,
   ): Promise<{ readonly answer: Decided; readonly sample: TimeSample }> {
     for (let asked = 1; ; asked++) {
-      const { text, sentAt } = await this.#sendAcquire(request, ticket === undefined ? "" : String(ticket));
+      const place = ticket === undefined ? "" : String(ticket);
+      const { text, sentAt } = await this.#sendAcquire(request, place, proposed);
       const answer = readAcquireAnswer(text);
       const sample = { server: answer.now, sentAt, receivedAt: this.options.clock.now() };
       this.#time = sample;
-      if (answer.status === "granted" || answer.status === "busy") return { answer, sample };
-      if (answer.status === "withdrawn" || asked === MOST_LATE_ANSWERS) throw refused(answer.status);
+      if (answer.status === "withdrawn") throw refused(answer.status);
+      if (answer.status !== "late") return { answer, sample };
+      if (asked === MOST_LATE_ANSWERS) throw refused(answer.status);
     }
   }
 
-  async withdraw(request: AcquireRequest, unanswered: boolean): Promise<void> {
+  async enroll(prefix: string, votesIn: number | undefined): Promise<Membership | null> {
+    const args = [randomBytes(12).toString("base64url"), votesIn === undefined ? "" : String(votesIn)];
+    const [text = ""] = await this.run(undefined, scripts.enrollScript, [memberKey(prefix)], args);
+    if (text === "unknown") return null;
+    const [id = "", left] = text.split(" ");
+    return { id, votesIn: readNumber(left) };
+  }
+
+  /** `isVote`: it was asked for as a vote. */
+  async withdraw(request: AcquireRequest, unanswered: boolean, isVote: boolean): Promise<void> {
     const { prefix, keys, token, ttl, mode } = request;
     const script = cached(this.#withdraw, prefix, () =>
       this.#batched(scripts.withdrawScript, () => [
@@ -87,7 +111,7 @@ export class Commands {
     );
     const info = this.#info(request);
     const parts = partsOf(request).map((part, index) => {
-      const inQueue = writeMode(mode, keys.length > 1 ? index + 1 : undefined);
+      const inQueue = writeQueuedMode(mode, keys.length > 1 ? index + 1 : undefined, isVote);
       const args = [token, String(ttl), inQueue, info, unanswered ? "1" : "0"];
       return script.call(part.key, lockKeys(part), args);
     });
@@ -143,27 +167,42 @@ export class Commands {
     }
   };
 
-  #batched(script: Script, header: (sentAt: Instant) => readonly string[]): BatchedScript {
+  #batched(
+    script: Script,
+    header: (sentAt: Instant) => readonly string[],
+    lastKeys: readonly string[] = [],
+  ): BatchedScript {
     const { driver, clock, requestTimeout } = this.options;
-    return new BatchedScript(driver, script, clock, requestTimeout, header);
+    return new BatchedScript(driver, script, clock, requestTimeout, header, lastKeys);
   }
 
-  #sendAcquire(request: AcquireRequest, ticket: string): Promise<Answer> {
+  #sendAcquire(request: AcquireRequest, ticket: string, proposed: number | undefined): Promise<Answer> {
     const { prefix, keys, token, ttl, mode } = request;
-    const script = cached(this.#acquire, prefix, () => {
-      const alive = BELIEVED_ALIVE * 1_000;
-      const process = `${this.options.channelOf(prefix)} ${alive} ${this.#keep} ${this.#countsReceivers}`;
-      return this.#batched(scripts.acquireScript, (sentAt) => [
-        this.#notAfter(sentAt),
-        this.#retention,
-        process,
-      ]);
-    });
+    const script = proposed === undefined ? this.#acquireScript(prefix) : this.#voteScript(prefix);
     const asked = writeMode(mode, keys.length > 1 ? keys.length : undefined);
     const args = [token, String(ttl), asked, ticket, this.#info(request)];
+    if (proposed !== undefined) args.push(String(proposed));
     if (keys.length === 1) return script.call(keys[0], lockKeys({ prefix, key: keys[0] }), args);
     const all = keys.flatMap((key) => lockKeys({ prefix, key }));
     return script.call(showKeys(keys), all, args);
+  }
+
+  #acquireScript(prefix: string): BatchedScript {
+    return cached(this.#acquire, prefix, () =>
+      this.#batched(scripts.acquireScript, this.#acquireHeader(prefix)),
+    );
+  }
+
+  #voteScript(prefix: string): BatchedScript {
+    return cached(this.#vote, prefix, () =>
+      this.#batched(scripts.voteScript, this.#acquireHeader(prefix), [memberKey(prefix)]),
+    );
+  }
+
+  #acquireHeader(prefix: string): (sentAt: Instant) => readonly string[] {
+    const alive = BELIEVED_ALIVE * 1_000;
+    const process = `${this.options.channelOf(prefix)} ${alive} ${this.#keep} ${this.#countsReceivers}`;
+    return (sentAt) => [this.#notAfter(sentAt), this.#retention, process];
   }
 
   /** Server time, in microseconds, after which a request that is sent now must not be executed any more. */

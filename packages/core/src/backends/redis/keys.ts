@@ -32,6 +32,11 @@ export function lockKeys(name: LockName): LockKeys {
   return [lock, `${lock}:fence`, `${lock}:queue`, `${lock}:presence`, `${lock}:holders`];
 }
 
+/** The Redis key by which a server remembers that it is a member of the quorum of a prefix. */
+export function memberKey(prefix: string): string {
+  return `${prefix}:quorum`;
+}
+
 /** A SCAN pattern for the locks of a prefix. Only a checked prefix and the client's own go into it, escaped. */
 export function scanPattern(keyPrefix: string, prefix: string): string {
   return `${(keyPrefix + prefix).replace(/[*?[\]\\^-]/g, "\\$&")}:{*}`;

@@ -4,19 +4,22 @@ import type {
   AcquireRequest,
   ExtendOutcome,
   Granted,
-  LockBackend,
   LockName,
   LockState,
+  Membership,
   NoticeListener,
   Ownership,
+  QuorumNode,
   ReleaseOutcome,
   Renewed,
+  Vote,
 } from "../../backend.ts";
 import { type Clock, systemClock } from "../../clock.ts";
 import { checkDuration } from "../../options.ts";
 import { validityLeft } from "../../timing.ts";
 import { Commands, partsOf, refused } from "./commands.ts";
 import type { RedisDriver } from "./driver.ts";
+import { unreadable } from "./faults.ts";
 import { inspectLock, listLocks } from "./inspection.ts";
 import { Notices, noticeChannel, writeNotice } from "./notices.ts";
 import { type Held, Runs } from "./runs.ts";
@@ -47,7 +50,7 @@ const MANY = "many";
  * Grants leases on one Redis server (or a cluster of them) through a driver. What happens on the server is in
  * `scripts/`, what is sent to it in `commands.ts`; this class knows who waits, and what was passed on within the process.
  */
-export class RedisBackend implements LockBackend {
+export class RedisBackend implements QuorumNode {
   readonly name = "redis";
   readonly grantsPermits = true;
   readonly clock: Clock;
@@ -64,6 +67,8 @@ export class RedisBackend implements LockBackend {
   /** Requests for which the subscriber is being opened, and how they hear that it is, or that they gave up. */
   readonly #listening = new Map<AcquireRequest, (news: null) => void>();
   readonly #givenUp = new WeakSet<AcquireRequest>();
+  /** Requests that were asked for as votes of a quorum. */
+  readonly #votes = new WeakSet<AcquireRequest>();
 
   constructor(driver: RedisDriver, options: RedisBackendOptions = {}) {
     const { requestTimeout = 2_000, fenceRetention = 3_600_000, clock = systemClock } = options;
@@ -80,7 +85,7 @@ export class RedisBackend implements LockBackend {
       (request, granted, told) => this.#runs.start(request, granted, told),
       (token) => this.#runs.endOf(token),
       (ended) => this.#giveBack(ended),
-      (ended) => void this.#commands.withdraw(ended, false).catch(() => undefined),
+      (ended) => void this.#commands.withdraw(ended, false, this.#votes.has(ended)).catch(() => undefined),
     );
     const timeLimit = <T>(work: Promise<T>) => withDeadline(clock, requestTimeout, undefined, work);
     this.#subscription = new Subscription(driver, clock, timeLimit, {
@@ -95,22 +100,18 @@ export class RedisBackend implements LockBackend {
   }
 
   async attempt(request: AcquireRequest): Promise<AcquireOutcome> {
-    const channel = this.#channel(request.prefix);
-    const isWaiting = this.#wake.has(request);
-    const listens = isWaiting || this.#listened.has(request) || this.#subscription.hears(channel);
-    const waiter = request.queue && listens ? this.#wake.enlist(request) : undefined;
-    try {
-      // The subscriber has ended since, or was closed by other locks on this backend: it would count as dead.
-      if (isWaiting && !this.#subscription.hears(channel)) await this.#subscription.listen(channel);
-      if (waiter !== undefined) await this.#wake.gather(waiter);
-      // Given up while it gathered: `withdraw` has come and gone, so nobody would ever remove it.
-      if (this.#givenUp.has(request)) throw refused("withdrawn");
-      return await this.#ask(request, waiter);
-    } catch (error) {
-      // Without a place in the queue nothing will wake it: the next attempt enters it again.
-      if (waiter?.ticket === 0) this.#wake.forget(request);
-      throw error;
-    }
+    const outcome = await this.#attempt(request, undefined);
+    if (outcome.status === "abstained") throw unreadable(outcome.status);
+    return outcome;
+  }
+
+  vote(request: AcquireRequest, fence: number): Promise<Vote> {
+    this.#votes.add(request);
+    return this.#attempt(request, fence);
+  }
+
+  enroll(prefix: string, votesIn?: number): Promise<Membership | null> {
+    return this.#commands.enroll(prefix, votesIn);
   }
 
   hint(request: AcquireRequest): Promise<Granted | null> {
@@ -125,7 +126,7 @@ export class RedisBackend implements LockBackend {
     // The lock was passed on to it in the turn in which it gave up.
     const [name] = partsOf(request);
     if (this.#runs.holds(name)) await this.release(request);
-    await this.#commands.withdraw(request, unanswered);
+    await this.#commands.withdraw(request, unanswered, this.#votes.has(request));
     this.#wake.forgetEnded(request);
   }
 
@@ -214,9 +215,36 @@ export class RedisBackend implements LockBackend {
     return this.#subscription.close();
   }
 
-  async #ask(request: AcquireRequest, waiter: Waiter | undefined): Promise<AcquireOutcome> {
+  async #attempt(request: AcquireRequest, proposed: number | undefined): Promise<Vote> {
+    const channel = this.#channel(request.prefix);
+    const isWaiting = this.#wake.has(request);
+    const listens = isWaiting || this.#listened.has(request) || this.#subscription.hears(channel);
+    const waiter = request.queue && listens ? this.#wake.enlist(request) : undefined;
+    try {
+      // The subscriber has ended since, or was closed by other locks on this backend: it would count as dead.
+      if (isWaiting && !this.#subscription.hears(channel)) await this.#subscription.listen(channel);
+      if (waiter !== undefined) await this.#wake.gather(waiter);
+      // Given up while it gathered: `withdraw` has come and gone, so nobody would ever remove it.
+      if (this.#givenUp.has(request)) throw refused("withdrawn");
+      return await this.#ask(request, waiter, proposed);
+    } catch (error) {
+      // Without a place in the queue nothing will wake it: the next attempt enters it again.
+      if (waiter?.ticket === 0) this.#wake.forget(request);
+      throw error;
+    }
+  }
+
+  async #ask(
+    request: AcquireRequest,
+    waiter: Waiter | undefined,
+    proposed: number | undefined,
+  ): Promise<Vote> {
     waiter?.several?.ready.clear();
-    const { answer, sample } = await this.#commands.acquire(request, waiter?.ticket);
+    const { answer, sample } = await this.#commands.acquire(request, waiter?.ticket, proposed);
+    if (answer.status === "abstained") {
+      this.#wake.forget(request);
+      return answer;
+    }
     const otherPermits = otherPermitsOf(request, answer.otherPermits);
     if (waiter !== undefined && answer.rejoined) this.#wake.rejoin(waiter);
     if (answer.status === "granted") {

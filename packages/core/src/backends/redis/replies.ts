@@ -147,7 +147,9 @@ export type AcquireAnswer =
       /** Which of the request's keys are not ready for it, from 1. */
       readonly missing: readonly number[];
     } & Circumstances)
-  | { readonly status: "late" | "withdrawn"; readonly now: number };
+  | { readonly status: "abstained"; readonly now: number }
+  | { readonly status: "late"; readonly now: number }
+  | { readonly status: "withdrawn"; readonly now: number };
 
 interface Circumstances {
   /** The place in the queue had been lost. */
@@ -183,6 +185,6 @@ export function readAcquireAnswer(text: string): AcquireAnswer {
       missing: missing.split(",").map(Number),
     };
   }
-  if (status === "late" || status === "withdrawn") return { status, now };
+  if (status === "late" || status === "withdrawn" || status === "abstained") return { status, now };
   throw unreadable(text);
 }

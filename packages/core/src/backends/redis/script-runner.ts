@@ -69,6 +69,8 @@ export class BatchedScript {
     private readonly timeout: number,
     /** Arguments that all requests of a batch share; asked for when it leaves. */
     private readonly header: (sentAt: Instant) => readonly string[],
+    /** Keys that all requests of a batch share. */
+    private readonly lastKeys: readonly string[] = [],
   ) {}
 
   call(key: string, keys: readonly string[], args: readonly string[]): Promise<Answer> {
@@ -96,6 +98,7 @@ export class BatchedScript {
       keys.push(...call.keys);
       args.push(...call.args);
     }
+    keys.push(...this.lastKeys);
     const fail = (errorOf: (key: string) => unknown) => {
       timer.cancel();
       for (const call of calls) call.reject(errorOf(call.key));

@@ -18,19 +18,21 @@ local function server_time()
 end
 
 -- A fencing token grows with every grant: the clock carries it over the loss of the counter, the counter over
--- grants within one microsecond and clocks that step back.
-local function mint(fence_key, retention, now)
-  local fence = whole(now)
-  local last = tonumber(redis.call('SET', fence_key, fence, 'PX', retention, 'GET') or 0)
-  if last and last >= now then
-    fence = whole(last + 1)
-    redis.call('SET', fence_key, fence, 'PX', retention)
+-- grants within one microsecond and clocks that step back. With `least`, which a quorum proposes to all of its nodes,
+-- as small as may be: so that they agree.
+local function mint(fence_key, retention, now, least)
+  local fence = least or now
+  local last = tonumber(redis.call('SET', fence_key, whole(fence), 'PX', retention, 'GET') or 0) or 0
+  local floor = last > 0 and last + 1 or now
+  if floor > fence then
+    fence = floor
+    redis.call('SET', fence_key, whole(fence), 'PX', retention)
   end
-  return fence
+  return whole(fence)
 end
 
-local function grant(lock, fence_key, token, ttl, info, retention, now)
-  local fence = mint(fence_key, retention, now)
+local function grant(lock, fence_key, token, ttl, info, retention, now, least)
+  local fence = mint(fence_key, retention, now, least)
   redis.call('SET', lock, token .. ' ' .. fence .. ' ' .. whole(now) .. ' ' .. info, 'PX', ttl)
   return fence
 end

@@ -89,15 +89,21 @@ local function make_line(now, retention, counts_receivers)
   end
 
   -- The fencing token for a grant of these keys: larger than all before, or, for readers, that of the last writer.
-  function line.fence(keys, mode)
+  -- `least`: see mint; `raised`: it is also the least for readers.
+  function line.fence(keys, mode, least, raised)
     local shared = mode.kind == 's'
-    if not shared and #keys == 1 then return mint(keys[1].fence, retention, now) end
-    local fence = shared and 0 or now
+    if not shared and #keys == 1 then return mint(keys[1].fence, retention, now, least) end
+    local as_it_is = shared and not raised
+    local fence = (as_it_is and 0) or least or now
     for _, k in ipairs(keys) do
       local last = tonumber(redis.call('GET', k.fence) or nil)
-      if last then fence = math.max(fence, shared and last or last + 1) end
+      if last then
+        fence = math.max(fence, shared and last or last + 1)
+      elseif not as_it_is then
+        fence = math.max(fence, now)
+      end
     end
-    if fence == 0 then fence = now end
+    if fence == 0 then fence = math.max(now, least or 0) end
     for _, k in ipairs(keys) do
       redis.call('SET', k.fence, whole(fence), 'PX', retention)
     end

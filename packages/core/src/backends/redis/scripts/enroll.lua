@@ -1,0 +1,11 @@
+-- KEYS: member. ARGV: id (where the server does not tell its own), after how many ms it votes ('' only asks)
+-- Answers '<id> <ms until it votes>', or 'unknown'
+local now = server_time()
+if ARGV[2] ~= '' then
+  local server = redis.pcall('INFO', 'server')
+  local id = type(server) == 'string' and string.match(server, 'run_id:(%x+)') or ARGV[1]
+  redis.call('SET', KEYS[1], id .. ' ' .. whole(now + ARGV[2] * 1000), 'NX', 'PX', KEEP_MEMBER)
+end
+local id, votes_from = string.match(redis.call('GET', KEYS[1]) or '', '^(%S+) (%d+)$')
+if not id then return { 'unknown' } end
+return { id .. ' ' .. whole(math.max(0, math.ceil((votes_from - now) / 1000))) }

@@ -1,0 +1,181 @@
+-- What an acquire and a vote of a quorum do where the short way does not lead: the line of those who want the key.
+-- KEYS, five per key of a request: lock, fence, queue, presence, holders
+-- ARGV: not_after (us of server time), retention (ms), "<channel> <alive, us> <keep, ms> <counts_receivers>", ...
+-- Answers 'granted <now> <fence> <ms left> <rejoined> <slot> <permits of others>',
+--         'busy <now> <ms left, -1 without end, -2 if nobody holds it> <ticket> <rejoined> <permits of others>
+--         <numbers of the keys that are not ready, with commas> <holder>',
+--         'late <now>' or 'withdrawn <now>'; rejoined is 1 when the place in the queue had been lost
+local now = server_time()
+local now_text = whole(now)
+local not_after, retention = tonumber(ARGV[1]), ARGV[2]
+local line
+-- The queues in which this process has been said to be alive by this call; each request of a batch would say it again.
+local told_alive = {}
+-- The least fencing token that a grant may have, where a quorum asks for one of its votes; else nil.
+local least
+
+local function contended(offset, count, token, ttl, mode_text, ticket, info)
+  local channel, alive, keep, counts_receivers = string.match(ARGV[3], '^(%S+) (%S+) (%S+) (%S+)$')
+  line = line or make_line(now, retention, counts_receivers)
+  local mode = line.mode(mode_text)
+  local keys, held, mine = {}, {}, {}
+  for i = 1, count do
+    keys[i] = line.keys(offset + (i - 1) * 5)
+    if redis.call('ZSCORE', keys[i].presence, token) then return 'withdrawn ' .. now_text end
+    held[i] = line.read(keys[i])
+  end
+  local others = held[1].permits or '-'
+
+  local function granted(fence, left, rejoined, slot)
+    return 'granted ' .. now_text .. ' ' .. fence .. ' ' .. left .. ' ' .. rejoined .. ' ' .. slot .. ' ' .. others
+  end
+
+  -- The grant of a key to this token, if it has one: its fence, ms left, slot.
+  local function own(k, state)
+    if owns(state.value, token) then
+      local fence, info = string.match(state.value, '^%S+ (%S+)(.*)$')
+      return { fence, redis.call('PTTL', k.lock), '-', info = info }
+    end
+    local ends = state.kind and redis.call('ZSCORE', k.lock, token)
+    if not ends then return nil end
+    local fence, info, slot = string.match(redis.call('HGET', k.holders, token), '^(%S+)( %S+ (%S+).*)$')
+    return { fence, math.floor((ends - now) / 1000), slot, info = info }
+  end
+
+  -- Gives a grant that this token has a larger fencing token: no other was granted since, so none is passed over.
+  local function raise()
+    local fence = line.fence(keys, mode, least, true)
+    for i = 1, count do
+      local info = mine[i].info
+      if held[i].value then
+        redis.call('SET', keys[i].lock, token .. ' ' .. fence .. info, 'KEEPTTL')
+      else
+        redis.call('HSET', keys[i].holders, token, fence .. info)
+      end
+    end
+    return fence
+  end
+
+  local function answer_own()
+    local left, have = math.huge, 0
+    for i = 1, count do
+      mine[i] = own(keys[i], held[i])
+      if mine[i] then
+        have = have + 1
+        left = math.min(left, mine[i][2])
+      end
+    end
+    if have == count then
+      local fence = mine[1][1]
+      if least and tonumber(fence) < least then fence = raise() end
+      return granted(fence, left, '0', mine[1][3])
+    end
+    -- Some of several keys were taken away by force: all or none.
+    for i in pairs(mine) do
+      if held[i].kind then line.leave(keys[i], token) else redis.call('DEL', keys[i].lock) end
+      held[i] = line.read(keys[i])
+    end
+  end
+
+  local function member(i)
+    -- 'x0' stands in the queue by itself: its process may not pass the lock on, for that is not its to give.
+    local text = mode.part and mode.kind .. '+' .. i or least and mode_text == 'x' and 'x0' or mode_text
+    return token .. ' ' .. channel .. ' ' .. ttl .. ' ' .. text .. ' ' .. info
+  end
+
+  local function join()
+    local first, lost = ticket == '0', false
+    if first then
+      local last = now
+      for i = 1, count do
+        local score = redis.call('ZRANGE', keys[i].queue, -1, -1, 'WITHSCORES')[2]
+        last = math.max(last, (tonumber(score) or 0) + 1)
+      end
+      ticket = whole(last)
+    end
+    for i = 1, count do
+      local k = keys[i]
+      local added = redis.call('ZADD', k.queue, 'NX', ticket, member(i)) == 1
+      if i == 1 and not added then ticket = whole(redis.call('ZSCORE', k.queue, member(1))) end
+      lost = added or lost
+      if not told_alive[k.queue] then
+        redis.call('ZADD', k.presence, whole(now + alive), channel)
+        redis.call('PEXPIRE', k.queue, keep)
+        redis.call('PEXPIRE', k.presence, keep)
+        told_alive[k.queue] = true
+      end
+      line.limit(k, held[i], mode)
+    end
+    return (lost and not first) and '1' or '0'
+  end
+
+  local function enter(rejoined)
+    local fence, slot = line.fence(keys, mode, least), '-'
+    for i = 1, count do
+      local place = line.fits(keys[i], held[i], mode)
+      line.enter(keys[i], held[i], mode, place, fence, token, ttl, info)
+      if mode.slot then slot = place end
+    end
+    return granted(fence, ttl, rejoined, slot)
+  end
+
+  -- Of those who hold it together: who has the slot that is wanted, or else the one whose lease ends first.
+  local function in_the_way(k, state)
+    if mode.slot and mode.slot > 0 and line.taken(k, state)[mode.slot] then
+      local token = line.taken(k, state)[mode.slot]
+      return token, redis.call('ZSCORE', k.lock, token)
+    end
+    return unpack(redis.call('ZRANGE', k.lock, 0, 0, 'WITHSCORES'))
+  end
+
+  local function busy(rejoined, missing)
+    local k, state = keys[missing[1]], held[missing[1]]
+    local left, holder = -2, ''
+    if state.value then
+      left, holder = redis.call('PTTL', k.lock), string.sub(state.value, 1, 2048)
+    elseif state.kind then
+      local token, ends = in_the_way(k, state)
+      left = math.max(0, math.ceil((ends - now) / 1000))
+      holder = token .. ' ' .. (redis.call('HGET', k.holders, token) or '')
+    end
+    return 'busy ' .. now_text .. ' ' .. left .. ' ' .. (ticket == '' and '-' or ticket) .. ' ' .. rejoined .. ' '
+      .. others .. ' ' .. table.concat(missing, ',') .. ' ' .. holder
+  end
+
+  local again = answer_own()
+  if again then return again end
+  local free = true
+  for i = 1, count do
+    free = free and line.fits(keys[i], held[i], mode) and redis.call('EXISTS', keys[i].queue) == 0
+  end
+  -- One that had a place in a queue that is gone: the server lost its data, and others lost their places too.
+  if free then return enter((ticket ~= '' and ticket ~= '0') and '1' or '0') end
+  local rejoined = ticket == '' and '0' or join()
+  local ready, missing = {}, {}
+  local function read_again(i)
+    -- Who was served with one of our keys may have taken others of them, too.
+    if count > 1 then held[i] = line.read(keys[i]) end
+  end
+  for i = 1, count do
+    read_again(i)
+    -- A holder that died, or a program that freed the key, handed it to nobody: do it now.
+    ready[i] = not held[i].value and line.serve(keys[i], held[i], token, mode.kind)
+  end
+  for i = 1, count do
+    read_again(i)
+    if not ready[i] or not line.fits(keys[i], held[i], mode) then missing[#missing + 1] = i end
+  end
+  if #missing > 0 then
+    -- It may be passed over, and asks for all behind it, too: those of its process do not ask themselves.
+    local may_be_passed = (mode.kind == 'p' and mode.slot) or (mode.kind == 's' and mode.part)
+    for i = 1, (may_be_passed and ticket ~= '') and count or 0 do
+      held[i] = line.read(keys[i])
+      if not held[i].value then line.serve(keys[i], held[i]) end
+    end
+    return busy(rejoined, missing)
+  end
+  if ticket ~= '' then
+    for i = 1, count do redis.call('ZREM', keys[i].queue, member(i)) end
+  end
+  return enter(rejoined)
+end

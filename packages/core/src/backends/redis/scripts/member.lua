@@ -1,0 +1,3 @@
+-- Whether a server is a member of the quorum of a prefix: "<id> <votes from, us>". It is gone when the server has lost its
+-- data: then it may also have lost leases that still stand elsewhere.
+local KEEP_MEMBER = 7 * 86400000
