@@ -7,6 +7,7 @@ export default defineConfig({
     "src/in-process.ts",
     "src/ioredis.ts",
     "src/node-redis.ts",
+    "src/quorum.ts",
     "src/adapter.ts",
     "src/testing.ts",
   ],

@@ -1,5 +1,5 @@
-import type { AcquireRequest, Granted, LockBackend } from "./backend.ts";
-import { LockBackendError, LockTimeoutError, type SeenHolder } from "./errors.ts";
+import type { AcquireRequest, Granted, LockBackend, Votes } from "./backend.ts";
+import { LockBackendError, LockTimeoutError, QuorumError, type SeenHolder } from "./errors.ts";
 import type { HeldLease, LeaseTerms } from "./held-lease.ts";
 import { showKeys } from "./key.ts";
 import { type Patience, TIME_OVER, type Worker } from "./patience.ts";
@@ -14,6 +14,8 @@ export interface AcquireContext {
   ended(patience: Patience): void;
   /** Told once, when a key is found busy. */
   contended(request: AcquireRequest, holder: SeenHolder | undefined): void;
+  /** Told after every attempt on a quorum. */
+  voted(request: AcquireRequest, votes: Votes): void;
   /** Told once, when others name another number of permits. */
   permitsDiffer(request: AcquireRequest, others: number): void;
   /** Withdraws the request in the background, until that was heard: it must never delay the caller. */
@@ -42,6 +44,7 @@ export function acquireLock(
  * this object, one suspended function and the promise of a hint.
  */
 class Acquisition implements Worker {
+  #attempts = 0;
   #faults = 0;
   #lastFault: LockBackendError | undefined;
   #holder: SeenHolder | undefined;
@@ -117,6 +120,7 @@ class Acquisition implements Worker {
     const { context, request, patience } = this;
     const { backend } = context;
     this.#asking = true;
+    this.#attempts += 1;
     const attempting = backend.attempt(request);
     // A single attempt has the backend's own limit: with `wait: 0` there would be no time to hear the answer.
     const outcome = request.queue
@@ -125,6 +129,7 @@ class Acquisition implements Worker {
     if (outcome === TIME_OVER) throw this.#unheard();
     this.#asking = false;
     this.#lastFault = undefined;
+    if (outcome.votes !== undefined) context.voted(request, outcome.votes);
     if (outcome.otherPermits !== undefined && !this.#permitsDiffer) {
       this.#permitsDiffer = true;
       context.permitsDiffer(request, outcome.otherPermits);
@@ -147,7 +152,7 @@ class Acquisition implements Worker {
       this.#contended = true;
       context.contended(request, this.#holder);
     }
-    if (!request.queue || patience.interrupted !== undefined || patience.left <= 0) {
+    if (!request.queue || patience.interrupted !== undefined || patience.left <= 0 || this.#isExhausted) {
       this.#calledOff = true;
       return null;
     }
@@ -177,11 +182,18 @@ class Acquisition implements Worker {
       this.#unanswered ||= error.ambiguous;
       this.#lastFault = error;
       this.#faults += 1;
-      if (!error.retryable || this.patience.left <= 0) throw error;
+      if (error instanceof QuorumError) this.context.voted(this.request, async () => error.votes);
+      if (!error.retryable || this.patience.left <= 0 || this.#isExhausted) throw error;
       const pause = pauseToRetry(clock, this.#faults, true);
       if ((await this.patience.until(pause)) === TIME_OVER) throw error;
       return null;
     }
+  }
+
+  /** As often asked as the caller allows. */
+  get #isExhausted(): boolean {
+    const { limit } = this.request.retry ?? {};
+    return limit !== undefined && this.context.backend.retries === true && this.#attempts > limit;
   }
 
   /** Once. */

@@ -1,5 +1,5 @@
 import type { Clock } from "./clock.ts";
-import type { SeenHolder } from "./errors.ts";
+import type { QuorumVote, SeenHolder } from "./errors.ts";
 import type { Validity } from "./timing.ts";
 
 /** What is locked: the user's key within the namespace of one `createLocks`. */
@@ -47,7 +47,22 @@ export interface AcquireRequest extends Ownership {
   readonly meta: Readonly<Record<string, string>> | undefined;
   /** Whether to join the queue when a key is busy. */
   readonly queue: boolean;
+  /** How to ask again where there is no queue. */
+  readonly retry?: RetryPolicy | undefined;
 }
+
+/** How to ask again for a busy key where the backend cannot queue: on a quorum. */
+export interface RetryPolicy {
+  /** How often at most after the first attempt. Default: as often as `wait` allows. */
+  readonly limit?: number | undefined;
+  /** Milliseconds between two attempts. Default: from a few to 1000, exponential, with full jitter. */
+  readonly delay?: number | undefined;
+  /** Up to so many milliseconds are added to `delay`, at random. Default: as many as `delay`. */
+  readonly jitter?: number | undefined;
+}
+
+/** How each node of a quorum voted, once all have answered or are out of time. */
+export type Votes = () => Promise<readonly QuorumVote[]>;
 
 /** The keys are held by the request's token. */
 export interface Granted extends Validity {
@@ -59,6 +74,8 @@ export interface Granted extends Validity {
   readonly otherPermits?: number | undefined;
   /** The backend wants an extend after so many milliseconds, sooner than for renewal, if it is held so long. */
   readonly confirmAfter?: number;
+  /** On a quorum. */
+  readonly votes?: Votes;
 }
 
 /** Somebody else holds a key, or waits for it in front of us. */
@@ -67,6 +84,8 @@ export interface Busy {
   readonly holder: SeenHolder | undefined;
   /** As in `Granted`. */
   readonly otherPermits?: number | undefined;
+  /** On a quorum. */
+  readonly votes?: Votes;
 }
 
 export type AcquireOutcome = Granted | Busy;
@@ -158,6 +177,8 @@ export interface LockBackend {
   readonly clock: Clock;
   /** Milliseconds within which every method settles, but for `hint`. */
   readonly requestTimeout: number;
+  /** Whether it asks again by the request's `retry` while it waits. */
+  readonly retries?: boolean;
   /** The longest ttl that it grants, ms; undefined: any. */
   readonly maxTtl?: number;
   /** Whether it can grant permits. A quorum cannot: its majorities overlap in one node, not in N. */

@@ -99,8 +99,8 @@ export interface LockBackendErrorOptions extends LockErrorOptions {
 
 /** The backend could not do its work: an outage or a misconfiguration, never contention. */
 export class LockBackendError extends LockError {
-  override readonly name = "LockBackendError";
-  readonly code = "LOCK_BACKEND";
+  override readonly name: string = "LockBackendError";
+  readonly code: "LOCK_BACKEND" | "LOCK_QUORUM" = "LOCK_BACKEND";
   /** True where the same request may succeed later. */
   readonly retryable: boolean;
   /** True where it is not known whether the server executed the request. */
@@ -122,21 +122,33 @@ export function asBackendError(error: unknown, key: string): LockBackendError {
 
 /** What one node of a quorum answered. */
 export interface QuorumVote {
+  /** Which node: its place in the list that the quorum was made of, from 1, and what its backend calls itself. */
   readonly node: string;
-  readonly vote: "granted" | "busy" | "timeout" | "error";
-  readonly holder?: string;
+  /**
+   * `answered`: to another question than for a vote; `timeout`: it did not answer within `nodeTimeout`; `abstained`: it lost its data not long ago, and does not know
+   * what is held; `error`: it could not be asked, or refused.
+   */
+  readonly vote: "granted" | "busy" | "abstained" | "answered" | "timeout" | "error";
+  /** Who holds the key there. */
+  readonly holder?: SeenHolder | undefined;
   readonly error?: unknown;
 }
 
-/** Too few nodes of a quorum answered to decide anything. */
-export class QuorumError extends LockError {
+/** Too few nodes of a quorum answered to decide anything: an outage, and a `LockBackendError`. */
+export class QuorumError extends LockBackendError {
   override readonly name = "QuorumError";
-  readonly code = "LOCK_QUORUM";
+  override readonly code = "LOCK_QUORUM";
   readonly votes: readonly QuorumVote[];
 
-  constructor(key: string, votes: readonly QuorumVote[], cause?: unknown) {
-    const said = votes.map((vote) => `${vote.node}: ${vote.vote}`).join(", ");
-    super(`no majority for ${quote(key)} (${said})`, { key, cause });
+  constructor(key: string, votes: readonly QuorumVote[]) {
+    const said = votes.map(({ node, vote }) => `${node}: ${vote}`).join(", ");
+    const cause = votes.find(({ error }) => error !== undefined)?.error;
+    super(`no majority of the nodes for ${quote(key)} (${said})`, {
+      key,
+      cause,
+      retryable: true,
+      ambiguous: false,
+    });
     this.votes = votes;
   }
 }

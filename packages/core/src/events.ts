@@ -1,5 +1,5 @@
 import type { ReleaseOutcome } from "./backend.ts";
-import type { LockBackendError, LostReason, SeenHolder } from "./errors.ts";
+import type { LockBackendError, LostReason, QuorumVote, SeenHolder } from "./errors.ts";
 
 /** What `locks.on` tells, by event name. Durations are milliseconds; several keys are told as "a, b". */
 export interface LockEvents {
@@ -24,6 +24,8 @@ export interface LockEvents {
   handedOver: { readonly key: string; readonly fencingToken: number; readonly held: number };
   /** Others use the same key with another number of permits, or a pool with another size: the smaller one rules. */
   permitsMismatch: { readonly key: string; readonly permits: number; readonly others: number };
+  /** The nodes of a quorum were asked for a key: told when all have answered or are out of time. */
+  voted: { readonly key: string; readonly votes: readonly QuorumVote[] };
   /** A fault that no caller can be told: an undo or a scoped release that failed. The ttl ends what is left. */
   backendError: {
     readonly key: string;
@@ -43,6 +45,11 @@ export class Events {
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners.add(listener));
     return () => void listeners.delete(listener);
+  }
+
+  /** Whether anybody listens. */
+  hears(name: LockEventName): boolean {
+    return (this.#listeners.get(name)?.size ?? 0) > 0;
   }
 
   emit<Name extends LockEventName>(name: Name, event: LockEvents[Name]): void {

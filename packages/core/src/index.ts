@@ -3,6 +3,7 @@ export type {
   LockBackend,
   LockMode,
   LockState,
+  RetryPolicy,
   WaiterState,
 } from "./backend.ts";
 export {

@@ -1,7 +1,7 @@
 import { type AcquireContext, acquireLock } from "./acquire.ts";
 import { acquireInOrder } from "./acquire-in-order.ts";
 import { adoptLease, planAdoption } from "./adopt.ts";
-import type { AcquireRequest, Granted, LockBackend } from "./backend.ts";
+import type { AcquireRequest, Granted, LockBackend, RetryPolicy, Votes } from "./backend.ts";
 import { elapsed } from "./clock.ts";
 import { asBackendError, LockUsageError } from "./errors.ts";
 import { Events } from "./events.ts";
@@ -24,6 +24,7 @@ export interface LeasesOptions {
   readonly holder: string;
   readonly ttl: number;
   readonly wait: Wait;
+  readonly retry: RetryPolicy | undefined;
   readonly maxTtl: number;
 }
 
@@ -58,6 +59,7 @@ export class Leases {
       lease: (...granted) => this.#lease(...granted),
       ended: (patience) => void this.#acquiring.delete(patience),
       contended: ({ keys }, holder) => this.events.emit("contended", { key: showKeys(keys), holder }),
+      voted: (request, votes) => this.#tellVotes(request, votes),
       permitsDiffer: (request, others) => this.#tellMismatch(request, others),
       undo: ({ keys }, releasing) => this.#undo(showKeys(keys), releasing),
       withdraw: (request, unanswered) => this.#background(this.#withdraw(request, unanswered)),
@@ -132,9 +134,9 @@ export class Leases {
 
   #request({ keys, mode }: Target, options: AcquireOptions, wait: Wait): AcquireRequest {
     const { prefix, holder } = this.options;
-    const { ttl = this.options.ttl, maxHold = NO_LIMIT, meta } = options;
+    const { ttl = this.options.ttl, maxHold = NO_LIMIT, retry = this.options.retry, meta } = options;
     const token = newOwnerToken();
-    return { prefix, keys, mode, token, ttl: Math.min(ttl, maxHold), holder, meta, queue: wait !== 0 };
+    return { prefix, keys, mode, token, ttl: Math.min(ttl, maxHold), holder, meta, queue: wait !== 0, retry };
   }
 
   #acquire(request: AcquireRequest, patience: Patience, terms: LeaseTerms): Promise<HeldLease> {
@@ -196,6 +198,12 @@ export class Leases {
   #tellMismatch({ keys, mode }: AcquireRequest, others: number): void {
     if (mode.kind !== "permits") return;
     this.events.emit("permitsMismatch", { key: showKeys(keys), permits: mode.permits, others });
+  }
+
+  #tellVotes({ keys }: AcquireRequest, votes: Votes): void {
+    if (!this.events.hears("voted")) return;
+    const telling = votes().then((told) => this.events.emit("voted", { key: showKeys(keys), votes: told }));
+    this.#background(telling);
   }
 
   /** A release that no caller waits for. */

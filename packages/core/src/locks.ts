@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import type { LockBackend, LockMode, LockState } from "./backend.ts";
+import type { LockBackend, LockMode, LockState, RetryPolicy } from "./backend.ts";
 import { LockUsageError } from "./errors.ts";
 import type { LockEventName, LockListener } from "./events.ts";
 import type { OuterLease } from "./inner-lease.ts";
@@ -14,6 +14,7 @@ import {
   checkDuration,
   checkHolder,
   checkPermits,
+  checkRetry,
   checkSize,
   checkWait,
   DEFAULT_MAX_TTL,
@@ -27,7 +28,7 @@ import type { UnattendedLeases } from "./unattended.ts";
 
 /** Options of `createLocks`. Durations are milliseconds. */
 export interface LocksOptions<Backend extends LockBackend = LockBackend> {
-  /** What grants the leases: `ioredisBackend`, `nodeRedisBackend` or `inProcessBackend`. */
+  /** What grants the leases: `ioredisBackend`, `nodeRedisBackend`, `quorumBackend` or `inProcessBackend`. */
   readonly backend: Backend;
   /** The namespace: locks of different prefixes never meet. Default "lock". */
   readonly prefix?: string;
@@ -35,7 +36,9 @@ export interface LocksOptions<Backend extends LockBackend = LockBackend> {
   readonly ttl?: number;
   /** The default `wait` of an acquire. Default 10,000. */
   readonly wait?: Wait;
-  /** The longest ttl that is accepted. Default 86,400,000 (24 h). */
+  /** The default `retry` of an acquire. */
+  readonly retry?: RetryPolicy;
+  /** The longest ttl that is accepted. Default 86,400,000 (24 h), or less where the backend grants no more. */
   readonly maxTtl?: number;
   /** How this process is shown to others. Default "<host name>:<pid>". */
   readonly holder?: string;
@@ -142,7 +145,7 @@ class BackendLocks implements Locks {
 
   constructor(options: LocksOptions) {
     const { backend, prefix = "lock", holder = `${hostname()}:${process.pid}` } = options;
-    const { maxTtl = DEFAULT_MAX_TTL, wait = DEFAULT_WAIT } = options;
+    const { wait = DEFAULT_WAIT, retry } = options;
     if (typeof backend?.attempt !== "function") {
       throw new LockUsageError(
         `backend must be a LockBackend such as ioredisBackend(client), got ${show(backend)}`,
@@ -150,13 +153,15 @@ class BackendLocks implements Locks {
     }
     checkPrefix(prefix);
     checkHolder(holder);
-    checkDuration("maxTtl", maxTtl, 1, Number.MAX_SAFE_INTEGER);
+    const maxTtl = options.maxTtl ?? Math.min(DEFAULT_MAX_TTL, backend.maxTtl ?? DEFAULT_MAX_TTL);
+    checkDuration("maxTtl", maxTtl, 1, backend.maxTtl ?? Number.MAX_SAFE_INTEGER);
     const ttl = options.ttl ?? Math.min(DEFAULT_TTL, maxTtl);
     checkDuration("ttl", ttl, 1, maxTtl);
     checkWait(wait);
+    if (retry !== undefined) checkRetry(retry);
     this.#backend = backend;
     this.#prefix = prefix;
-    this.#leases = new Leases({ backend, prefix, holder, ttl, wait, maxTtl });
+    this.#leases = new Leases({ backend, prefix, holder, ttl, wait, retry, maxTtl });
     this.unattended = this.#leases.unattended;
     this.notices = new BackendNotices(backend, prefix);
   }

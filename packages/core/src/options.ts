@@ -1,3 +1,4 @@
+import type { RetryPolicy } from "./backend.ts";
 import { type LockLostError, LockUsageError } from "./errors.ts";
 import type { Lease } from "./lease.ts";
 import { show } from "./show.ts";
@@ -40,6 +41,11 @@ export interface AcquireOptions {
    * Redis Cluster) they are taken in order, and given back should one fail; true refuses that. Default false.
    */
   readonly atomic?: boolean | undefined;
+  /**
+   * How to ask again for a busy key where the backend cannot queue: on a quorum, whose nodes may disagree who comes
+   * next. Other backends ignore it.
+   */
+  readonly retry?: RetryPolicy | undefined;
   /** Shown by `inspect`: small facts, such as a job id. At most 1 KB as JSON. */
   readonly meta?: Readonly<Record<string, string>> | undefined;
 }
@@ -111,7 +117,7 @@ export function checkHolder(holder: unknown): asserts holder is string {
 
 /** @throws LockUsageError */
 export function checkAcquireOptions(options: AcquireOptions, maxTtl: number): void {
-  const { ttl, wait, signal, renew, maxHold, minHold, onLost, atomic, meta } = options;
+  const { ttl, wait, signal, renew, maxHold, minHold, onLost, atomic, retry, meta } = options;
   if (ttl !== undefined) checkDuration("ttl", ttl, 1, maxTtl);
   if (maxHold !== undefined) checkDuration("maxHold", maxHold, 1, Number.MAX_SAFE_INTEGER);
   if (minHold !== undefined) checkDuration("minHold", minHold, 0, maxTtl);
@@ -125,7 +131,23 @@ export function checkAcquireOptions(options: AcquireOptions, maxTtl: number): vo
   if (onLost !== undefined && typeof onLost !== "function") {
     throw new LockUsageError(`onLost must be a function, got ${show(onLost)}`);
   }
+  if (retry !== undefined) checkRetry(retry);
   if (meta !== undefined) checkMeta(meta);
+}
+
+const LONGEST_DELAY = 3_600_000;
+
+/** @throws LockUsageError */
+export function checkRetry(retry: unknown): asserts retry is RetryPolicy {
+  if (typeof retry !== "object" || retry === null) {
+    throw new LockUsageError(`retry must be an object such as { limit: 10, delay: 200 }, got ${show(retry)}`);
+  }
+  const { limit, delay, jitter }: RetryPolicy = retry;
+  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0)) {
+    throw new LockUsageError(`retry.limit must be a whole number from 0, got ${show(limit)}`);
+  }
+  if (delay !== undefined) checkDuration("retry.delay", delay, 0, LONGEST_DELAY);
+  if (jitter !== undefined) checkDuration("retry.jitter", jitter, 0, LONGEST_DELAY);
 }
 
 function checkFlag(name: string, value: unknown): void {

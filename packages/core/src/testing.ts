@@ -17,6 +17,6 @@ export { type DriverSuiteOptions, driverSuite, type OpenDriver } from "./testing
 export { FakeClock } from "./testing/fake-clock.ts";
 export { type BackendMethod, FaultyBackend } from "./testing/faulty-backend.ts";
 export { type LocksSuiteOptions, locksSuite, type OpenLocks } from "./testing/locks-suite.ts";
-export { modesSuite } from "./testing/modes-suite.ts";
+export { type ModesSuiteOptions, modesSuite } from "./testing/modes-suite.ts";
 export { mutexOf } from "./testing/mutex-of.ts";
 export type { TestApi } from "./testing/test-api.ts";

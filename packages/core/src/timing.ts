@@ -5,25 +5,32 @@ import { type Clock, elapsed, type Instant } from "./clock.ts";
  * and 2 ms for the granularity of both clocks. The allowance is Redlock's
  * (redis.io, "Distributed Locks with Redis"); real quartz differs by less than 0.1 %.
  */
-function drift(ttl: number): number {
-  return ttl * 0.01 + 2;
-}
+export const DRIFT = 0.01;
+const GRANULARITY = 2;
 
 /** What a holder may believe: `ttl` milliseconds from `since`, less drift. The only validity arithmetic. */
 export interface Validity {
   /** The earliest local instant at which the server can have started to count the ttl. */
   readonly since: Instant;
   readonly ttl: number;
+  /** Which part of the ttl is lost to clocks that run apart. Default 0.01. */
+  readonly drift?: number | undefined;
 }
 
 /** Milliseconds that are left of a validity at `now`; zero or less when it has ended. */
 export function validityLeft(validity: Validity, now: Instant): number {
-  return validity.ttl - drift(validity.ttl) - elapsed(validity.since, now);
+  const { since, ttl, drift = DRIFT } = validity;
+  return ttl - ttl * drift - GRANULARITY - elapsed(since, now);
 }
 
 /** The validity that ends later; extending never shortens what was already confirmed. */
 export function longer(a: Validity, b: Validity, now: Instant): Validity {
   return validityLeft(b, now) > validityLeft(a, now) ? b : a;
+}
+
+/** What `count` of these validities promise together: all of them stand for as long as the shortest of the longest. */
+export function together(validities: readonly Validity[], count: number, now: Instant): Validity | undefined {
+  return validities.toSorted((a, b) => validityLeft(b, now) - validityLeft(a, now))[count - 1];
 }
 
 /** Renew when a third of the ttl is gone: where answers come in time, two more tries fit before it ends. */
@@ -32,6 +39,7 @@ export function renewalDelay(ttl: number): number {
 }
 
 const FIRST_PAUSE = 25;
+const FIRST_CONTENTION_PAUSE = 4;
 const LONGEST_PAUSE = 1_000;
 
 /** Pauses before trying again after fault number `attempt`; `keepAlive` as for a timer. */
@@ -46,5 +54,14 @@ export function pauseToRetry(clock: Clock, attempt: number, keepAlive: boolean):
  * (AWS Architecture Blog, "Exponential Backoff and Jitter"), between 1 ms and 1 s.
  */
 export function retryPause(attempt: number): number {
-  return 1 + Math.random() * Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** attempt);
+  return fullJitter(FIRST_PAUSE, attempt);
+}
+
+/** How long to pause before asking again for a key that was busy for the `attempt`th time (from 0) with no queue to wait in. */
+export function contentionPause(attempt: number): number {
+  return fullJitter(FIRST_CONTENTION_PAUSE, attempt);
+}
+
+function fullJitter(first: number, attempt: number): number {
+  return 1 + Math.random() * Math.min(LONGEST_PAUSE, first * 2 ** attempt);
 }

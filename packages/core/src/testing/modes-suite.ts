@@ -1,23 +1,31 @@
 import { type LocksSuiteOptions, testsOnLocks } from "./locks-suite.ts";
-import { holdingTests } from "./modes/holding.ts";
+import { holdingPermitsTests, holdingTests } from "./modes/holding.ts";
 import { semaphoreTests } from "./modes/permits.ts";
 import { poolTests } from "./modes/pool.ts";
 import { readWriteTests } from "./modes/read-write.ts";
 import { severalKeysTests } from "./modes/several-keys.ts";
-import { ticketTests } from "./modes/tickets.ts";
+import { ticketPermitsTests, ticketTests } from "./modes/tickets.ts";
 import { unattendedTests } from "./modes/unattended.ts";
 
+export interface ModesSuiteOptions extends LocksSuiteOptions {
+  /** Whether there are semaphores and pools: not on a quorum. Default true. */
+  readonly permits?: boolean;
+}
+
 /** What users of read/write locks, semaphores, pools, several keys and tickets are promised. */
-export function modesSuite({ api, name, open }: LocksSuiteOptions): void {
+export function modesSuite({ api, name, open, permits = true }: ModesSuiteOptions): void {
   const test = testsOnLocks(api, open);
 
   api.describe(`modes: ${name}`, () => {
     api.describe("read/write", () => readWriteTests(test));
-    api.describe("semaphore", () => semaphoreTests(test));
-    api.describe("pool", () => poolTests(test));
     api.describe("several keys", () => severalKeysTests(test));
     api.describe("tickets", () => ticketTests(test));
     api.describe("unattended", () => unattendedTests(test));
     api.describe("holding", () => holdingTests(test));
+    if (!permits) return;
+    api.describe("semaphore", () => semaphoreTests(test));
+    api.describe("pool", () => poolTests(test));
+    api.describe("tickets of permits", () => ticketPermitsTests(test));
+    api.describe("holding permits", () => holdingPermitsTests(test));
   });
 }

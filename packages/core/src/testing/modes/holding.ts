@@ -22,16 +22,6 @@ export function holdingTests(test: ModesTest): void {
     assert.equal(await one.inspect(key), null);
   });
 
-  test("minHold also outlasts a shorter ttl, and counts for readers and permits", async ({ one, two }) => {
-    const [a, b] = [newKey(), newKey()];
-    const start = performance.now();
-    await one.readWrite(a).read.using({ minHold: 400, ttl: 100 }, () => undefined);
-    await one.semaphore(b, { permits: 1 }).using({ minHold: 400, ttl: 100 }, () => undefined);
-    await (await two.acquire(a)).release();
-    await (await two.semaphore(b, { permits: 1 }).acquire()).release();
-    assert.ok(performance.now() - start >= 398);
-  });
-
   test("maxHold ends a lease, whatever extends it", async ({ one, two }) => {
     const key = newKey();
     const start = performance.now();
@@ -78,6 +68,19 @@ export function holdingTests(test: ModesTest): void {
     await assert.rejects(two.acquire(a, { within: reader }), { code: "LOCK_USAGE", message: /within/ });
     assert.equal(await one.inspect(b), null);
     await reader.release();
+  });
+}
+
+/** The same where there are semaphores and pools, too. */
+export function holdingPermitsTests(test: ModesTest): void {
+  test("minHold also outlasts a shorter ttl, and counts for readers and permits", async ({ one, two }) => {
+    const [a, b] = [newKey(), newKey()];
+    const start = performance.now();
+    await one.readWrite(a).read.using({ minHold: 400, ttl: 100 }, () => undefined);
+    await one.semaphore(b, { permits: 1 }).using({ minHold: 400, ttl: 100 }, () => undefined);
+    await (await two.acquire(a)).release();
+    await (await two.semaphore(b, { permits: 1 }).acquire()).release();
+    assert.ok(performance.now() - start >= 398);
   });
 
   test("shows holders, mode, time left, fence, meta and waiters in their order, in every mode", async (scene) => {

@@ -63,26 +63,6 @@ export function ticketTests(test: ModesTest): void {
     assert.throws(() => lease.toTicket(), { code: "LOCK_LOST" });
   });
 
-  test("leases of every mode travel", async ({ one, two }) => {
-    const [a, b, c, d, e] = [newKey(), newKey(), newKey(), newKey(), newKey()];
-    const leases = [
-      await one.acquire([a, b]),
-      await one.readWrite(c).read.acquire(),
-      await one.semaphore(d, { permits: 2 }).acquire(),
-      await one.pool(e, { size: 3 }).acquire({ slot: 2 }),
-    ];
-    for (const lease of leases) {
-      const adopted = await two.adopt(sent(lease.toTicket()));
-      assert.deepEqual(adopted.keys, lease.keys);
-      assert.equal(adopted.fencingToken, lease.fencingToken);
-      if (adopted.keys[0] === e) assert.equal((await one.pool(e, { size: 3 }).list())[1]?.inUse, true);
-      await adopted.extend(50_000);
-      assert.ok(adopted.validFor > 40_000);
-      assert.equal(await adopted.release(), "released");
-    }
-    for (const key of [a, b, c, d, e]) assert.equal(await one.inspect(key), null);
-  });
-
   test("a ticket for several keys of which one was taken is refused, and the others are freed", async ({
     one,
     two,
@@ -109,5 +89,40 @@ export function ticketTests(test: ModesTest): void {
       await assert.rejects(two.adopt({ ...ticket, ...change }), { code: "LOCK_USAGE", message: /altered/ });
     }
     await (await two.adopt(ticket)).release();
+  });
+
+  test("leases of several keys and of readers travel", async ({ one, two }) => {
+    const [a, b, c] = [newKey(), newKey(), newKey()];
+    const leases = [await one.acquire([a, b]), await one.readWrite(c).read.acquire()];
+    for (const lease of leases) {
+      const adopted = await two.adopt(sent(lease.toTicket()));
+      assert.deepEqual(adopted.keys, lease.keys);
+      assert.equal(adopted.fencingToken, lease.fencingToken);
+      await adopted.extend(50_000);
+      assert.ok(adopted.validFor > 40_000);
+      assert.equal(await adopted.release(), "released");
+    }
+    for (const key of [a, b, c]) assert.equal(await one.inspect(key), null);
+  });
+}
+
+/** The same where there are semaphores and pools, too. */
+export function ticketPermitsTests(test: ModesTest): void {
+  test("leases of semaphores and pools travel", async ({ one, two }) => {
+    const [d, e] = [newKey(), newKey()];
+    const leases = [
+      await one.semaphore(d, { permits: 2 }).acquire(),
+      await one.pool(e, { size: 3 }).acquire({ slot: 2 }),
+    ];
+    for (const lease of leases) {
+      const adopted = await two.adopt(sent(lease.toTicket()));
+      assert.deepEqual(adopted.keys, lease.keys);
+      assert.equal(adopted.fencingToken, lease.fencingToken);
+      if (adopted.keys[0] === e) assert.equal((await one.pool(e, { size: 3 }).list())[1]?.inUse, true);
+      await adopted.extend(50_000);
+      assert.ok(adopted.validFor > 40_000);
+      assert.equal(await adopted.release(), "released");
+    }
+    for (const key of [d, e]) assert.equal(await one.inspect(key), null);
   });
 }

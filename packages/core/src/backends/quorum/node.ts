@@ -1,0 +1,82 @@
+import type { AcquireRequest, Membership, QuorumNode, Vote } from "../../backend.ts";
+import { elapsed, type Instant } from "../../clock.ts";
+
+/** One of the independent backends of a quorum, and whether it answers. */
+export class Node {
+  /** When each question that is not answered yet was asked; the oldest comes first. */
+  readonly #pending = new Set<{ readonly since: Instant }>();
+  #voted = true;
+  readonly #enrolled = new Map<string, Membership & { readonly told: Instant }>();
+  /** For which prefixes it was a member once and is not any more. */
+  readonly #lost = new Set<string>();
+
+  constructor(
+    readonly backend: QuorumNode,
+    readonly name: string,
+    private readonly timeout: number,
+  ) {}
+
+  /**
+   * Whether a question has been pending for longer than it may: then it is asked for no more votes before that one is
+   * answered or has failed. Otherwise questions would pile up in front of a node that is away.
+   */
+  get isSilent(): boolean {
+    const [oldest] = this.#pending;
+    return oldest !== undefined && elapsed(oldest.since, this.backend.clock.now()) > this.timeout;
+  }
+
+  /** Whether it votes, as far as is known: one that does not is no place to wait at. */
+  get votes(): boolean {
+    return this.#voted && !this.isSilent;
+  }
+
+  /** What is known of its membership. */
+  membership(prefix: string): Membership | undefined {
+    return this.#enrolled.get(prefix);
+  }
+
+  /** Whether it has forgotten its membership. */
+  hasLost(prefix: string): boolean {
+    return this.#lost.has(prefix);
+  }
+
+  /** Asks whether it is a member, or, with `votesIn`, makes it one. */
+  async enroll(prefix: string, votesIn?: number): Promise<Membership | null> {
+    const membership = await this.ask((backend) => backend.enroll(prefix, votesIn));
+    if (membership !== null) this.#enrolled.set(prefix, { ...membership, told: this.backend.clock.now() });
+    return membership;
+  }
+
+  #noteAbstention(prefix: string): void {
+    const membership = this.#enrolled.get(prefix);
+    if (membership === undefined) return;
+    // It said for how long it would abstain.
+    if (elapsed(membership.told, this.backend.clock.now()) < membership.votesIn) return;
+    this.#enrolled.delete(prefix);
+    this.#lost.add(prefix);
+  }
+
+  /** Asks it for a vote. */
+  async vote(request: AcquireRequest, fence: number): Promise<Vote> {
+    try {
+      const vote = await this.ask((backend) => backend.vote(request, fence));
+      this.#voted = vote.status !== "abstained";
+      if (!this.#voted) this.#noteAbstention(request.prefix);
+      return vote;
+    } catch (error) {
+      this.#voted = false;
+      throw error;
+    }
+  }
+
+  /** Asks it something. */
+  async ask<T>(question: (backend: QuorumNode) => Promise<T>): Promise<T> {
+    const pending = { since: this.backend.clock.now() };
+    this.#pending.add(pending);
+    try {
+      return await question(this.backend);
+    } finally {
+      this.#pending.delete(pending);
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import type { Ownership } from "../../backend.ts";
+import { LockUsageError } from "../../errors.ts";
+import type { Stint } from "./stint.ts";
+
+/** What a node needs to let a lease be adopted. */
+export interface ProofPart {
+  /** The owner token of the lease at this node. */
+  readonly token: string;
+  readonly proof: string;
+}
+
+/** What the next owner of a lease must know of each node, as text; null for nodes that do not have it. */
+export function writeProof({ token }: Ownership, stints: readonly (Stint | undefined)[]): string {
+  const parts = stints.map((stint) => {
+    if (stint === undefined) return null;
+    const { node, request } = stint;
+    return [request.token.slice(token.length), node.backend.handOff(request)];
+  });
+  return JSON.stringify(parts);
+}
+
+/** @throws LockUsageError */
+export function readProof(proof: string, from: string, nodes: number): (ProofPart | null)[] {
+  const parts = parse(proof);
+  if (!Array.isArray(parts) || parts.length !== nodes) {
+    throw new LockUsageError(`the ticket was not made by a quorum of ${nodes} nodes`);
+  }
+  return parts.map((part: unknown) => {
+    if (part === null) return null;
+    const [suffix, nodeProof] = Array.isArray(part) ? part : [];
+    if (typeof suffix === "string" && typeof nodeProof === "string") {
+      return { token: from + suffix, proof: nodeProof };
+    }
+    throw new LockUsageError("the ticket was altered");
+  });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,294 @@
+import type {
+  AcquireOutcome,
+  AcquireRequest,
+  ExtendOutcome,
+  LockBackend,
+  LockName,
+  LockState,
+  NoticeListener,
+  Ownership,
+  QuorumNode,
+  ReleaseOutcome,
+  Renewed,
+} from "../../backend.ts";
+import type { Clock } from "../../clock.ts";
+import { LockUsageError, QuorumError } from "../../errors.ts";
+import { showKeys } from "../../key.ts";
+import { checkDuration } from "../../options.ts";
+import { show } from "../../show.ts";
+import { DRIFT, together } from "../../timing.ts";
+import { Candidate, type Electorate } from "./candidate.ts";
+import { majorityOf } from "./fence.ts";
+import { mergeStates } from "./merge.ts";
+import { Node } from "./node.ts";
+import { QuorumNotices } from "./notices.ts";
+import { type Answer, countPending, poll, valuesOf } from "./poll.ts";
+import { readProof, writeProof } from "./proof.ts";
+import { Roll } from "./roll.ts";
+import type { Stint } from "./stint.ts";
+import { readAnswers } from "./votes.ts";
+
+/** Options of the quorum backend. Durations are milliseconds. */
+export interface QuorumBackendOptions {
+  /**
+   * How long a node may take to answer before it is done without; no longer than the shortest lease is worth. The same
+   * on all processes. Default 250.
+   */
+  readonly nodeTimeout?: number;
+  /** Which part of a ttl is lost to clocks that do not run at the same rate: 0 to 0.5. Default 0.01. */
+  readonly drift?: number;
+  /**
+   * The longest ttl of a lease. A node that has lost its data does not vote for so long. The same on all processes.
+   * Default 60,000.
+   */
+  readonly maxTtl?: number;
+}
+
+const NEVER = () => false;
+
+/**
+ * Grants leases by the majority of N independent nodes, after Redlock (redis.io, "Distributed Locks with Redis"), with
+ * fencing tokens that a majority agrees on: `fence.ts`. Who has to wait does so in the queue of one node, and stands for
+ * election when it comes first there: `candidate.ts`.
+ */
+export class QuorumBackend implements LockBackend {
+  readonly name: string;
+  readonly grantsPermits = false;
+  readonly retries = true;
+  readonly clock: Clock;
+  readonly requestTimeout: number;
+  readonly maxTtl: number;
+  readonly #nodes: readonly Node[];
+  readonly #electorate: Electorate;
+  readonly #roll: Roll;
+  readonly #notices: QuorumNotices;
+  readonly #candidates = new WeakMap<AcquireRequest, Candidate>();
+  readonly #background = new Set<Promise<unknown>>();
+
+  constructor(backends: readonly QuorumNode[], options: QuorumBackendOptions = {}) {
+    const { nodeTimeout = 250, drift = DRIFT, maxTtl = 60_000 } = options;
+    const [first] = checkNodes(backends);
+    checkDuration("nodeTimeout", nodeTimeout, 1, 60_000);
+    checkDuration("maxTtl", maxTtl, 1, Number.MAX_SAFE_INTEGER);
+    if (typeof drift !== "number" || !(drift >= 0 && drift <= 0.5)) {
+      throw new LockUsageError(`drift must be a number from 0 to 0.5, got ${show(drift)}`);
+    }
+    const majority = majorityOf(backends.length);
+    this.name = `quorum of ${backends.length}`;
+    this.clock = first.clock;
+    this.maxTtl = maxTtl;
+    // The roll, the vote, and one round more for its fencing token.
+    this.requestTimeout = 3 * nodeTimeout;
+    const { clock } = this;
+    this.#nodes = backends.map(
+      (backend, index) => new Node(backend, `node ${index + 1} (${backend.name})`, nodeTimeout),
+    );
+    const nodes = this.#nodes;
+    const background = (work: Promise<unknown>) => this.#inBackground(work);
+    this.#electorate = { clock, nodes, majority, nodeTimeout, drift, waiting: new Set(), background };
+    this.#roll = new Roll({ clock, nodes, majority, nodeTimeout, maxTtl, background });
+    this.#notices = new QuorumNotices(backends);
+  }
+
+  takesTogether(): boolean {
+    return true;
+  }
+
+  async attempt(request: AcquireRequest): Promise<AcquireOutcome> {
+    checkDuration("ttl", request.ttl, 1, this.maxTtl);
+    await this.#roll.call(request.prefix);
+    let candidate = this.#candidates.get(request);
+    if (candidate === undefined) {
+      candidate = new Candidate(this.#electorate, request);
+      this.#candidates.set(request, candidate);
+    }
+    return candidate.stand();
+  }
+
+  hint(request: AcquireRequest): Promise<null> {
+    return this.#candidates.get(request)?.hint() ?? Promise.resolve(null);
+  }
+
+  async withdraw(request: AcquireRequest): Promise<void> {
+    await this.#poll(this.#candidates.get(request)?.giveUp() ?? [], NEVER);
+  }
+
+  async extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome> {
+    const questions = this.#holder(held).stints.map((stint) => stint?.extend(ttl, fence));
+    return this.#renewal(held, questions);
+  }
+
+  release(held: AcquireRequest): Promise<ReleaseOutcome> {
+    return this.#free(held, (stint) => stint.end());
+  }
+
+  retain(held: AcquireRequest, ms: number): Promise<ReleaseOutcome> {
+    return this.#free(held, (stint) => stint.retain(ms));
+  }
+
+  handOff(held: AcquireRequest): string {
+    const holder = this.#holder(held);
+    const proof = writeProof(held, holder.stints);
+    holder.letGo();
+    return proof;
+  }
+
+  async adopt(
+    request: AcquireRequest,
+    from: string,
+    fencingToken: number,
+    proof: string,
+  ): Promise<ExtendOutcome> {
+    const parts = readProof(proof, from, this.#nodes.length);
+    const at = this.#nodes.filter((_, index) => parts[index] !== null);
+    this.#candidates.set(request, Candidate.holder(this.#electorate, request, at));
+    const questions = this.#nodes.map((node, index) => {
+      const part = parts[index];
+      if (!part) return undefined;
+      return node.ask((backend) => backend.adopt(request, part.token, fencingToken, part.proof));
+    });
+    const outcome = await this.#renewal(request, questions);
+    if (outcome.status === "lost") this.#inBackground(this.release(request).catch(() => undefined));
+    return outcome;
+  }
+
+  async forceRelease(name: LockName, token?: string): Promise<boolean> {
+    const taken = await this.#ask(name.key, (backend) => backend.forceRelease(name, token));
+    return taken.includes(true);
+  }
+
+  async inspect(name: LockName): Promise<LockState | null> {
+    const states = await this.#ask(name.key, (backend) => backend.inspect(name));
+    return mergeStates(states, this.#electorate.majority);
+  }
+
+  async *list(prefix: string): AsyncIterable<LockState> {
+    const listed = await this.#ask(`${prefix}:*`, (backend) => keysOf(backend.list(prefix)), "no limit");
+    for (const key of new Set(listed.flat())) {
+      const state = await this.inspect({ prefix, key });
+      if (state !== null) yield state;
+    }
+  }
+
+  notify(prefix: string, notice: string): Promise<void> {
+    return this.#notices.notify(prefix, notice);
+  }
+
+  hearNotices(prefix: string, listener: NoticeListener): Promise<() => void> {
+    return this.#notices.hear(prefix, listener);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#background);
+    await Promise.all(this.#nodes.map(({ backend }) => backend.close()));
+  }
+
+  /** The candidate that holds a lease; of one that was granted elsewhere only its token is known. */
+  #holder(held: AcquireRequest): Candidate {
+    const known = this.#candidates.get(held);
+    if (known !== undefined) return known;
+    const holder = Candidate.holder(this.#electorate, held);
+    this.#candidates.set(held, holder);
+    return holder;
+  }
+
+  /** @throws QuorumError */
+  async #renewal(
+    held: Ownership,
+    questions: readonly (Promise<ExtendOutcome> | undefined)[],
+  ): Promise<ExtendOutcome> {
+    const { majority, drift } = this.#electorate;
+    const renewed = (answers: readonly Answer<ExtendOutcome>[]) =>
+      valuesOf(answers).flatMap((value) => (value.status === "renewed" ? [value] : []));
+    const answers = await this.#poll(questions, (soFar) => {
+      const count = renewed(soFar).length;
+      return count >= majority || count + countPending(soFar) < majority;
+    });
+    const validity = together(renewed(answers), majority, this.clock.now());
+    if (validity !== undefined) return { ...validity, drift, status: "renewed" } satisfies Renewed;
+    const values = valuesOf(answers);
+    const gone = values.filter(({ status }) => status === "lost").length;
+    const never = questions.filter((question) => question === undefined).length;
+    if (gone === 0 || this.#nodes.length - gone - never >= majority) throw this.#undecided(held, answers);
+    const isStolen = values.some((value) => value.status === "lost" && value.reason === "stolen");
+    return { status: "lost", reason: isStolen ? "stolen" : "expired" };
+  }
+
+  /** @throws QuorumError */
+  async #free(
+    held: AcquireRequest,
+    free: (stint: Stint) => Promise<ReleaseOutcome>,
+  ): Promise<ReleaseOutcome> {
+    const { majority } = this.#electorate;
+    const freeing = this.#holder(held).stints.map((stint) => stint && free(stint));
+    for (const work of freeing) {
+      if (work !== undefined) this.#inBackground(work.catch(() => undefined));
+    }
+    const released = (answers: readonly Answer<ReleaseOutcome>[]) =>
+      valuesOf(answers).filter((outcome) => outcome === "released").length;
+    const answers = await this.#poll(freeing, (soFar) => released(soFar) >= majority);
+    const isReleased = released(answers) >= majority;
+    const heard = valuesOf(answers).length + freeing.filter((work) => work === undefined).length;
+    if (!isReleased && heard < majority) throw this.#undecided(held, answers);
+    this.#holder(held).letGo();
+    return isReleased ? "released" : "notHeld";
+  }
+
+  /** Asks all nodes. @throws QuorumError when no majority answers */
+  async #ask<T>(
+    key: string,
+    question: (backend: QuorumNode) => Promise<T>,
+    limit?: "no limit",
+  ): Promise<T[]> {
+    const questions = this.#nodes.map((node) => (limit ? question(node.backend) : node.ask(question)));
+    const answers = await this.#poll(questions, NEVER, limit && Number.MAX_SAFE_INTEGER);
+    const values = valuesOf(answers);
+    if (values.length >= this.#electorate.majority) return values;
+    throw new QuorumError(key, readAnswers(this.#nodes, answers));
+  }
+
+  #poll<T>(
+    questions: readonly (Promise<T> | undefined)[],
+    isDecided: (answers: readonly Answer<T>[]) => boolean,
+    timeout = this.#electorate.nodeTimeout,
+  ): Promise<readonly Answer<T>[]> {
+    return poll(this.clock, timeout, questions, isDecided);
+  }
+
+  #undecided({ keys }: Ownership, answers: readonly Answer<unknown>[]): QuorumError {
+    return new QuorumError(showKeys(keys), readAnswers(this.#nodes, answers));
+  }
+
+  /** Work that no caller waits for; `close` does. */
+  #inBackground(work: Promise<unknown>): void {
+    this.#background.add(work);
+    work.finally(() => this.#background.delete(work));
+  }
+}
+
+async function keysOf(states: AsyncIterable<LockState>): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of states) keys.push(key);
+  return keys;
+}
+
+/** @throws LockUsageError */
+function checkNodes(backends: readonly QuorumNode[]): [QuorumNode, ...QuorumNode[]] {
+  const [first, ...others] = Array.isArray(backends) ? backends : [];
+  if (first === undefined || others.length === 0) {
+    throw new LockUsageError("a quorum needs at least 2 backends, better 3 or 5, each of another server");
+  }
+  const nodes: [QuorumNode, ...QuorumNode[]] = [first, ...others];
+  for (const [index, backend] of nodes.entries()) {
+    const name = `backend ${index + 1} of the quorum`;
+    if (typeof backend?.vote !== "function" || typeof backend.enroll !== "function") {
+      throw new LockUsageError(`${name} must be a backend of a single server, got ${show(backend)}`);
+    }
+    if (!backend.takesTogether(["a", "b"])) {
+      throw new LockUsageError(`${name} is a Redis Cluster: it must be a single server`);
+    }
+    if (backend.clock !== first.clock) throw new LockUsageError(`${name} has a clock of its own`);
+    if (nodes.indexOf(backend) !== index) throw new LockUsageError(`${name} is given twice`);
+  }
+  return nodes;
+}

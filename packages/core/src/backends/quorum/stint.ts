@@ -1,0 +1,120 @@
+import type {
+  AcquireRequest,
+  ExtendOutcome,
+  Granted,
+  QuorumNode,
+  ReleaseOutcome,
+  Vote,
+} from "../../backend.ts";
+import { elapsed } from "../../clock.ts";
+import { asBackendError } from "../../errors.ts";
+import { pauseToRetry } from "../../timing.ts";
+import type { Node } from "./node.ts";
+
+/**
+ * What one request has at one node, from its first vote there until it is undone. Each has an owner token of its own, and
+ * is over for good when it ends: whatever is still on its way to the node then (a vote, a release that is sent again)
+ * can neither grant nor free anything of the next.
+ */
+export class Stint {
+  /** What the node said last; undefined where that is not known. */
+  #vote: Vote | undefined;
+  /** The node has handed it the key since. */
+  #isHandedOver = false;
+  #isHeld = false;
+  #unanswered = 0;
+  /** A vote failed without an answer: it may have been granted. */
+  #isAmbiguous = false;
+  #ending: Promise<ReleaseOutcome> | undefined;
+
+  constructor(
+    readonly node: Node,
+    readonly request: AcquireRequest,
+  ) {}
+
+  /** One that was granted without our knowing more of it: in another process, or to whoever gave it away. */
+  static held(node: Node, request: AcquireRequest): Stint {
+    const stint = new Stint(node, request);
+    stint.#isHeld = true;
+    return stint;
+  }
+
+  /** What the node granted, as far as is known. */
+  get granted(): Granted | undefined {
+    return this.#vote?.status === "granted" ? this.#vote : undefined;
+  }
+
+  get isBusy(): boolean {
+    return this.#vote?.status === "busy";
+  }
+
+  /** It stands in the node's queue, and has heard of nothing better. */
+  get isWaiting(): boolean {
+    return this.#isQueued && !this.#isHandedOver;
+  }
+
+  get #isQueued(): boolean {
+    return this.isBusy && this.request.queue;
+  }
+
+  async vote(fence: number): Promise<Vote> {
+    this.#unanswered += 1;
+    try {
+      const vote = await this.node.vote(this.request, fence);
+      this.#vote = vote;
+      this.#isHandedOver = false;
+      return vote;
+    } catch (error) {
+      this.#vote = undefined;
+      this.#isAmbiguous ||= asBackendError(error, this.request.keys[0]).ambiguous;
+      throw error;
+    } finally {
+      this.#unanswered -= 1;
+    }
+  }
+
+  /** Waits for news from the node's queue. */
+  async hint(): Promise<void> {
+    this.#isHandedOver = (await this.node.backend.hint(this.request)) !== null;
+  }
+
+  extend(ttl: number, fence: number | undefined): Promise<ExtendOutcome> {
+    return this.node.ask((backend) => backend.extend(this.request, ttl, fence));
+  }
+
+  /** Undoes it, trying again for as long as the node may keep it. */
+  end(): Promise<ReleaseOutcome> {
+    this.#ending ??= this.#undo((backend) => backend.release(this.request));
+    return this.#ending;
+  }
+
+  /** Lets the node free the key by itself after `ms` milliseconds. */
+  retain(ms: number): Promise<ReleaseOutcome> {
+    this.#ending ??= this.#undo((backend) => backend.retain(this.request, ms));
+    return this.#ending;
+  }
+
+  async #undo(free: (backend: QuorumNode) => Promise<ReleaseOutcome>): Promise<ReleaseOutcome> {
+    // A vote that is still on its way must find its token refused.
+    const unanswered = this.#unanswered > 0 || this.#isAmbiguous;
+    const isHeld = this.granted !== undefined || this.#isHeld;
+    if (!unanswered && !isHeld && !this.#isQueued) return "notHeld";
+    if (!unanswered && isHeld) return this.#persist(free);
+    await this.#persist((backend) => backend.withdraw(this.request, unanswered));
+    return isHeld ? "released" : "notHeld";
+  }
+
+  async #persist<T>(work: (backend: QuorumNode) => Promise<T>): Promise<T> {
+    const { clock } = this.node.backend;
+    const start = clock.now();
+    for (let faults = 0; ; faults++) {
+      try {
+        return await this.node.ask(work);
+      } catch (error) {
+        const isOver = elapsed(start, clock.now()) > this.request.ttl;
+        if (isOver || !asBackendError(error, this.request.keys[0]).retryable) throw error;
+        await pauseToRetry(clock, faults, false);
+      }
+    }
+  }
+}

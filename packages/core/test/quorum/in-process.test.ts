@@ -1,0 +1,25 @@
+import { describe, it } from "vitest";
+import { inProcessBackend } from "../../src/in-process.ts";
+import { createLocks, type LockBackend } from "../../src/index.ts";
+import { quorumBackend } from "../../src/quorum.ts";
+import { backendSuite, locksSuite, modesSuite } from "../../src/testing.ts";
+
+const api = { describe, it };
+const close = async () => {};
+
+for (const count of [2, 3, 4, 5]) {
+  const openTwo = () => {
+    const nodes = Array.from({ length: count }, () => inProcessBackend());
+    const open = (): LockBackend => quorumBackend(nodes, { maxTtl: 3_600_000 });
+    return { one: open(), two: open() };
+  };
+  const openLocks = async () => {
+    const { one, two } = openTwo();
+    return { one: createLocks({ backend: one }), two: createLocks({ backend: two }), close };
+  };
+  const name = `quorum of ${count} in-process nodes`;
+
+  backendSuite({ api, name, open: async () => ({ ...openTwo(), close }) });
+  locksSuite({ api, name, open: openLocks });
+  modesSuite({ api, name, open: openLocks, permits: false });
+}
