@@ -125,10 +125,14 @@ export interface QuorumVote {
   /** Which node: its place in the list that the quorum was made of, from 1, and what its backend calls itself. */
   readonly node: string;
   /**
-   * `answered`: to another question than for a vote; `timeout`: it did not answer within `nodeTimeout`; `abstained`: it lost its data not long ago, and does not know
-   * what is held; `error`: it could not be asked, or refused.
+   * - `granted`, `busy`: its vote
+   * - `abstained`: it lost its data not long ago, and does not know what is held
+   * - `unasked`: enough others were asked
+   * - `timeout`: it did not answer within `nodeTimeout`, or left an earlier question unanswered
+   * - `error`: it could not be asked, or refused
+   * - `answered`: it answered something that is no vote
    */
-  readonly vote: "granted" | "busy" | "abstained" | "answered" | "timeout" | "error";
+  readonly vote: "granted" | "busy" | "abstained" | "unasked" | "timeout" | "error" | "answered";
   /** Who holds the key there. */
   readonly holder?: SeenHolder | undefined;
   readonly error?: unknown;

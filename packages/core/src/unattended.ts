@@ -79,7 +79,8 @@ export class BackendUnattendedLeases implements UnattendedLeases {
   #lease(key: string, token: string, { ttl, meta }: UnattendedOptions): AcquireRequest {
     this.context.assertOpen();
     const { prefix, holder } = this.context;
-    return { prefix, keys: [key], mode: { kind: "exclusive" }, token, ttl, holder, meta, queue: false };
+    const mode = { kind: "exclusive" } as const;
+    return { prefix, keys: [key], mode, token, ttl, holder, meta, queue: false, unattended: true };
   }
 }
 

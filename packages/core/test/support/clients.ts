@@ -2,7 +2,7 @@ import { Redis as Redis6 } from "ioredis";
 import { Redis as Redis5 } from "ioredis5";
 import { createClient as createClient6 } from "redis";
 import { createClient as createClient5 } from "redis5";
-import type { LockBackend } from "../../src/backend.ts";
+import type { QuorumNode } from "../../src/backend.ts";
 import type { RedisDriver } from "../../src/backends/redis/driver.ts";
 import { ioredisDriver } from "../../src/backends/redis/drivers/ioredis.ts";
 import {
@@ -15,7 +15,7 @@ import { RedisBackend, type RedisBackendOptions } from "../../src/backends/redis
 /** A connected client of one library and major version, seen through its driver. */
 export interface TestClient {
   readonly driver: RedisDriver;
-  backend(options?: RedisBackendOptions): LockBackend;
+  backend(options?: RedisBackendOptions): QuorumNode;
   command(...words: string[]): Promise<unknown>;
   close(): void;
 }

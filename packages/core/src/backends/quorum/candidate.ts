@@ -35,7 +35,22 @@ const MOST_ROUNDS = 4;
 /** So often home is kept while the other nodes stay busy: for about a second and a half. */
 const MOST_MISSES = 8;
 
-type Ballots = readonly (Promise<Vote> | undefined)[];
+/** Of the time that a node may take, the part after which the others are asked as well. */
+const PART_FOR_THE_FIRST = 0.1;
+/** When a lease that is still held is taken at the nodes that were not asked for it, ms. */
+const STRENGTHEN_AFTER = 25;
+
+/** A vote that was asked for. */
+type Ballot = Promise<Vote> | undefined;
+
+const EVERYBODY = "everybody";
+
+interface Step {
+  /** Which nodes. */
+  readonly asked: readonly number[] | typeof EVERYBODY;
+  /** Milliseconds. */
+  readonly limit: number;
+}
 
 /** One request that stands for election, and what it has at the nodes. */
 export class Candidate {
@@ -50,6 +65,9 @@ export class Candidate {
   #misses = 0;
   #givenUp = false;
   #wake: (() => void) | undefined;
+  #strengthening: Timer | undefined;
+  /** The fencing token that it was granted with. */
+  #elected: number | undefined;
 
   constructor(
     private readonly electorate: Electorate,
@@ -80,38 +98,43 @@ export class Candidate {
     return this.#stints;
   }
 
+  /** What it has at each node, to be ended by the caller. */
+  leave(): readonly (Stint | undefined)[] {
+    this.#settle();
+    return this.#stints;
+  }
+
+  /** Its lease is lost: what is left of it at some nodes is in the way of others. */
+  endAll(): void {
+    this.#settle();
+    for (const index of this.#stints.keys()) void this.#end(index);
+  }
+
   /** It has nothing more to do with what it had. */
   letGo(): void {
+    this.#settle();
     this.#stints.fill(undefined);
   }
 
   /** The whole of one attempt. @throws QuorumError */
   async stand(): Promise<AcquireOutcome> {
-    const { clock, nodes, majority } = this.electorate;
+    const { clock, nodes } = this.electorate;
+    if (this.#givenUp) throw this.#refused();
     this.#moveHome();
     // One that was elected already keeps its fencing token.
-    let proposal = this.#agreed() ?? Math.floor((clock.now().wall + AHEAD) * 1_000);
-    // Nobody else is asked before it is its turn.
-    const isWaiting = this.#stints[this.#home]?.isWaiting === true;
-    let ballots = nodes.map((_, index) =>
-      isWaiting && index !== this.#home ? undefined : this.#vote(index, proposal),
-    );
-    let answers = await this.#poll(ballots, (soFar) => this.#isDecided(soFar));
-    if (isWaiting && this.#stints[this.#home]?.granted !== undefined) {
-      ballots = nodes.map((_, index) => this.#vote(index, proposal));
-      answers = await this.#poll(ballots, (soFar) => this.#isDecided(soFar));
+    const proposal = this.#agreed() ?? Math.floor((clock.now().wall + AHEAD) * 1_000);
+    const ballots: Ballot[] = nodes.map(() => undefined);
+    let answers: readonly Answer<Vote>[] = [];
+    for (const { asked, limit } of this.#steps()) {
+      for (const index of asked === EVERYBODY ? nodes.keys() : asked) {
+        ballots[index] ??= this.#vote(index, proposal);
+      }
+      answers = await poll(clock, limit, ballots, (soFar) => this.#isDecided(soFar, asked === EVERYBODY));
+      if (this.#givenUp || this.#isTurnedAway || this.#hasMajority) break;
     }
-    for (let round = 1; round < MOST_ROUNDS && this.#agreed() === undefined; round++) {
-      const fences = this.#fences();
-      if (this.#givenUp || this.#isTurnedAway || fences.length < majority) break;
-      proposal = nextProposal(fences);
-      await this.#poll(this.#raise(proposal), (soFar) => {
-        const raised = this.#fences().filter((fence) => fence === proposal).length;
-        return raised >= majority || raised + countPending(soFar) < majority;
-      });
-    }
+    await this.#agree();
     if (this.#givenUp) throw this.#refused();
-    return this.#elected(ballots) ?? this.#defeated(ballots, answers);
+    return this.#result(ballots) ?? this.#defeated(ballots, answers);
   }
 
   /** Waits until it is worth standing again. */
@@ -134,16 +157,24 @@ export class Candidate {
   }
 
   /** Others have found that a node does not answer: if that is where it waits, no news will come from there. */
-  leave(home: number): void {
+  homeIsAway(home: number): void {
     if (home === this.#home) this.#wake?.();
   }
 
   /** Ends everything for good. */
   giveUp(): Promise<unknown>[] {
     this.#givenUp = true;
-    const ending = [...this.#stints.keys()].map((index) => this.#end(index));
+    this.#settle();
+    const stints = this.#stints.splice(0, this.#stints.length, ...this.#stints.map(() => undefined));
+    const ending = stints.map((stint) => this.#background(stint?.endNow()));
     this.#wake?.();
     return ending;
+  }
+
+  /** It takes nothing more. */
+  #settle(): void {
+    this.#elected = undefined;
+    this.#strengthening?.cancel();
   }
 
   #refused(): LockBackendError {
@@ -159,6 +190,33 @@ export class Candidate {
     return stint.vote(fence);
   }
 
+  /** Who is asked, step by step, until there is a majority, and how long their answers are waited for. */
+  #steps(): readonly Step[] {
+    const { nodes, majority, nodeTimeout } = this.electorate;
+    const voting = [...nodes.keys()].filter((index) => nodes[index]?.votes);
+    // As few as can decide: the others are asked when one of these is slow or away, or when the lease is held for longer.
+    const few = voting.length >= majority && this.request.unattended !== true;
+    const steps: Step[] = [{ asked: EVERYBODY, limit: nodeTimeout }];
+    if (few) steps.unshift({ asked: voting.slice(0, majority), limit: nodeTimeout * PART_FOR_THE_FIRST });
+    // Nobody else is asked before it is its turn.
+    const isWaiting = this.#stints[this.#home]?.isWaiting === true;
+    if (isWaiting) steps.unshift({ asked: [this.#home], limit: nodeTimeout });
+    return steps;
+  }
+
+  /** Goes through more rounds until a majority has granted with one fencing token, if one has granted at all. */
+  async #agree(): Promise<void> {
+    const { clock, majority, nodeTimeout } = this.electorate;
+    for (let round = 1; round < MOST_ROUNDS && this.#agreed() === undefined; round++) {
+      if (this.#givenUp || this.#isTurnedAway || !this.#hasMajority) return;
+      const proposal = nextProposal(this.#fences());
+      await poll(clock, nodeTimeout, this.#raise(proposal), (soFar) => {
+        const raised = this.#fences().filter((fence) => fence === proposal).length;
+        return raised >= majority || raised + countPending(soFar) < majority;
+      });
+    }
+  }
+
   #newStint(index: number, node: Node): Stint {
     const served = this.#served[index] ?? 0;
     this.#served[index] = served + 1;
@@ -170,27 +228,32 @@ export class Candidate {
   }
 
   /** Asks those who granted with a smaller token for one more round. */
-  #raise(proposal: number): Ballots {
+  #raise(proposal: number): readonly Ballot[] {
     return this.#stints.map((stint, index) => {
       const fence = stint?.granted?.fencingToken;
       return fence !== undefined && fence < proposal ? this.#vote(index, proposal) : undefined;
     });
   }
 
-  #poll(
-    ballots: Ballots,
-    isDecided: (answers: readonly Answer<Vote>[]) => boolean,
-  ): Promise<readonly Answer<Vote>[]> {
-    const { clock, nodeTimeout } = this.electorate;
-    return poll(clock, nodeTimeout, ballots, isDecided);
+  /** `isLast`: there is nobody left to ask when it is not decided yet. */
+  #isDecided(answers: readonly Answer<Vote>[], isLast: boolean): boolean {
+    if (this.#isTurnedAway) return true;
+    // Without a word from home it might pass over those who wait there.
+    if (this.#hasMajority) return answers[this.#home]?.status !== "pending";
+    const mayWin = this.#fences().length + countPending(answers) >= this.electorate.majority;
+    return !mayWin && (!isLast || this.#isBusy(answers));
   }
 
-  #isDecided(answers: readonly Answer<Vote>[]): boolean {
-    const { majority } = this.electorate;
-    const granted = this.#fences().length;
-    if (this.#isTurnedAway || granted + countPending(answers) < majority) return true;
-    // With a majority, but without a word from home, it might pass over those who wait there.
-    return granted >= majority && answers[this.#home]?.status !== "pending";
+  /** Whether it is others who have the key, rather than nodes that are away, that stand in the way. */
+  #isBusy(answers: readonly Answer<Vote>[]): boolean {
+    const votes = valuesOf(answers);
+    const decided = votes.filter(({ status }) => status !== "abstained").length;
+    const isHeld = votes.some(({ status }) => status === "busy");
+    return this.#isTurnedAway || (isHeld && decided >= this.electorate.majority);
+  }
+
+  get #hasMajority(): boolean {
+    return this.#fences().length >= this.electorate.majority;
   }
 
   /** Somebody else holds the key at home, or waits for it there: it is not its turn, whatever other nodes say. */
@@ -210,7 +273,7 @@ export class Candidate {
     return agreedFence(this.#fences(), this.electorate.majority);
   }
 
-  #elected(ballots: Ballots): Granted | undefined {
+  #result(ballots: readonly Ballot[]): Granted | undefined {
     const fencingToken = this.#agreed();
     if (fencingToken === undefined || this.#isTurnedAway) return undefined;
     const { majority, clock, drift } = this.electorate;
@@ -222,22 +285,34 @@ export class Candidate {
     const validity = together(validities, majority, clock.now());
     if (validity === undefined) return undefined;
     this.#misses = 0;
+    this.#elected = fencingToken;
+    if (this.#stints.includes(undefined)) {
+      this.#strengthening = clock.setTimer(() => this.strengthen(), STRENGTHEN_AFTER);
+    }
     return { status: "granted", fencingToken, ...validity, votes: () => this.#told(ballots) };
   }
 
+  /** The more nodes have the lease, the fewer of them it needs to stay: takes it where it does not stand, for its next extend. */
+  strengthen(): void {
+    const fence = this.#elected;
+    if (fence === undefined) return;
+    for (const [index, stint] of this.#stints.entries()) {
+      if (stint?.isLost) void this.#end(index);
+      if (this.#stints[index] === undefined) this.#vote(index, fence)?.catch(() => undefined);
+    }
+  }
+
   /** Undoes what it got, but for its place at home. @throws QuorumError where nothing could be decided */
-  #defeated(ballots: Ballots, answers: readonly Answer<Vote>[]): AcquireOutcome {
-    const votes = valuesOf(answers);
-    const busy = votes.flatMap((vote) => (vote.status === "busy" ? [vote] : []));
-    const decided = votes.filter(({ status }) => status !== "abstained").length;
-    const isBusy = this.#isTurnedAway || (busy.length > 0 && decided >= this.electorate.majority);
+  #defeated(ballots: readonly Ballot[], answers: readonly Answer<Vote>[]): AcquireOutcome {
+    const isBusy = this.#isBusy(answers);
     for (const index of this.#stints.keys()) {
       if (!(isBusy && this.#mayStay(index))) void this.#end(index);
     }
     if (!isBusy)
       throw new QuorumError(showKeys(this.request.keys), readVotes(this.electorate.nodes, answers));
     this.#misses = this.#stints[this.#home]?.granted === undefined ? 0 : this.#misses + 1;
-    return { status: "busy", holder: busy[0]?.holder, votes: () => this.#told(ballots) };
+    const [holder] = valuesOf(answers).flatMap((vote) => (vote.status === "busy" ? [vote.holder] : []));
+    return { status: "busy", holder, votes: () => this.#told(ballots) };
   }
 
   /**
@@ -253,10 +328,14 @@ export class Candidate {
   #end(index: number): Promise<unknown> {
     const stint = this.#stints[index];
     this.#stints[index] = undefined;
-    // Nobody can be told: what cannot be undone ends with its ttl.
-    const ending = stint?.end().catch(() => undefined) ?? Promise.resolve();
-    this.electorate.background(ending);
-    return ending;
+    return this.#background(stint?.end());
+  }
+
+  /** Nobody can be told: what cannot be undone ends with its ttl. */
+  #background(ending: Promise<unknown> = Promise.resolve()): Promise<unknown> {
+    const settled = ending.catch(() => undefined);
+    this.electorate.background(settled);
+    return settled;
   }
 
   /** Waits elsewhere while its first home does not vote. */
@@ -272,7 +351,7 @@ export class Candidate {
     void this.#end(left);
     // What it has there was asked for without a place in the queue.
     void this.#end(home);
-    for (const candidate of [...waiting]) candidate.leave(left);
+    for (const candidate of [...waiting]) candidate.homeIsAway(left);
   }
 
   #pause(): number {
@@ -281,7 +360,7 @@ export class Candidate {
   }
 
   /** How all nodes voted, when those that were not waited for have answered, too. */
-  async #told(ballots: Ballots): Promise<readonly QuorumVote[]> {
+  async #told(ballots: readonly Ballot[]): Promise<readonly QuorumVote[]> {
     const { clock, nodes, nodeTimeout } = this.electorate;
     return readVotes(nodes, await poll(clock, nodeTimeout, ballots, () => false));
   }

@@ -35,15 +35,12 @@ function heldBy(states: readonly LockState[], majority: number): HolderState[] {
   });
 }
 
-/** Those who wait: at the node where they stand in line, which may be held for the first of them. */
+/** Those who wait, at whatever node they stand in line. */
 function waitersOf(states: readonly LockState[], holders: readonly HolderState[]): WaiterState[] {
   const isHolder = new Set(holders.map(({ token }) => token));
   const waiters = new Map<string, WaiterState>();
-  for (const { mode, holders: here, waiters: behind } of states) {
-    for (const { token, holder, meta, slot } of here) {
-      if (!isHolder.has(token)) waiters.set(token, { token, mode, holder, meta, slot });
-    }
-    for (const waiter of behind) if (!isHolder.has(waiter.token)) waiters.set(waiter.token, waiter);
+  for (const waiter of states.flatMap((state) => state.waiters)) {
+    if (!isHolder.has(waiter.token)) waiters.set(waiter.token, waiter);
   }
   return [...waiters.values()];
 }

@@ -1,5 +1,6 @@
 import type { AcquireRequest, Membership, QuorumNode, Vote } from "../../backend.ts";
 import { elapsed, type Instant } from "../../clock.ts";
+import { poll } from "./poll.ts";
 
 /** One of the independent backends of a quorum, and whether it answers. */
 export class Node {
@@ -28,6 +29,11 @@ export class Node {
   /** Whether it votes, as far as is known: one that does not is no place to wait at. */
   get votes(): boolean {
     return this.#voted && !this.isSilent;
+  }
+
+  /** Settles when all of this has settled, or the node's time is over. */
+  async inTime(work: readonly Promise<unknown>[]): Promise<void> {
+    await poll(this.backend.clock, this.timeout, work, () => false);
   }
 
   /** What is known of its membership. */

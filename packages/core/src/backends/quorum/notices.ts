@@ -18,10 +18,11 @@ export class QuorumNotices {
 
   async hear(prefix: string, listener: NoticeListener): Promise<() => void> {
     const heard = new Set<string>();
+    let isOver = false;
     const hear = (text: string) => {
       const end = text.indexOf(" ");
       const id = text.slice(0, end);
-      if (heard.has(id)) return;
+      if (isOver || heard.has(id)) return;
       heard.add(id);
       const [oldest] = heard;
       if (heard.size > REMEMBERED && oldest !== undefined) heard.delete(oldest);
@@ -31,6 +32,7 @@ export class QuorumNotices {
     // Those that are away are heard when they come back.
     await Promise.any(hearing);
     return () => {
+      isOver = true;
       for (const each of hearing) each.then((stop) => stop()).catch(() => undefined);
     };
   }

@@ -47,6 +47,11 @@ export function countPending(answers: readonly Answer<unknown>[]): number {
   return answers.filter(({ status }) => status === "pending").length;
 }
 
+/** How many were asked, and have not answered, or failed. */
+export function countUnknown(answers: readonly Answer<unknown>[]): number {
+  return answers.filter(({ status }) => status === "pending" || status === "failed").length;
+}
+
 /** The values of those who answered. */
 export function valuesOf<T>(answers: readonly Answer<T>[]): T[] {
   return answers.flatMap((answer) => (answer.status === "answered" ? [answer.value] : []));

@@ -22,7 +22,7 @@ import { majorityOf } from "./fence.ts";
 import { mergeStates } from "./merge.ts";
 import { Node } from "./node.ts";
 import { QuorumNotices } from "./notices.ts";
-import { type Answer, countPending, poll, valuesOf } from "./poll.ts";
+import { type Answer, countPending, countUnknown, poll, valuesOf } from "./poll.ts";
 import { readProof, writeProof } from "./proof.ts";
 import { Roll } from "./roll.ts";
 import type { Stint } from "./stint.ts";
@@ -96,12 +96,9 @@ export class QuorumBackend implements LockBackend {
 
   async attempt(request: AcquireRequest): Promise<AcquireOutcome> {
     checkDuration("ttl", request.ttl, 1, this.maxTtl);
+    const candidate = this.#candidates.get(request) ?? new Candidate(this.#electorate, request);
+    this.#candidates.set(request, candidate);
     await this.#roll.call(request.prefix);
-    let candidate = this.#candidates.get(request);
-    if (candidate === undefined) {
-      candidate = new Candidate(this.#electorate, request);
-      this.#candidates.set(request, candidate);
-    }
     return candidate.stand();
   }
 
@@ -114,8 +111,14 @@ export class QuorumBackend implements LockBackend {
   }
 
   async extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome> {
-    const questions = this.#holder(held).stints.map((stint) => stint?.extend(ttl, fence));
-    return this.#renewal(held, questions);
+    const holder = this.#holder(held);
+    const outcome = await this.#renewal(
+      held,
+      holder.stints.map((stint) => stint?.extend(ttl, fence)),
+    );
+    if (outcome.status === "renewed") holder.strengthen();
+    else holder.endAll();
+    return outcome;
   }
 
   release(held: AcquireRequest): Promise<ReleaseOutcome> {
@@ -220,18 +223,21 @@ export class QuorumBackend implements LockBackend {
     free: (stint: Stint) => Promise<ReleaseOutcome>,
   ): Promise<ReleaseOutcome> {
     const { majority } = this.#electorate;
-    const freeing = this.#holder(held).stints.map((stint) => stint && free(stint));
+    const freeing = this.#holder(held)
+      .leave()
+      .map((stint) => stint && free(stint));
     for (const work of freeing) {
       if (work !== undefined) this.#inBackground(work.catch(() => undefined));
     }
     const released = (answers: readonly Answer<ReleaseOutcome>[]) =>
       valuesOf(answers).filter((outcome) => outcome === "released").length;
     const answers = await this.#poll(freeing, (soFar) => released(soFar) >= majority);
-    const isReleased = released(answers) >= majority;
-    const heard = valuesOf(answers).length + freeing.filter((work) => work === undefined).length;
-    if (!isReleased && heard < majority) throw this.#undecided(held, answers);
+    const count = released(answers);
+    const unknown = countUnknown(answers);
+    // Nobody else could have a majority of the others.
+    if (count < majority && this.#nodes.length - unknown < majority) throw this.#undecided(held, answers);
     this.#holder(held).letGo();
-    return isReleased ? "released" : "notHeld";
+    return count + unknown >= majority ? "released" : "notHeld";
   }
 
   /** Asks all nodes. @throws QuorumError when no majority answers */

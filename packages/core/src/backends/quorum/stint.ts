@@ -17,12 +17,14 @@ import type { Node } from "./node.ts";
  * can neither grant nor free anything of the next.
  */
 export class Stint {
+  /** The node said so when it was to be extended. */
+  isLost = false;
   /** What the node said last; undefined where that is not known. */
   #vote: Vote | undefined;
   /** The node has handed it the key since. */
   #isHandedOver = false;
   #isHeld = false;
-  #unanswered = 0;
+  readonly #asking = new Set<Promise<unknown>>();
   /** A vote failed without an answer: it may have been granted. */
   #isAmbiguous = false;
   #ending: Promise<ReleaseOutcome> | undefined;
@@ -57,8 +59,15 @@ export class Stint {
     return this.isBusy && this.request.queue;
   }
 
-  async vote(fence: number): Promise<Vote> {
-    this.#unanswered += 1;
+  vote(fence: number): Promise<Vote> {
+    const asking = this.#ask(fence);
+    this.#asking.add(asking);
+    const answered = () => void this.#asking.delete(asking);
+    asking.then(answered, answered);
+    return asking;
+  }
+
+  async #ask(fence: number): Promise<Vote> {
     try {
       const vote = await this.node.vote(this.request, fence);
       this.#vote = vote;
@@ -68,8 +77,6 @@ export class Stint {
       this.#vote = undefined;
       this.#isAmbiguous ||= asBackendError(error, this.request.keys[0]).ambiguous;
       throw error;
-    } finally {
-      this.#unanswered -= 1;
     }
   }
 
@@ -78,25 +85,39 @@ export class Stint {
     this.#isHandedOver = (await this.node.backend.hint(this.request)) !== null;
   }
 
-  extend(ttl: number, fence: number | undefined): Promise<ExtendOutcome> {
-    return this.node.ask((backend) => backend.extend(this.request, ttl, fence));
+  async extend(ttl: number, fence: number | undefined): Promise<ExtendOutcome> {
+    const outcome = await this.node.ask((backend) => backend.extend(this.request, ttl, fence));
+    this.isLost = outcome.status === "lost";
+    return outcome;
   }
 
   /** Undoes it, trying again for as long as the node may keep it. */
   end(): Promise<ReleaseOutcome> {
+    this.#ending ??= this.#endInTime((backend) => backend.release(this.request));
+    return this.#ending;
+  }
+
+  /** The same, whatever is still on its way. */
+  endNow(): Promise<ReleaseOutcome> {
     this.#ending ??= this.#undo((backend) => backend.release(this.request));
     return this.#ending;
   }
 
   /** Lets the node free the key by itself after `ms` milliseconds. */
   retain(ms: number): Promise<ReleaseOutcome> {
-    this.#ending ??= this.#undo((backend) => backend.retain(this.request, ms));
+    this.#ending ??= this.#endInTime((backend) => backend.retain(this.request, ms));
     return this.#ending;
+  }
+
+  async #endInTime(free: (backend: QuorumNode) => Promise<ReleaseOutcome>): Promise<ReleaseOutcome> {
+    // A vote that is merely slower than the others says in a moment what is to be undone.
+    if (this.#asking.size > 0) await this.node.inTime([...this.#asking]);
+    return this.#undo(free);
   }
 
   async #undo(free: (backend: QuorumNode) => Promise<ReleaseOutcome>): Promise<ReleaseOutcome> {
     // A vote that is still on its way must find its token refused.
-    const unanswered = this.#unanswered > 0 || this.#isAmbiguous;
+    const unanswered = this.#asking.size > 0 || this.#isAmbiguous;
     const isHeld = this.granted !== undefined || this.#isHeld;
     if (!unanswered && !isHeld && !this.#isQueued) return "notHeld";
     if (!unanswered && isHeld) return this.#persist(free);

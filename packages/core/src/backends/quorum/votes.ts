@@ -5,11 +5,12 @@ import type { Answer } from "./poll.ts";
 
 /** What each node said, as users are told. */
 export function readVotes(nodes: readonly Node[], answers: readonly Answer<Vote>[]): QuorumVote[] {
-  return nodes.map(({ name }, index) => ({ node: name, ...readVote(answers[index]) }));
+  return nodes.map((node, index) => ({ node: node.name, ...readVote(node, answers[index]) }));
 }
 
-function readVote(answer: Answer<Vote> | undefined): Omit<QuorumVote, "node"> {
+function readVote(node: Node, answer: Answer<Vote> | undefined): Omit<QuorumVote, "node"> {
   if (answer?.status === "failed") return { vote: "error", error: answer.error };
+  if (answer?.status === "unasked" && !node.isSilent) return { vote: "unasked" };
   if (answer?.status !== "answered") return { vote: "timeout" };
   const vote = answer.value;
   return vote.status === "busy" ? { vote: "busy", holder: vote.holder } : { vote: vote.status };

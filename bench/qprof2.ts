@@ -1,0 +1,15 @@
+import { startRedis } from "@lock/redis-harness";
+import { Redis } from "ioredis5";
+import { ioredisBackend } from "@lock/core/ioredis";
+await using server = await startRedis();
+const r = new (Redis as any)(server.url);
+const b = ioredisBackend(r);
+await b.enroll("p", 0);
+const stat = async (name: string) => { const info = await r.info("commandstats"); console.log(name, info.split("\n").filter((l:string)=>/evalsha/.test(l)).join("\n")); await r.config("RESETSTAT"); };
+const req = (i: number) => ({ prefix: "p", keys: ["k"+i] as [string], mode: {kind:"exclusive"} as const, token: "tokentokentokentok"+i, ttl: 10000, holder: "h", meta: undefined, queue: false });
+const N=3000;
+for (let i=0;i<N;i++) await b.attempt(req(i)); await stat("attempt");
+for (let i=0;i<N;i++) await b.release(req(i)); await stat("release");
+for (let i=0;i<N;i++) await b.vote(req(i), 5); await stat("vote");
+for (let i=0;i<N;i++) await b.extend(req(i), 10000); await stat("extend");
+r.disconnect();

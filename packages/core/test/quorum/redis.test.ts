@@ -1,0 +1,21 @@
+import { describe, it } from "vitest";
+import { createLocks } from "../../src/index.ts";
+import { backendSuite, locksSuite, modesSuite } from "../../src/testing.ts";
+import { openTwo, useNodes } from "../support/quorum.ts";
+
+const api = { describe, it };
+const HOUR = 3_600_000;
+
+for (const count of [3, 5]) {
+  const servers = useNodes(count);
+  const name = `quorum of ${count} Redis servers, with clients of all libraries`;
+  const open = () => openTwo(servers.urls, { maxTtl: HOUR });
+  const openLocks = async () => {
+    const { one, two, close } = await open();
+    return { one: createLocks({ backend: one }), two: createLocks({ backend: two }), close };
+  };
+
+  backendSuite({ api, name, open });
+  locksSuite({ api, name, open: openLocks });
+  modesSuite({ api, name, open: openLocks, permits: false });
+}
