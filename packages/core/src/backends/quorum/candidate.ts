@@ -238,8 +238,9 @@ export class Candidate {
   /** `isLast`: there is nobody left to ask when it is not decided yet. */
   #isDecided(answers: readonly Answer<Vote>[], isLast: boolean): boolean {
     if (this.#isTurnedAway) return true;
-    // Without a word from home it might pass over those who wait there.
-    if (this.#hasMajority) return answers[this.#home]?.status !== "pending";
+    // Without a word from home it might pass over those who wait there, or have no place among them.
+    if (answers[this.#home]?.status === "pending") return false;
+    if (this.#hasMajority) return true;
     const mayWin = this.#fences().length + countPending(answers) >= this.electorate.majority;
     return !mayWin && (!isLast || this.#isBusy(answers));
   }

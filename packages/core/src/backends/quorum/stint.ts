@@ -19,7 +19,7 @@ import type { Node } from "./node.ts";
 export class Stint {
   /** The node said so when it was to be extended. */
   isLost = false;
-  /** What the node said last; undefined where that is not known. */
+  /** What the node said last; undefined where that is not known, or while it is asked again. */
   #vote: Vote | undefined;
   /** The node has handed it the key since. */
   #isHandedOver = false;
@@ -68,13 +68,13 @@ export class Stint {
   }
 
   async #ask(fence: number): Promise<Vote> {
+    this.#vote = undefined;
+    this.#isHandedOver = false;
     try {
       const vote = await this.node.vote(this.request, fence);
       this.#vote = vote;
-      this.#isHandedOver = false;
       return vote;
     } catch (error) {
-      this.#vote = undefined;
       this.#isAmbiguous ||= asBackendError(error, this.request.keys[0]).ambiguous;
       throw error;
     }
