@@ -9,7 +9,7 @@ return each((#ARGV - 3) / 5, function(i)
   offset = offset + count * 5
   if now > not_after then return 'late ' .. now_text end
   if mode == 'x' and redis.call('EXISTS', KEYS[from + 1], KEYS[from + 3], KEYS[from + 4]) == 0 then
-    local fence = grant(KEYS[from + 1], KEYS[from + 2], token, ttl, info, retention, now)
+    local fence = grant(KEYS[from + 1], KEYS[from + 2], token, ttl, info, retention, now, now_text)
     return 'granted ' .. now_text .. ' ' .. fence .. ' ' .. ttl .. ' 0 - -'
   end
   return contended(from, count, token, ttl, mode, ticket, info)

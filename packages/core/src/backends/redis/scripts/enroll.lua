@@ -4,8 +4,8 @@ local now = server_time()
 if ARGV[2] ~= '' then
   local server = redis.pcall('INFO', 'server')
   local id = type(server) == 'string' and string.match(server, 'run_id:(%x+)') or ARGV[1]
-  redis.call('SET', KEYS[1], id .. ' ' .. whole(now + ARGV[2] * 1000), 'NX', 'PX', KEEP_MEMBER)
+  redis.call('SET', KEYS[1], member_value(id, whole(now + ARGV[2] * 1000), now), 'NX', 'PX', KEEP_MEMBER)
 end
-local id, votes_from = string.match(redis.call('GET', KEYS[1]) or '', '^(%S+) (%d+)$')
+local id, votes_from = read_member(redis.call('GET', KEYS[1]))
 if not id then return { 'unknown' } end
 return { id .. ' ' .. whole(math.max(0, math.ceil((votes_from - now) / 1000))) }

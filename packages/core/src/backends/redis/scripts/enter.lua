@@ -5,13 +5,10 @@
 --         'busy <now> <ms left, -1 without end, -2 if nobody holds it> <ticket> <rejoined> <permits of others>
 --         <numbers of the keys that are not ready, with commas> <holder>',
 --         'late <now>' or 'withdrawn <now>'; rejoined is 1 when the place in the queue had been lost
-local now = server_time()
-local now_text = whole(now)
-local not_after, retention = tonumber(ARGV[1]), ARGV[2]
 local line
 -- The queues in which this process has been said to be alive by this call; each request of a batch would say it again.
 local told_alive = {}
--- The least fencing token that a grant may have, where a quorum asks for one of its votes; else nil.
+-- The least fencing token that a grant may have, as text, where a quorum asks for one of its votes; else nil.
 local least
 
 local function contended(offset, count, token, ttl, mode_text, ticket, info)
@@ -67,7 +64,7 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
     end
     if have == count then
       local fence = mine[1][1]
-      if least and tonumber(fence) < least then fence = raise() end
+      if least and tonumber(fence) < tonumber(least) then fence = raise() end
       return granted(fence, left, '0', mine[1][3])
     end
     -- Some of several keys were taken away by force: all or none.

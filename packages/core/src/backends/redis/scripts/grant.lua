@@ -20,19 +20,19 @@ end
 -- A fencing token grows with every grant: the clock carries it over the loss of the counter, the counter over
 -- grants within one microsecond and clocks that step back. With `least`, which a quorum proposes to all of its nodes,
 -- as small as may be: so that they agree.
-local function mint(fence_key, retention, now, least)
-  local fence = least or now
-  local last = tonumber(redis.call('SET', fence_key, whole(fence), 'PX', retention, 'GET') or 0) or 0
+local function mint(fence_key, retention, now, now_text, least)
+  local fence = least or now_text
+  local last = tonumber(redis.call('SET', fence_key, fence, 'PX', retention, 'GET') or 0) or 0
   local floor = last > 0 and last + 1 or now
-  if floor > fence then
-    fence = floor
-    redis.call('SET', fence_key, whole(fence), 'PX', retention)
+  if floor > (least and tonumber(least) or now) then
+    fence = whole(floor)
+    redis.call('SET', fence_key, fence, 'PX', retention)
   end
-  return whole(fence)
+  return fence
 end
 
-local function grant(lock, fence_key, token, ttl, info, retention, now, least)
-  local fence = mint(fence_key, retention, now, least)
-  redis.call('SET', lock, token .. ' ' .. fence .. ' ' .. whole(now) .. ' ' .. info, 'PX', ttl)
+local function grant(lock, fence_key, token, ttl, info, retention, now, now_text, least)
+  local fence = mint(fence_key, retention, now, now_text, least)
+  redis.call('SET', lock, token .. ' ' .. fence .. ' ' .. now_text .. ' ' .. info, 'PX', ttl)
   return fence
 end

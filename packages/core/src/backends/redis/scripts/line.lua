@@ -92,8 +92,9 @@ local function make_line(now, retention, counts_receivers)
   -- `least`: see mint; `raised`: it is also the least for readers.
   function line.fence(keys, mode, least, raised)
     local shared = mode.kind == 's'
-    if not shared and #keys == 1 then return mint(keys[1].fence, retention, now, least) end
+    if not shared and #keys == 1 then return mint(keys[1].fence, retention, now, whole(now), least) end
     local as_it_is = shared and not raised
+    least = tonumber(least or nil)
     local fence = (as_it_is and 0) or least or now
     for _, k in ipairs(keys) do
       local last = tonumber(redis.call('GET', k.fence) or nil)
