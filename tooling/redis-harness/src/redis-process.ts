@@ -13,6 +13,8 @@ export interface Launch {
   readonly port: number;
   readonly password: string | undefined;
   readonly args: readonly string[];
+  /** On top of this process's own environment. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Another process listens on the port already. */
@@ -76,11 +78,12 @@ export async function launchRedis(launch: Launch): Promise<RedisProcess> {
     : new Error(message);
 }
 
-async function spawnRedis({ binary, home, port, args }: Launch): Promise<RedisProcess> {
+async function spawnRedis({ binary, home, port, args, env }: Launch): Promise<RedisProcess> {
   const log = await open(logOf(home), "w");
   try {
     const child = spawn(binary, args, {
       cwd: dataOf(home),
+      env: { ...process.env, ...env },
       // A file and not a pipe: redis must neither keep this process alive nor depend on it to read.
       stdio: ["ignore", log.fd, log.fd],
       // Ctrl-C is for the program under test, which may still want its Redis while it winds down.

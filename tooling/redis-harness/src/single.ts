@@ -2,6 +2,7 @@ import { findRedisServer } from "./find-server.ts";
 import { findFreePort } from "./free-port.ts";
 import { createHome, dataOf, type Home, removeHome, wipeData } from "./home.ts";
 import { type Launch, launchRedis, PortTakenError, type RedisProcess } from "./redis-process.ts";
+import { type ShiftedClock, shiftedClock } from "./shifted-clock.ts";
 
 export interface RedisOptions {
   /** A free one when left out. */
@@ -11,6 +12,11 @@ export interface RedisOptions {
   readonly args?: readonly string[];
   /** Whether acknowledged writes survive `kill` and `restart` (append-only file, fsync always). Default false. */
   readonly persist?: boolean;
+  /**
+   * Milliseconds that its wall clock is ahead of this machine's; negative: behind. Given, also as 0, `setClockOffset`
+   * may step the clock while it runs. Linux only; needs a C compiler.
+   */
+  readonly clockOffset?: number;
 }
 
 export interface RestartOptions {
@@ -35,6 +41,8 @@ export interface RedisServer extends AsyncDisposable {
   pause(): void;
   /** Ends `pause`. */
   resume(): void;
+  /** Steps its wall clock to so many milliseconds ahead of this machine's, at once. Only if started with `clockOffset`. */
+  setClockOffset(ms: number): void;
 }
 
 const PORT_ATTEMPTS = 10;
@@ -44,11 +52,13 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const binary = await findRedisServer();
   const home = await createHome();
   try {
+    const { clockOffset } = options;
+    const clock = clockOffset === undefined ? undefined : await shiftedClock(home, clockOffset);
     for (let attempt = 1; ; attempt++) {
       const port = options.port ?? (await findFreePort());
       try {
-        const launch = describeLaunch(binary, home, port, options);
-        return new SingleServer(launch, await launchRedis(launch));
+        const launch = { ...describeLaunch(binary, home, port, options), env: clock?.env };
+        return new SingleServer(launch, await launchRedis(launch), clock);
       } catch (error) {
         const mayRetry = options.port === undefined && attempt < PORT_ATTEMPTS;
         if (!(mayRetry && error instanceof PortTakenError)) throw error;
@@ -74,12 +84,14 @@ function describeLaunch(binary: string, home: Home, port: number, options: Redis
 class SingleServer implements RedisServer {
   readonly host = "127.0.0.1";
   readonly #launch: Launch;
+  readonly #clock: ShiftedClock | undefined;
   #process: RedisProcess;
   #restarting: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
 
-  constructor(launch: Launch, process: RedisProcess) {
+  constructor(launch: Launch, process: RedisProcess, clock: ShiftedClock | undefined) {
     this.#launch = launch;
+    this.#clock = clock;
     this.#process = process;
   }
 
@@ -123,6 +135,13 @@ class SingleServer implements RedisServer {
 
   resume(): void {
     this.#process.signal("SIGCONT");
+  }
+
+  setClockOffset(ms: number): void {
+    if (this.#clock === undefined) {
+      throw new Error("start it with clockOffset (0 will do) to step its clock");
+    }
+    this.#clock.set(ms);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
