@@ -169,6 +169,17 @@ export interface LockState {
 
 export type NoticeListener = (notice: string) => void;
 
+/** A server behind a backend, as `checkHealth` examines it. */
+export interface BackendNode {
+  /** Its address, else the backend's name; without credentials. */
+  readonly name: string;
+  /**
+   * Runs a plain Redis command on it, and rejects as the client does, or as `LockBackendError` after the backend's
+   * `requestTimeout`. Undefined where there is no Redis server.
+   */
+  readonly command: ((words: readonly [string, ...string[]]) => Promise<unknown>) | undefined;
+}
+
 /**
  * What grants leases. What is `held` is told by the request that it was granted to. Outcomes are values; a fault is thrown, always as `LockBackendError`.
  */
@@ -252,6 +263,9 @@ export interface LockBackend {
    * they cannot. The listener must not throw.
    */
   hearNotices(prefix: string, listener: NoticeListener): Promise<() => void>;
+
+  /** The servers behind it: one; or, of a quorum, all that have a vote. */
+  nodes(): readonly BackendNode[];
 
   /** Closes what the backend opened itself. It may be used again, and then opens it again. */
   close(): Promise<void>;

@@ -1,6 +1,7 @@
 import type {
   AcquireOutcome,
   AcquireRequest,
+  BackendNode,
   ExtendOutcome,
   Granted,
   LockBackend,
@@ -128,6 +129,10 @@ export class FaultyBackend implements LockBackend {
 
   hearNotices(prefix: string, listener: NoticeListener): Promise<() => void> {
     return this.inner.hearNotices(prefix, listener);
+  }
+
+  nodes(): readonly BackendNode[] {
+    return this.inner.nodes();
   }
 
   close(): Promise<void> {

@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import type {
   AcquireOutcome,
   AcquireRequest,
+  BackendNode,
   Busy,
   ExtendOutcome,
   Granted,
@@ -215,6 +216,10 @@ export class InProcessBackend implements QuorumNode {
   async hearNotices(prefix: string, listener: NoticeListener): Promise<() => void> {
     this.#notices.on(eventOf(prefix), listener);
     return () => void this.#notices.off(eventOf(prefix), listener);
+  }
+
+  nodes(): readonly BackendNode[] {
+    return [{ name: this.name, command: undefined }];
   }
 
   async close(): Promise<void> {}

@@ -6,6 +6,8 @@
 export interface RedisDriver {
   /** A word for messages, such as "ioredis". */
   readonly name: string;
+  /** Where the client connects to, as "host:port", for messages: never with credentials. Undefined if it is not known. */
+  readonly address?: string | undefined;
   /** `cluster`: keys of different hash slots may not meet in one script, and PUBLISH cannot count receivers. */
   readonly deployment: "single" | "cluster";
   /** What the client itself puts in front of every key (not of channels or arguments); mostly "". */
@@ -35,4 +37,17 @@ export interface Subscriber {
   subscribe(channel: string): Promise<void>;
   /** Closes the connection at once. */
   close(): void;
+}
+
+/** Where a client connects to, by the options that both libraries share. */
+export interface ClientAddress {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  /** Of a Unix socket. */
+  readonly path?: string | undefined;
+}
+
+/** The `address` of a driver. */
+export function addressOf({ host = "localhost", port, path }: ClientAddress): string | undefined {
+  return path ?? (port === undefined ? undefined : `${host}:${port}`);
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type {
   AcquireOutcome,
   AcquireRequest,
+  BackendNode,
   ExtendOutcome,
   Granted,
   LockName,
@@ -87,8 +88,7 @@ export class RedisBackend implements QuorumNode {
       (ended) => this.#giveBack(ended),
       (ended) => void this.#commands.withdraw(ended, false, this.#votes.has(ended)).catch(() => undefined),
     );
-    const timeLimit = <T>(work: Promise<T>) => withDeadline(clock, requestTimeout, undefined, work);
-    this.#subscription = new Subscription(driver, clock, timeLimit, {
+    this.#subscription = new Subscription(driver, clock, (work) => this.#inTime(work), {
       message: (text) => this.#notices.message(text) || this.#wake.message(text),
       resumed: () => this.#wake.resumed(),
     });
@@ -211,8 +211,17 @@ export class RedisBackend implements QuorumNode {
     return stop;
   }
 
+  nodes(): readonly BackendNode[] {
+    const { address = this.name } = this.#driver;
+    return [{ name: address, command: (words) => this.#inTime(this.#driver.command(words)) }];
+  }
+
   close(): Promise<void> {
     return this.#subscription.close();
+  }
+
+  #inTime<T>(work: Promise<T>): Promise<T> {
+    return withDeadline(this.clock, this.requestTimeout, undefined, work);
   }
 
   async #attempt(request: AcquireRequest, proposed: number | undefined): Promise<Vote> {

@@ -1,11 +1,17 @@
 import { LockUsageError } from "../../../errors.ts";
 import { show } from "../../../show.ts";
-import type { RedisDriver, Subscriber, SubscriberEars } from "../driver.ts";
+import {
+  addressOf,
+  type ClientAddress,
+  type RedisDriver,
+  type Subscriber,
+  type SubscriberEars,
+} from "../driver.ts";
 
 /** What is used of an ioredis client (5 or 6, `Redis` or `Cluster`); any object of this shape will do. */
 export interface IoredisClient {
   readonly isCluster: boolean;
-  readonly options: { readonly keyPrefix?: string | undefined };
+  readonly options: ClientAddress & { readonly keyPrefix?: string | undefined };
   evalsha(sha: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;
   eval(script: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;
   call(command: string, ...args: string[]): Promise<unknown>;
@@ -29,6 +35,7 @@ export function ioredisDriver(client: IoredisClient): RedisDriver {
   }
   return {
     name: "ioredis",
+    address: addressOf(client.options),
     deployment: client.isCluster ? "cluster" : "single",
     keyPrefix: client.options.keyPrefix ?? "",
     evalsha: (sha, keys, args) => client.evalsha(sha, keys.length, ...keys, ...args),

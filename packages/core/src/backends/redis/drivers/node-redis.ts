@@ -1,9 +1,16 @@
 import { LockUsageError } from "../../../errors.ts";
 import { show } from "../../../show.ts";
-import type { RedisDriver, Subscriber, SubscriberEars } from "../driver.ts";
+import {
+  addressOf,
+  type ClientAddress,
+  type RedisDriver,
+  type Subscriber,
+  type SubscriberEars,
+} from "../driver.ts";
 
 /** What is used of a node-redis client (`redis` 5 or 6); any object of this shape will do. */
 export interface NodeRedisClient {
+  readonly options?: { readonly socket?: ClientAddress | undefined } | undefined;
   evalSha(sha: string, options: NodeRedisEvalOptions): Promise<unknown>;
   eval(script: string, options: NodeRedisEvalOptions): Promise<unknown>;
   sendCommand(words: string[]): Promise<unknown>;
@@ -36,6 +43,7 @@ export function nodeRedisDriver(client: NodeRedisClient): RedisDriver {
   }
   return {
     name: "node-redis",
+    address: addressOf({ port: 6379, ...client.options?.socket }),
     deployment: "single",
     keyPrefix: "",
     evalsha: (sha, keys, args) => client.evalSha(sha, { keys: [...keys], arguments: [...args] }),
