@@ -1,0 +1,199 @@
+import type { NodeReport, ReachableNode } from "./facts.ts";
+
+/**
+ * How bad a finding is.
+ * - `error`: locks cannot be taken, or are not safe
+ * - `warning`: they work, but a fault that may come would break a promise, or one less would be survived
+ * - `note`: good to know; changes no verdict
+ */
+export type Severity = "error" | "warning" | "note";
+
+/** What was found, as a stable word for programs. */
+export type FindingCode =
+  | "unreachable"
+  | "no-majority"
+  | "same-server"
+  | "replica"
+  | "version"
+  | "eviction"
+  | "persistence"
+  | "fsync"
+  | "restarted"
+  | "clock"
+  | "slow"
+  | "replicated"
+  | "unknown"
+  | "local";
+
+export interface Finding {
+  readonly severity: Severity;
+  readonly code: FindingCode;
+  /** The name of the node; undefined where it is about all of them. */
+  readonly node: string | undefined;
+  /** What was found. */
+  readonly found: string;
+  /** What it means for locks, and what to do. */
+  readonly advice: string;
+}
+
+/** From where on something is a finding. Durations are milliseconds. */
+export interface Thresholds {
+  /** How far apart two clocks may be. Default 1000. */
+  readonly maxClockOffset: number;
+  /** How long a round trip may take. Default 100. */
+  readonly maxPing: number;
+  /** The longest `ttl` that locks are taken for: for as long, a restarted server may have forgotten one. Default 30,000. */
+  readonly longestTtl: number;
+}
+
+/** What a rule looks at besides one node. */
+interface Scene extends Thresholds {
+  /** Whether the nodes vote; else there is one server that decides alone. */
+  readonly isQuorum: boolean;
+}
+
+/** A rule about one server; null when it is satisfied. */
+type Rule = (node: ReachableNode, scene: Scene) => Omit<Finding, "node"> | null;
+
+/** Of what the scripts use, GET as an option of SET is the youngest. */
+const OLDEST = [6, 2] as const;
+
+const RULES: readonly Rule[] = [
+  role,
+  version,
+  eviction,
+  persistence,
+  fsync,
+  restart,
+  ping,
+  replication,
+  unknown,
+];
+
+/** What follows from the facts, node by node; the clocks and the votes are looked at elsewhere. */
+export function findingsOfNodes(reports: readonly NodeReport[], thresholds: Thresholds): Finding[] {
+  const scene = { ...thresholds, isQuorum: reports.length > 1 };
+  return reports.flatMap((report) => {
+    if (report.status !== "reachable") return [absence(report, scene)];
+    return RULES.flatMap((rule) => {
+      const finding = rule(report, scene);
+      return finding === null ? [] : [{ ...finding, node: report.name }];
+    });
+  });
+}
+
+function absence(report: Exclude<NodeReport, ReachableNode>, { isQuorum }: Scene): Finding {
+  const { name: node, status } = report;
+  if (status === "local") {
+    const found = "its locks are kept in this process";
+    return { severity: "note", code: "local", node, found, advice: "No other process sees them." };
+  }
+  const found = report.error.message;
+  const advice = isQuorum
+    ? "It has no vote until it is back: one more like it may cost the majority."
+    : "No lock can be taken or extended until it is back; leases end by their ttl.";
+  return { severity: isQuorum ? "warning" : "error", code: "unreachable", node, found, advice };
+}
+
+function role({ facts }: ReachableNode, { isQuorum }: Scene): ReturnType<Rule> {
+  if (facts.role === undefined || facts.role === "master") return null;
+  return {
+    severity: isQuorum ? "warning" : "error",
+    code: "replica",
+    found: `it is a ${facts.role}`,
+    advice: "It refuses every lock: connect to the master, or let the client follow it through Sentinel.",
+  };
+}
+
+function version({ facts }: ReachableNode): ReturnType<Rule> {
+  const [major = 0, minor = 0] = facts.version?.split(".").map(Number) ?? OLDEST;
+  const [least, atLeast] = OLDEST;
+  if (major > least || (major === least && minor >= atLeast)) return null;
+  return {
+    severity: "error",
+    code: "version",
+    found: `its version is ${facts.version}`,
+    advice: `Locks need Redis ${OLDEST.join(".")} or newer, or Valkey: on this one every acquire fails.`,
+  };
+}
+
+function eviction({ facts }: ReachableNode): ReturnType<Rule> {
+  const { maxmemory, maxmemoryPolicy: policy } = facts;
+  if (!maxmemory || policy === undefined || policy === "noeviction") return null;
+  return {
+    severity: "warning",
+    code: "eviction",
+    found: `maxmemory-policy is ${policy}, and maxmemory is set`,
+    advice:
+      "When memory is full it may evict a lock that is held, and grant it again: use noeviction, or a server without other data.",
+  };
+}
+
+function persistence({ facts }: ReachableNode, { isQuorum }: Scene): ReturnType<Rule> {
+  if (facts.appendOnly !== false) return null;
+  return {
+    severity: "warning",
+    code: "persistence",
+    found: facts.snapshots ? "it keeps snapshots, but no append-only file" : "it keeps nothing on disk",
+    advice: isQuorum
+      ? "After a restart it has forgotten its votes and may give them twice: set appendonly yes, or keep it down for the longest ttl."
+      : "After a restart a lock may be granted again that its holder still believes in (fencing tokens grow all the same): set appendonly yes.",
+  };
+}
+
+function fsync({ facts }: ReachableNode, { isQuorum }: Scene): ReturnType<Rule> {
+  const { appendOnly, appendFsync } = facts;
+  if (!isQuorum || !appendOnly || appendFsync === undefined || appendFsync === "always") return null;
+  return {
+    severity: "warning",
+    code: "fsync",
+    found: `appendfsync is ${appendFsync}`,
+    advice: `A power failure may lose the votes of ${appendFsync === "everysec" ? "up to a second" : "many seconds"}: set appendfsync always, or keep it down for the longest ttl.`,
+  };
+}
+
+function restart({ facts }: ReachableNode, { longestTtl, isQuorum }: Scene): ReturnType<Rule> {
+  const { uptime, appendOnly } = facts;
+  if (appendOnly !== false || uptime === undefined || uptime >= longestTtl) return null;
+  const left = Math.ceil((longestTtl - uptime) / 1_000);
+  return {
+    severity: "warning",
+    code: "restarted",
+    found: `it started ${Math.floor(uptime / 1_000)} s ago, without the leases of before`,
+    advice: isQuorum
+      ? `It may have forgotten votes that still count: it should not vote for another ${left} s.`
+      : `Holders may believe in leases that it has forgotten for another ${left} s: check fencing tokens.`,
+  };
+}
+
+function ping({ facts }: ReachableNode, { maxPing }: Scene): ReturnType<Rule> {
+  if (facts.ping <= maxPing) return null;
+  return {
+    severity: "warning",
+    code: "slow",
+    found: `a round trip takes ${Math.round(facts.ping)} ms`,
+    advice: "Every acquire and extend takes at least as long: look at the server's load and at the network.",
+  };
+}
+
+function replication({ facts }: ReachableNode, { isQuorum }: Scene): ReturnType<Rule> {
+  if (!facts.replicas) return null;
+  return {
+    severity: "note",
+    code: "replicated",
+    found: `${facts.replicas} replica${facts.replicas === 1 ? "" : "s"}`,
+    advice: isQuorum
+      ? "A replica that is promoted may have missed votes: let nobody but the node itself take its place."
+      : "A failover to a replica that has missed a grant lets a second holder in: let what you protect check fencing tokens.",
+  };
+}
+
+function unknown({ facts }: ReachableNode): ReturnType<Rule> {
+  if (facts.refused.length === 0) return null;
+  return {
+    severity: "note",
+    code: "unknown",
+    found: `it refused ${facts.refused.join("; ")}`,
+    advice: "What these tell is not known: to check it, allow the user +info, +time and +config|get.",
+  };
+}

@@ -1,0 +1,281 @@
+import { type RedisServer, startFaultyProxy, startRedis, startRedisNodes } from "@lock/redis-harness";
+import { useRedis } from "@lock/redis-harness/vitest";
+import { afterEach, describe, expect, it } from "vitest";
+import type { LockBackend } from "../../src/backend.ts";
+import type { RedisBackendOptions } from "../../src/backends/redis/redis-backend.ts";
+import { checkHealth, type HealthOptions, type HealthReport, type NodeFacts } from "../../src/health.ts";
+import { inProcessBackend } from "../../src/in-process.ts";
+import { LockUsageError } from "../../src/index.ts";
+import { ioredis6, libraries } from "../support/clients.ts";
+
+const HOUR = 3_600_000;
+/** What a loaded machine does to round trips, and what has just been started, is not what is tested. */
+const PATIENT: HealthOptions = { maxPing: 60_000, longestTtl: 1 };
+
+const closing: Array<() => void> = [];
+afterEach(() => {
+  for (const close of closing.splice(0)) close();
+});
+
+async function backendOf(url: string, options: RedisBackendOptions = {}): Promise<LockBackend> {
+  const client = await ioredis6.connect(url);
+  closing.push(() => client.close());
+  return client.backend({ requestTimeout: 10_000, ...options });
+}
+
+async function check(urls: readonly string[], options: HealthOptions = {}): Promise<HealthReport> {
+  const backends = await Promise.all(urls.map((url) => backendOf(url)));
+  return checkHealth(backends, { ...PATIENT, ...options });
+}
+
+function codes({ findings }: HealthReport): string[] {
+  return findings.map(({ severity, code, node }) => `${severity} ${code} ${node}`);
+}
+
+function factsOf(report: HealthReport): NodeFacts {
+  const [node] = report.nodes;
+  if (node?.status !== "reachable") throw new Error(`not reachable: ${JSON.stringify(node)}`);
+  return node.facts;
+}
+
+const place = ({ host, port }: { host: string; port: number }) => `${host}:${port}`;
+
+/** Sends one command over a client that has all rights. */
+async function command(redis: RedisServer, ...words: string[]): Promise<unknown> {
+  const admin = await ioredis6.connect(redis.url);
+  try {
+    return await admin.command(...words);
+  } finally {
+    admin.close();
+  }
+}
+
+describe("the facts of a server", () => {
+  const redis = useRedis({
+    persist: true,
+    args: ["--maxmemory", "50mb", "--maxmemory-policy", "volatile-lru"],
+  });
+
+  for (const { name, connect } of libraries) {
+    it.each([2, 3] as const)(`are the same through ${name} and RESP%d`, async (protocol) => {
+      const client = await connect(redis.url, { protocol });
+      const report = await checkHealth(client.backend({ requestTimeout: 10_000 }), PATIENT);
+      client.close();
+      const { ping, uptime, clockOffset, version, runId, ...facts } = factsOf(report);
+      expect(facts).toEqual({
+        role: "master",
+        maxmemory: 50 * 1_024 * 1_024,
+        maxmemoryPolicy: "volatile-lru",
+        appendOnly: true,
+        appendFsync: "always",
+        snapshots: false,
+        replicas: 0,
+        refused: [],
+      });
+      expect(version).toMatch(/^\d+\.\d+/);
+      expect(runId).toMatch(/^[0-9a-f]{40}$/);
+      expect(ping).toBeGreaterThan(0);
+      expect(uptime).toBeGreaterThanOrEqual(0);
+      expect(uptime).toBeLessThan(HOUR);
+      expect(Math.abs(clockOffset?.ms ?? HOUR)).toBeLessThan((clockOffset?.uncertainty ?? 0) + 50);
+      expect(report.nodes[0]?.name).toBe(place(redis.server));
+      expect(report.verdict).toBe("degraded");
+      expect(codes(report)).toEqual([`warning eviction ${place(redis.server)}`]);
+    });
+  }
+
+  it("are asked without a trace", async () => {
+    const before = await command(redis.server, "DBSIZE");
+    await check([redis.url]);
+    expect(await command(redis.server, "DBSIZE")).toEqual(before);
+  });
+});
+
+describe("a single server", () => {
+  it("is healthy if it keeps its data", async () => {
+    await using redis = await startRedis({ persist: true });
+    expect(await check([redis.url])).toMatchObject({ verdict: "healthy", findings: [] });
+  });
+
+  it("keeps nothing, or snapshots only", async () => {
+    await using redis = await startRedis();
+    const [nothing] = (await check([redis.url])).findings;
+    expect(nothing).toMatchObject({ code: "persistence", found: "it keeps nothing on disk" });
+    await command(redis, "CONFIG", "SET", "save", "3600 1");
+    const [snapshots] = (await check([redis.url])).findings;
+    expect(snapshots).toMatchObject({
+      code: "persistence",
+      found: "it keeps snapshots, but no append-only file",
+    });
+  });
+
+  it("has forgotten what it granted when it was restarted a moment ago", async () => {
+    await using redis = await startRedis();
+    await redis.restart();
+    const report = await check([redis.url], { longestTtl: 600_000 });
+    expect(codes(report)).toContain(`warning restarted ${place(redis)}`);
+  });
+
+  it("has another clock than this host", async () => {
+    await using redis = await startRedis({ persist: true, clockOffset: -HOUR });
+    const report = await check([redis.url]);
+    expect(codes(report)).toEqual([`warning clock ${place(redis)}`]);
+    expect(report.findings[0]?.found).toBe("its clock is 3600 s behind this host's clock");
+  });
+
+  it("is slow", async () => {
+    await using redis = await startRedis({ persist: true });
+    await using proxy = await startFaultyProxy(redis);
+    const backend = await backendOf(proxy.url);
+    await backend.inspect({ prefix: "lock", key: "warm" });
+    proxy.delay(40);
+    const report = await checkHealth(backend, { ...PATIENT, maxPing: 79 });
+    expect(codes(report)).toEqual([`warning slow ${place(proxy)}`]);
+    // Each way takes 40 ms, and neither says whether the clock has been read early or late in between.
+    expect(factsOf(report).clockOffset?.uncertainty).toBeGreaterThanOrEqual(40);
+  });
+
+  it("is a replica, and its master has one", async () => {
+    await using master = await startRedis({ persist: true });
+    await using replica = await startRedis({
+      persist: true,
+      args: ["--replicaof", "127.0.0.1", String(master.port)],
+    });
+    await expect
+      .poll(async () => codes(await check([master.url])))
+      .toEqual([`note replicated ${place(master)}`]);
+    const report = await check([replica.url]);
+    expect(report.verdict).toBe("unhealthy");
+    expect(codes(report)).toEqual([`error replica ${place(replica)}`]);
+  });
+});
+
+describe("a server that cannot be asked everything", () => {
+  it("refuses INFO, TIME, CONFIG and PING to a user without the rights: that is no fault", async () => {
+    await using redis = await startRedis({ persist: true });
+    await command(
+      redis,
+      "ACL",
+      "SETUSER",
+      "locker",
+      "on",
+      ">secret",
+      "nocommands",
+      "~lock:*",
+      "+hello",
+      "+evalsha",
+    );
+    const report = await check([`redis://locker:secret@${place(redis)}`]);
+    const { ping, refused, ...facts } = factsOf(report);
+    expect(new Set(Object.values(facts))).toEqual(new Set([undefined]));
+    expect(ping).toBeGreaterThan(0);
+    expect(refused.map((text) => text.split(":")[0]).toSorted()).toEqual(["CONFIG", "INFO", "TIME"]);
+    expect(report.verdict).toBe("healthy");
+    expect(codes(report)).toEqual([`note unknown ${place(redis)}`]);
+    expect(JSON.stringify(report)).not.toContain("secret");
+  });
+
+  it("refuses only CONFIG to the user whose rights the guide gives", async () => {
+    await using redis = await startRedis({ persist: true });
+    const rights = ["+ping", "+time", "+info", "+hello", "+client|setname"];
+    await command(redis, "ACL", "SETUSER", "locker", "on", ">secret", "nocommands", ...rights);
+    const report = await check([`redis://locker:secret@${place(redis)}`]);
+    expect(factsOf(report)).toMatchObject({ role: "master", appendOnly: true, appendFsync: undefined });
+    expect(factsOf(report).refused).toEqual([expect.stringMatching(/^CONFIG: NOPERM/)]);
+  });
+
+  it("does not know a command, as managed servers may not", async () => {
+    await using redis = await startRedis({ persist: true, args: ["--rename-command", "TIME", ""] });
+    const report = await check([redis.url]);
+    expect(factsOf(report).refused).toEqual([expect.stringMatching(/^TIME: ERR unknown command/)]);
+    expect(factsOf(report)).toMatchObject({ role: "master", clockOffset: undefined });
+  });
+
+  it("wants a password", async () => {
+    await using redis = await startRedis({ password: "right" });
+    const report = await check([`redis://:wrong@${place(redis)}`]);
+    expect(report.verdict).toBe("unhealthy");
+    expect(codes(report)).toEqual([`error unreachable ${place(redis)}`]);
+    expect(JSON.stringify(report)).not.toMatch(/right|wrong@/);
+  });
+
+  it("is dead, or says nothing, until it is back", async () => {
+    await using redis = await startRedis({ persist: true });
+    await using proxy = await startFaultyProxy(redis);
+    const dead = await backendOf(redis.url, { requestTimeout: 300 });
+    const silent = await backendOf(proxy.url, { requestTimeout: 300 });
+    await redis.kill();
+    expect(await checkHealth(dead)).toMatchObject({
+      verdict: "unhealthy",
+      nodes: [{ status: "unreachable", name: place(redis), error: { code: "LOCK_BACKEND" } }],
+    });
+    await redis.restart();
+    proxy.blackhole();
+    const report = await checkHealth(silent);
+    expect(report.findings).toMatchObject([
+      { code: "unreachable", found: expect.stringContaining("300 ms") },
+    ]);
+    proxy.heal();
+    const patient = await backendOf(proxy.url);
+    expect((await checkHealth(patient, PATIENT)).verdict).toBe("healthy");
+  });
+});
+
+describe("a quorum of five", () => {
+  it.each([HOUR, -HOUR])("reports the one node whose clock is stepped by %d ms", async (step) => {
+    await using five = await startRedisNodes(5, { persist: true, clockOffset: 0 });
+    const urls = five.nodes.map(({ url }) => url);
+    expect(await check(urls)).toMatchObject({ verdict: "healthy", findings: [] });
+
+    const [, , stepped] = five.nodes;
+    stepped?.setClockOffset(step);
+    const report = await check(urls);
+    expect(report.verdict).toBe("degraded");
+    expect(codes(report)).toEqual([`warning clock ${stepped && place(stepped)}`]);
+    expect(report.findings[0]?.found).toContain(step > 0 ? "3600 s ahead" : "3600 s behind");
+  });
+
+  it("does without two nodes, and not without three", async () => {
+    await using five = await startRedisNodes(5, { persist: true });
+    const backends = await Promise.all(
+      five.nodes.map(({ url }) => backendOf(url, { requestTimeout: 2_000 })),
+    );
+    const [one, two, three] = five.nodes;
+    await Promise.all([one?.kill(), two?.kill()]);
+    const degraded = await checkHealth(backends, PATIENT);
+    expect(degraded.verdict).toBe("degraded");
+    expect(degraded.findings.map(({ code }) => code)).toEqual(["unreachable", "unreachable"]);
+    await three?.kill();
+    const unhealthy = await checkHealth(backends, PATIENT);
+    expect(unhealthy.verdict).toBe("unhealthy");
+    expect(unhealthy.findings[0]).toMatchObject({ code: "no-majority", node: undefined });
+  });
+
+  it("counts no server twice", async () => {
+    await using redis = await startRedis({ persist: true });
+    await using proxy = await startFaultyProxy(redis);
+    const report = await check([redis.url, proxy.url]);
+    expect(codes(report)).toEqual([`error same-server ${place(proxy)}`, "error no-majority undefined"]);
+  });
+});
+
+describe("checkHealth", () => {
+  it("has nothing to ask of locks within the process", async () => {
+    const report = await checkHealth(inProcessBackend());
+    expect(report).toMatchObject({ verdict: "healthy", nodes: [{ status: "local", name: "in-process" }] });
+  });
+
+  it.each([
+    [[], {}, "checkHealth needs a backend"],
+    [null, {}, "checkHealth needs a backend"],
+    [{}, {}, "checkHealth needs a backend"],
+    [[inProcessBackend(), 1], {}, "checkHealth needs a backend"],
+    [inProcessBackend(), { maxPing: 0 }, "maxPing must be"],
+    [inProcessBackend(), { longestTtl: "1 s" }, "longestTtl must be"],
+    [inProcessBackend(), { maxClockOffset: Number.NaN }, "maxClockOffset must be"],
+  ])("refuses %o with %o", async (backend, options, message) => {
+    const checked = checkHealth(backend as never, options as never);
+    await expect(checked).rejects.toThrow(LockUsageError);
+    await expect(checked).rejects.toThrow(message);
+  });
+});
