@@ -1,3 +1,4 @@
+export { type Certificates, makeCertificates } from "./certificates.ts";
 export { type FaultyProxy, type ProxyTarget, startFaultyProxy } from "./faulty-proxy.ts";
 export { findRedisServer } from "./find-server.ts";
 export { type RedisNodes, type RedisNodesOptions, startRedisNodes } from "./nodes.ts";
