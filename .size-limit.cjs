@@ -13,7 +13,19 @@ const core = [
     "packages/core/dist/index.js": "{ createLocks }",
     [`packages/core/dist/${entry}.js`]: `{ ${name} }`,
   },
-  limit: "23.3 kB",
+  limit: "23.4 kB",
+  gzip: true,
+  modifyEsbuildConfig: asNode,
+}));
+
+/** What is of use beside the locks, by itself. */
+const aside = [
+  ["health", "checkHealth", "5.2 kB"],
+  ["env", "readRedisEnv", "2.5 kB"],
+].map(([entry, name, limit]) => ({
+  name: `@lock/core (${entry})`,
+  import: { [`packages/core/dist/${entry}.js`]: `{ ${name} }` },
+  limit,
   gzip: true,
   modifyEsbuildConfig: asNode,
 }));
@@ -35,4 +47,4 @@ const adapters = [
   modifyEsbuildConfig: (config) => ({ ...asNode(config), format: "esm" }),
 }));
 
-module.exports = [...core, ...adapters];
+module.exports = [...core, ...aside, ...adapters];

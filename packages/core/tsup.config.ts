@@ -9,6 +9,8 @@ export default defineConfig({
     "src/node-redis.ts",
     "src/quorum.ts",
     "src/adapter.ts",
+    "src/health.ts",
+    "src/env.ts",
     "src/testing.ts",
   ],
   format: ["esm", "cjs"],

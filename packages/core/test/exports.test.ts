@@ -16,6 +16,8 @@ it.each([
     ],
   },
   { entry: "adapter", names: ["LazyAbort", "checkOptions", "noticesOf", "redisScripts", "unattendedLeases"] },
+  { entry: "env", names: ["readRedisEnv"] },
+  { entry: "health", names: ["checkHealth"] },
   { entry: "in-process", names: ["inProcessBackend"] },
   { entry: "ioredis", names: ["ioredisBackend"] },
   { entry: "node-redis", names: ["nodeRedisBackend"] },
