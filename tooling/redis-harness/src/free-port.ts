@@ -19,7 +19,8 @@ export async function findFreePort(): Promise<number> {
   throw new Error(`no free port found on 127.0.0.1 between ${FIRST} and ${END - 1}`);
 }
 
-function canListen(port: number): Promise<boolean> {
+/** Whether nothing listens on a port of 127.0.0.1. */
+export function canListen(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once("error", () => resolve(false));
