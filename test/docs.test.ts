@@ -85,6 +85,7 @@ const books = [
       "docs/extending.md",
       "docs/errors.md",
       "docs/guarantees.md",
+      "docs/health.md",
     ],
   },
   { within: `${root}packages/express/`, given: GIVEN_EXPRESS, pages: ["packages/express/README.md"] },

@@ -1,12 +1,14 @@
 const assert = require("node:assert/strict");
 const { createLocks, isLockError, LockUsageError } = require("@lock/core");
+const { readRedisEnv } = require("@lock/core/env");
+const { checkHealth } = require("@lock/core/health");
 const { inProcessBackend } = require("@lock/core/in-process");
 const { ioredisBackend } = require("@lock/core/ioredis");
 const { nodeRedisBackend } = require("@lock/core/node-redis");
 const { checkOptions } = require("@lock/core/adapter");
 const { backendSuite } = require("@lock/core/testing");
 
-for (const each of [ioredisBackend, nodeRedisBackend, checkOptions, backendSuite])
+for (const each of [ioredisBackend, nodeRedisBackend, checkOptions, checkHealth, readRedisEnv, backendSuite])
   assert.equal(typeof each, "function");
 const locks = createLocks({ backend: inProcessBackend() });
 locks

@@ -1,4 +1,6 @@
 import { createLocks, type Lease, LockLostError, type Locks } from "@lock/core";
+import { readRedisEnv } from "@lock/core/env";
+import { checkHealth, type HealthReport } from "@lock/core/health";
 import { inProcessBackend } from "@lock/core/in-process";
 import { ioredisBackend } from "@lock/core/ioredis";
 import { nodeRedisBackend } from "@lock/core/node-redis";
@@ -17,6 +19,18 @@ export const all: Locks[] = [
   createLocks({ backend: nodeRedisBackend(createClient5()) }),
   createLocks({ backend: nodeRedisBackend(createClient({ RESP: 2, url: "redis://127.0.0.1" })) }),
 ];
+
+const [node] = readRedisEnv({}).nodes;
+export const fromEnv: Locks[] = [
+  createLocks({ backend: ioredisBackend(new Redis(node.url, node.ioredisOptions)) }),
+  createLocks({ backend: ioredisBackend(new Redis5(node.url, node.ioredisOptions)) }),
+  createLocks({ backend: nodeRedisBackend(createClient(node.nodeRedisOptions)) }),
+  createLocks({ backend: nodeRedisBackend(createClient5(node.nodeRedisOptions)) }),
+];
+
+export function check(): Promise<HealthReport> {
+  return checkHealth(inProcessBackend(), { maxPing: 50 });
+}
 
 export async function use(locks: Locks): Promise<number> {
   await using lease: Lease = await locks.acquire("key", { wait: "forever", meta: { job: "7" } });
