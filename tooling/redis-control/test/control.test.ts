@@ -127,6 +127,10 @@ describe("one Redis", { timeout: 180_000 }, () => {
     process.kill(Number(/pid (\d+)/.exec(output)?.[1]), "SIGSTOP");
     expect(await control.run("stop")).toMatchObject({ code: 0, output: expect.stringContaining("stopped") });
     expect(await canListen(port)).toBe(true);
+    // By itself, and not by SIGKILL: that is what it says last.
+    expect(await readFile(join(control.state, "lock-redis", "redis", "redis.log"), "utf8")).toMatch(
+      /bye bye\.\.\.\n$/,
+    );
   });
 });
 

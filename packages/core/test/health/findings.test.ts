@@ -102,6 +102,11 @@ describe("what follows for a quorum", () => {
   it.each<[string, NodeReport[], string[]]>([
     ["all is well", five(), ["healthy"]],
     [
+      "the worst comes first",
+      five(node("x", { maxmemory: 1, maxmemoryPolicy: "allkeys-lru" }), node("y", { version: "5.0.0" })),
+      ["unhealthy", "error version of y", "warning eviction of x"],
+    ],
+    [
       "two of five are down",
       five(down(), down()),
       ["degraded", "warning unreachable of down", "warning unreachable of down"],

@@ -17,8 +17,12 @@ afterEach(() => {
   for (const close of closing.splice(0)) close();
 });
 
-async function backendOf(url: string, options: RedisBackendOptions = {}): Promise<LockBackend> {
-  const client = await ioredis6.connect(url);
+async function backendOf(
+  url: string,
+  options: RedisBackendOptions = {},
+  ofClient: Readonly<Record<string, unknown>> = {},
+): Promise<LockBackend> {
+  const client = await ioredis6.connect(url, { client: ofClient });
   closing.push(() => client.close());
   return client.backend({ requestTimeout: 10_000, ...options });
 }
@@ -77,7 +81,7 @@ describe("the facts of a server", () => {
       expect(ping).toBeGreaterThan(0);
       expect(uptime).toBeGreaterThanOrEqual(0);
       expect(uptime).toBeLessThan(HOUR);
-      expect(Math.abs(clockOffset?.ms ?? HOUR)).toBeLessThan((clockOffset?.uncertainty ?? 0) + 50);
+      expect(Math.abs(clockOffset?.ms ?? HOUR)).toBeLessThan((clockOffset?.uncertainty ?? 0) + 1_000);
       expect(report.nodes[0]?.name).toBe(place(redis.server));
       expect(report.verdict).toBe("degraded");
       expect(codes(report)).toEqual([`warning eviction ${place(redis.server)}`]);
@@ -237,9 +241,9 @@ describe("a quorum of five", () => {
 
   it("does without two nodes, and not without three", async () => {
     await using five = await startRedisNodes(5, { persist: true });
-    const backends = await Promise.all(
-      five.nodes.map(({ url }) => backendOf(url, { requestTimeout: 2_000 })),
-    );
+    // A client that gives up at once: nothing has to be waited for.
+    const once = { retryStrategy: () => null };
+    const backends = await Promise.all(five.nodes.map(({ url }) => backendOf(url, {}, once)));
     const [one, two, three] = five.nodes;
     await Promise.all([one?.kill(), two?.kill()]);
     const degraded = await checkHealth(backends, PATIENT);
