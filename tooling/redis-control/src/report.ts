@@ -40,11 +40,13 @@ export function describeReport(report: HealthReport, heard: ReadonlyMap<string, 
 
 function describeFinding(finding: Finding, heard: ReadonlyMap<string, string>): string[] {
   const { severity, node, found, advice, code } = finding;
-  const said = code === "unreachable" && node !== undefined ? heard.get(node) : undefined;
   const about = node === undefined ? "all nodes" : printable(node);
-  const lines = [`${SEVERITIES[severity](severity.padEnd(7))}  ${about}: ${printable(found)}`];
-  if (said !== undefined) lines.push(`         the client says: ${printable(said)}`);
-  return [...lines, colours.dim(`         ${advice}`)];
+  // The backend knows only that no answer came, the client why.
+  const said = code === "unreachable" && node !== undefined ? heard.get(node) : undefined;
+  return [
+    `${SEVERITIES[severity](severity.padEnd(7))}  ${about}: ${printable(said ?? found)}`,
+    colours.dim(`         ${advice}`),
+  ];
 }
 
 function table(nodes: readonly NodeReport[]): string[] {

@@ -54,7 +54,8 @@ function readUrl(text: string, variable: string, form: string, which = ""): Addr
   if (scheme === undefined) throw fail("a text without a scheme");
   if (!/^rediss?$/i.test(scheme)) throw fail(`a url whose scheme is ${show(scheme)}`);
   const url = parse(text);
-  if (url === undefined) throw fail("a url that cannot be read: a password must be percent-encoded");
+  if (url === undefined)
+    throw fail("a url that cannot be read (is the port a number, the password percent-encoded?)");
   if (!HOST.test(url.hostname)) throw fail("a url without a host, or with a wrong one");
   if (url.port === "0") throw fail("a url whose port is 0");
   if (!/^(\/\d{0,9})?$/.test(url.pathname)) throw fail("a url whose path is not the number of a database");
