@@ -1,6 +1,7 @@
 export type {
   AcquireOutcome,
   AcquireRequest,
+  BackendNode,
   Busy,
   ExtendOutcome,
   Granted,

@@ -328,4 +328,13 @@ function administration(test: Test<OpenBackends>): void {
     assert.deepEqual(keys, new Set(requests.map(({ key }) => key)));
     for (const request of requests) await one.release(request);
   });
+
+  test("tells the servers behind it, and each that is a Redis answers", async ({ one }) => {
+    const nodes = one.nodes();
+    assert.ok(nodes.length > 0);
+    for (const { name, command } of nodes) {
+      assert.match(name, /^[^@\s]+$/);
+      if (command !== undefined) assert.equal(String(await command(["PING"])), "PONG");
+    }
+  });
 }
