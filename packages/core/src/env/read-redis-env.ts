@@ -39,7 +39,7 @@ export interface RedisEnv {
 }
 
 const MOST_RETRIES = 1_000_000;
-const LONGEST_DELAY = 60_000;
+const LONGEST_DELAY = 3_600_000;
 
 /**
  * Reads the configuration of Redis from the environment: `REDIS_NODES` (several, separated by commas), else `REDIS_URL`,
@@ -61,7 +61,7 @@ export function readRedisEnv(env: Environment = process.env): RedisEnv {
     ttl: readWhole(env, "REDIS_LOCK_TTL_MS", 1, DEFAULT_MAX_TTL, " of milliseconds"),
     retry: {
       limit: readWhole(env, "REDIS_RETRY_COUNT", 0, MOST_RETRIES),
-      delay: readWhole(env, "REDIS_RETRY_DELAY_MS", 1, LONGEST_DELAY, " of milliseconds"),
+      delay: readWhole(env, "REDIS_RETRY_DELAY_MS", 0, LONGEST_DELAY, " of milliseconds"),
     },
   };
 }

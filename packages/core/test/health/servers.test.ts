@@ -2,10 +2,11 @@ import { type RedisServer, startFaultyProxy, startRedis, startRedisNodes } from 
 import { useRedis } from "@lock/redis-harness/vitest";
 import { afterEach, describe, expect, it } from "vitest";
 import type { LockBackend } from "../../src/backend.ts";
-import type { RedisBackendOptions } from "../../src/backends/redis/redis-backend.ts";
+import { RedisBackend, type RedisBackendOptions } from "../../src/backends/redis/redis-backend.ts";
 import { checkHealth, type HealthOptions, type HealthReport, type NodeFacts } from "../../src/health.ts";
 import { inProcessBackend } from "../../src/in-process.ts";
 import { LockUsageError } from "../../src/index.ts";
+import { quorumBackend } from "../../src/quorum.ts";
 import { ioredis6, libraries } from "../support/clients.ts";
 
 const HOUR = 3_600_000;
@@ -253,6 +254,16 @@ describe("a quorum of five", () => {
     const unhealthy = await checkHealth(backends, PATIENT);
     expect(unhealthy.verdict).toBe("unhealthy");
     expect(unhealthy.findings[0]).toMatchObject({ code: "no-majority", node: undefined });
+  });
+
+  it("is examined as a whole through its backend", async () => {
+    await using three = await startRedisNodes(3, { persist: true });
+    const clients = await Promise.all(three.nodes.map(({ url }) => ioredis6.connect(url)));
+    closing.push(...clients.map((client) => () => client.close()));
+    const quorum = quorumBackend(clients.map(({ driver }) => new RedisBackend(driver)));
+    const report = await checkHealth(quorum, PATIENT);
+    expect(report).toMatchObject({ verdict: "healthy", findings: [] });
+    expect(report.nodes.map(({ name }) => name)).toEqual(three.nodes.map(place));
   });
 
   it("counts no server twice", async () => {

@@ -1,6 +1,7 @@
 import type {
   AcquireOutcome,
   AcquireRequest,
+  BackendNode,
   ExtendOutcome,
   LockBackend,
   LockName,
@@ -179,6 +180,10 @@ export class QuorumBackend implements LockBackend {
 
   hearNotices(prefix: string, listener: NoticeListener): Promise<() => void> {
     return this.#notices.hear(prefix, listener);
+  }
+
+  nodes(): readonly BackendNode[] {
+    return this.#nodes.flatMap(({ backend }) => backend.nodes());
   }
 
   async close(): Promise<void> {
