@@ -8,12 +8,19 @@ const END = 32_768;
 
 const given = new Set<number>();
 
-/** A port on 127.0.0.1 that nothing listens on and that this process was not given before. */
-export async function findFreePort(): Promise<number> {
+/**
+ * A port on 127.0.0.1 that nothing listens on and that this process was not given before. The same goes for the one
+ * that lies `companion` above it, where a server takes two.
+ */
+export async function findFreePort(companion = 0): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
-    const port = randomInt(FIRST, END);
-    if (given.has(port) || !(await canListen(port))) continue;
-    given.add(port);
+    const port = randomInt(FIRST, END - companion);
+    const both = new Set([port, port + companion]);
+    const free = await Promise.all(
+      [...both].map(async (each) => !given.has(each) && (await canListen(each))),
+    );
+    if (free.includes(false)) continue;
+    for (const each of both) given.add(each);
     return port;
   }
   throw new Error(`no free port found on 127.0.0.1 between ${FIRST} and ${END - 1}`);

@@ -15,6 +15,8 @@ export interface Launch {
   readonly args: readonly string[];
   /** On top of this process's own environment. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Asks for something that names the data directory. */
+  readonly proof: readonly string[];
 }
 
 /** Another process listens on the port already. */
@@ -100,11 +102,11 @@ async function spawnRedis({ binary, home, port, args, env }: Launch): Promise<Re
 }
 
 async function waitUntilReady(server: RedisProcess, launch: Launch): Promise<string | undefined> {
-  const { port, password, home } = launch;
+  const { port, password, home, proof } = launch;
   const deadline = performance.now() + READY_WITHIN_MS;
   let problem: string | undefined = "it was never asked";
   while (server.isRunning && performance.now() < deadline) {
-    problem = await whyNotReady({ port, password, directory: dataOf(home) });
+    problem = await whyNotReady({ port, password, proof, directory: dataOf(home) });
     if (problem === undefined) return undefined;
     await sleep(10);
   }

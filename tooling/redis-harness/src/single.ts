@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { findRedisServer } from "./find-server.ts";
 import { findFreePort } from "./free-port.ts";
 import { createHome, dataOf, type Home, removeHome, wipeData } from "./home.ts";
@@ -22,6 +24,8 @@ export interface RedisOptions {
 export interface RestartOptions {
   /** Come back without any data, as a replaced machine would. Default false. */
   readonly empty?: boolean;
+  /** More redis-server arguments, for this run only. */
+  readonly args?: readonly string[];
 }
 
 export interface RedisServer extends AsyncDisposable {
@@ -31,6 +35,8 @@ export interface RedisServer extends AsyncDisposable {
   readonly password: string | undefined;
   /** The pid of the current run, or of the last one after `kill`. */
   readonly pid: number;
+  /** Whether the process is there, paused or not. */
+  readonly isRunning: boolean;
   /** Ends the server for good and removes its temp directory. May be called more than once. */
   stop(): Promise<void>;
   /** SIGKILL, as in a crash: port and data directory stay for `restart`. */
@@ -47,18 +53,33 @@ export interface RedisServer extends AsyncDisposable {
 
 const PORT_ATTEMPTS = 10;
 
+/** What makes a server another than a plain one. */
+export interface Role {
+  /** It listens on a second port, so far above its own. */
+  readonly companionPort?: number;
+  /** Its redis.conf, which it may rewrite, and what a plain server does not understand. */
+  readonly config?: string;
+  /** A command whose answer names the data directory. Default CONFIG GET dir. */
+  readonly proof?: readonly string[];
+}
+
 /** Starts a redis-server of its own on 127.0.0.1 and resolves once it answers. */
-export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+export function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+  return startServer(options, {});
+}
+
+export async function startServer(options: RedisOptions, role: Role): Promise<RedisServer> {
   const binary = await findRedisServer();
   const home = await createHome();
   try {
     const { clockOffset } = options;
     const clock = clockOffset === undefined ? undefined : await shiftedClock(home, clockOffset);
     for (let attempt = 1; ; attempt++) {
-      const port = options.port ?? (await findFreePort());
+      const port = options.port ?? (await findFreePort(role.companionPort));
       try {
-        const launch = { ...describeLaunch(binary, home, port, options), env: clock?.env };
-        return new SingleServer(launch, await launchRedis(launch), clock);
+        const launch = await describeLaunch(binary, home, port, options, role);
+        const shifted = { ...launch, env: clock?.env };
+        return new SingleServer(shifted, await launchRedis(shifted), clock);
       } catch (error) {
         const mayRetry = options.port === undefined && attempt < PORT_ATTEMPTS;
         if (!(mayRetry && error instanceof PortTakenError)) throw error;
@@ -70,15 +91,27 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   }
 }
 
-function describeLaunch(binary: string, home: Home, port: number, options: RedisOptions): Launch {
+async function describeLaunch(
+  binary: string,
+  home: Home,
+  port: number,
+  options: RedisOptions,
+  role: Role,
+): Promise<Launch> {
   const password = options.password || undefined;
-  const args = ["--save", "", "--appendonly", options.persist ? "yes" : "no", "--appendfsync", "always"];
+  const args: string[] = [];
+  if (role.config === undefined) {
+    args.push("--save", "", "--appendonly", options.persist ? "yes" : "no", "--appendfsync", "always");
+  } else {
+    args.push(join(dataOf(home), "redis.conf"));
+    await writeFile(join(dataOf(home), "redis.conf"), role.config);
+  }
   if (password !== undefined) args.push("--requirepass", password);
   args.push(...(options.args ?? []));
   // The last setting of a directive wins, and the harness relies on these.
   args.push("--bind", "127.0.0.1", "--port", String(port), "--dir", dataOf(home));
   args.push("--daemonize", "no", "--logfile", "");
-  return { binary, home, port, password, args };
+  return { binary, home, port, password, args, proof: role.proof ?? ["CONFIG", "GET", "dir"] };
 }
 
 class SingleServer implements RedisServer {
@@ -112,6 +145,10 @@ class SingleServer implements RedisServer {
     return this.#process.pid;
   }
 
+  get isRunning(): boolean {
+    return this.#process.isRunning;
+  }
+
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
@@ -121,11 +158,11 @@ class SingleServer implements RedisServer {
     return this.#process.kill();
   }
 
-  restart({ empty = false }: RestartOptions = {}): Promise<void> {
+  restart(options: RestartOptions = {}): Promise<void> {
     if (this.#stopping !== undefined) {
       return Promise.reject(new Error("the server was stopped for good: start a new one"));
     }
-    this.#restarting = this.#restart(empty);
+    this.#restarting = this.#restart(options);
     return this.#restarting;
   }
 
@@ -148,10 +185,10 @@ class SingleServer implements RedisServer {
     return this.stop();
   }
 
-  async #restart(empty: boolean): Promise<void> {
+  async #restart({ empty = false, args = [] }: RestartOptions): Promise<void> {
     await this.#process.stop();
     if (empty) await wipeData(this.#launch.home);
-    this.#process = await launchRedis(this.#launch);
+    this.#process = await launchRedis({ ...this.#launch, args: [...this.#launch.args, ...args] });
   }
 
   async #stop(): Promise<void> {

@@ -1,22 +1,41 @@
 import { afterAll, beforeAll } from "vitest";
+import { type ClusterOptions, type RedisCluster, startCluster } from "./cluster.ts";
+import { type RedisSentinel, type SentinelOptions, startSentinel } from "./sentinel.ts";
 import { type RedisOptions, type RedisServer, startRedis } from "./single.ts";
 
 /** One Redis for all tests of a file. */
 export function useRedis(options: RedisOptions = {}): { readonly url: string; readonly server: RedisServer } {
-  let server: RedisServer | undefined;
-  beforeAll(async () => {
-    server = await startRedis(options);
-  });
-  afterAll(async () => {
-    await server?.stop();
-  });
+  const running = useOne(() => startRedis(options));
   return {
     get server() {
-      if (server === undefined) throw new Error("the server runs only within tests");
-      return server;
+      return running();
     },
     get url() {
       return this.server.url;
     },
+  };
+}
+
+/** One Sentinel deployment for all tests of a file; to be asked for within tests. */
+export function useSentinel(options: SentinelOptions = {}): () => RedisSentinel {
+  return useOne(() => startSentinel(options));
+}
+
+/** One Cluster for all tests of a file; to be asked for within tests. */
+export function useCluster(options: ClusterOptions = {}): () => RedisCluster {
+  return useOne(() => startCluster(options));
+}
+
+function useOne<T extends { stop(): Promise<void> }>(start: () => Promise<T>): () => T {
+  let started: T | undefined;
+  beforeAll(async () => {
+    started = await start();
+  });
+  afterAll(async () => {
+    await started?.stop();
+  });
+  return () => {
+    if (started === undefined) throw new Error("the server runs only within tests");
+    return started;
   };
 }
