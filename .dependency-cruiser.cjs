@@ -35,7 +35,7 @@ module.exports = {
       from: { path: "^packages/core/src/backends/redis/drivers/" },
       to: {
         path: "^packages/core/src/",
-        pathNot: "^packages/core/src/(errors|show)\\.ts$|redis/driver\\.ts$",
+        pathNot: "^packages/core/src/(errors|show)\\.ts$|redis/driver\\.ts$|redis/drivers/",
       },
     },
     {

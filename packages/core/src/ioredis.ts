@@ -1,13 +1,20 @@
 import type { QuorumNode } from "./backend.ts";
-import { type IoredisClient, ioredisDriver } from "./backends/redis/drivers/ioredis.ts";
+import { ioredisDriver } from "./backends/redis/drivers/ioredis.ts";
+import type { IoredisClient } from "./backends/redis/drivers/ioredis-client.ts";
 import { RedisBackend, type RedisBackendOptions } from "./backends/redis/redis-backend.ts";
 
-export type { IoredisClient, IoredisSubscriber } from "./backends/redis/drivers/ioredis.ts";
+export type {
+  IoredisClient,
+  IoredisCommands,
+  IoredisNode,
+  IoredisSubscriber,
+} from "./backends/redis/drivers/ioredis-client.ts";
 export type { RedisBackendOptions } from "./backends/redis/redis-backend.ts";
 
 /**
- * Grants leases on the Redis that an ioredis client (5 or 6) is connected to. The client stays the user's; one
- * more connection is opened at the first contention, to hear of hand-overs, and closed by `locks.close()`.
+ * Grants leases on the Redis that an ioredis client (5 or 6) is connected to: a `Redis`, also one with `sentinels`, or
+ * a `Cluster`. The client stays the user's; one more connection is opened at the first contention, to hear of
+ * hand-overs, and closed by `locks.close()`.
  * @throws LockUsageError
  */
 export function ioredisBackend(client: IoredisClient, options?: RedisBackendOptions): QuorumNode {

@@ -1,5 +1,7 @@
-import { type IoredisClient, ioredisDriver } from "./backends/redis/drivers/ioredis.ts";
-import { type NodeRedisClient, nodeRedisDriver } from "./backends/redis/drivers/node-redis.ts";
+import { ioredisDriver } from "./backends/redis/drivers/ioredis.ts";
+import type { IoredisClient } from "./backends/redis/drivers/ioredis-client.ts";
+import { nodeRedisDriver } from "./backends/redis/drivers/node-redis.ts";
+import type { NodeRedisClient } from "./backends/redis/drivers/node-redis-client.ts";
 import { defineScript } from "./backends/redis/script.ts";
 import { runScript } from "./backends/redis/script-runner.ts";
 import { LockUsageError } from "./errors.ts";

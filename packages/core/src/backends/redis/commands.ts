@@ -158,10 +158,10 @@ export class Commands {
   }
 
   /** A single run of a script that is not on a hot path. */
-  readonly run: RunOnce = async (key, script, keys, args) => {
-    const { driver, clock, requestTimeout } = this.options;
+  readonly run: RunOnce = async (key, script, keys, args, on = this.options.driver) => {
+    const { clock, requestTimeout } = this.options;
     try {
-      return await withDeadline(clock, requestTimeout, key, runScript(driver, script, keys, args));
+      return await withDeadline(clock, requestTimeout, key, runScript(on, script, keys, args));
     } catch (error) {
       throw error instanceof LockBackendError ? error : backendError(error, key);
     }

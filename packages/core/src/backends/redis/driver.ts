@@ -3,7 +3,7 @@
  * keys, hear channels on a connection of its own, say what is at the other end. A driver adds no retries, no
  * timeouts and no words of its own: errors of the client pass through as they are.
  */
-export interface RedisDriver {
+export interface RedisDriver extends ScriptRunner {
   /** A word for messages, such as "ioredis". */
   readonly name: string;
   /** Where the client connects to, as "host:port", for messages: never with credentials. Undefined if it is not known. */
@@ -12,14 +12,23 @@ export interface RedisDriver {
   readonly deployment: "single" | "cluster";
   /** What the client itself puts in front of every key (not of channels or arguments); mostly "". */
   readonly keyPrefix: string;
+  /**
+   * Any other command, on the connection that scripts run on; in a cluster on the node that `key` belongs to, or on
+   * any of its nodes.
+   */
+  command(words: readonly [string, ...string[]], key?: string): Promise<unknown>;
+  /** Only of a cluster: its masters, each for scripts without keys. */
+  masters?(): Promise<readonly ScriptRunner[]>;
+  /** Opens a connection to hear channels on; resolves when it is ready. */
+  openSubscriber(ears: SubscriberEars): Promise<Subscriber>;
+}
+
+/** Runs scripts. */
+export interface ScriptRunner {
   /** EVALSHA; rejects with the server's NOSCRIPT error where the server does not know the script. */
   evalsha(sha: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
   /** EVAL, on the node that the keys belong to. */
   eval(source: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
-  /** Any other command, on the connection that scripts run on; in a cluster on any of its nodes. */
-  command(words: readonly [string, ...string[]]): Promise<unknown>;
-  /** Opens a connection to hear channels on; resolves when it is ready. */
-  openSubscriber(ears: SubscriberEars): Promise<Subscriber>;
 }
 
 /** What a subscriber tells. */
@@ -32,7 +41,10 @@ export interface SubscriberEars {
   ended(): void;
 }
 
-/** A connection that hears channels. It must reconnect and subscribe again by itself. */
+/**
+ * A connection that hears channels. It must reconnect and subscribe again by itself; in a cluster to another node,
+ * where the one that it was connected to is gone.
+ */
 export interface Subscriber {
   subscribe(channel: string): Promise<void>;
   /** Closes the connection at once. */

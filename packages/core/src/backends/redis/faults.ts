@@ -3,7 +3,9 @@ import { redacted } from "../../show.ts";
 
 /** Server errors after which the same command may succeed soon. None of them has executed it. */
 const PASSING = {
-  READONLY: "the server is a replica: a failover may be under way; is the client given a replica's address?",
+  READONLY:
+    "the server is a replica: a failover may be under way; is the client given a replica's address? (ioredis stays " +
+    "with it unless its reconnectOnError says otherwise)",
   LOADING: "the server is loading its data",
   MASTERDOWN: "the replica has lost its master",
   CLUSTERDOWN: "the cluster cannot serve this slot now",

@@ -1,5 +1,5 @@
 import type { LockName, LockState } from "../../backend.ts";
-import type { RedisDriver } from "./driver.ts";
+import type { RedisDriver, ScriptRunner } from "./driver.ts";
 import { keyOf, lockKeys, scanPattern } from "./keys.ts";
 import { readKind } from "./modes.ts";
 import { readHolderState, readNumber, readWaiterState } from "./replies.ts";
@@ -16,6 +16,8 @@ export type RunOnce = (
   script: Script,
   keys: readonly string[],
   args: readonly string[],
+  /** Where; by its keys if left out. */
+  on?: ScriptRunner,
 ) => Promise<readonly string[]>;
 
 /** Who holds a key and who waits for it; null when nobody does. */
@@ -50,15 +52,20 @@ export async function* listLocks(
   driver: RedisDriver,
   prefix: string,
 ): AsyncIterable<LockState> {
-  const pattern = scanPattern(driver.keyPrefix, prefix);
-  let cursor = "0";
-  do {
-    const [next = "0", ...found] = await run(undefined, scanScript, [], [cursor, pattern, SCAN_COUNT]);
-    cursor = next;
-    for (const redisKey of found) {
+  for (const node of (await driver.masters?.()) ?? [driver]) {
+    for await (const redisKey of scan(run, node, scanPattern(driver.keyPrefix, prefix))) {
       const key = keyOf(driver.keyPrefix, prefix, redisKey);
       const state = key === null ? null : await inspectLock(run, { prefix, key });
       if (state !== null) yield state;
     }
+  }
+}
+
+async function* scan(run: RunOnce, on: ScriptRunner, pattern: string): AsyncIterable<string> {
+  let cursor = "0";
+  do {
+    const [next = "0", ...found] = await run(undefined, scanScript, [], [cursor, pattern, SCAN_COUNT], on);
+    cursor = next;
+    yield* found;
   } while (cursor !== "0");
 }

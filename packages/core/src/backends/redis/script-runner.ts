@@ -1,5 +1,5 @@
 import type { Clock, Instant } from "../../clock.ts";
-import type { RedisDriver } from "./driver.ts";
+import type { RedisDriver, ScriptRunner } from "./driver.ts";
 import { backendError, noAnswer, unreadable } from "./faults.ts";
 import type { Script } from "./script.ts";
 
@@ -11,7 +11,7 @@ export interface Answer {
 
 /** Runs a script once: by its hash, or, where this node does not know it yet, by its source. */
 export async function runScript(
-  driver: RedisDriver,
+  driver: ScriptRunner,
   script: Script,
   keys: readonly string[],
   args: readonly string[],

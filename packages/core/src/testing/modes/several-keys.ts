@@ -31,6 +31,60 @@ export function severalKeysTests(test: ModesTest): void {
     for (const key of keys) assert.ok((await fenceOf(key, two)) > both);
   });
 
+  test("16 callers with 3 of 6 keys each neither meet nor wait for ever", async ({ one, two }) => {
+    const keys = Array.from({ length: 6 }, newKey);
+    const holders = new Map<string, number>();
+    let rounds = 0;
+    const caller = async (index: number) => {
+      for (let round = 0; round < 8; round++) {
+        const wanted = [0, 1, 2].map(
+          (step) => keys[(index * 5 + round * (step + 1) + step) % keys.length] ?? "",
+        );
+        const locks = index % 2 === 0 ? one : two;
+        await locks.using(wanted, { wait: "forever" }, async (lease) => {
+          for (const key of lease.keys) assert.equal(holders.has(key), false);
+          for (const key of lease.keys) holders.set(key, index);
+          await new Promise((resume) => setImmediate(resume));
+          for (const key of lease.keys) holders.delete(key);
+        });
+        rounds += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, (_, index) => caller(index)));
+    assert.equal(rounds, 16 * 8);
+    for (const key of keys) assert.equal(await one.inspect(key), null);
+  });
+
+  test("losing one of its keys it loses all, and keeps none", async ({ one, two }) => {
+    const [a, b] = [newKey(), newKey()];
+    const lease = await one.acquire([a, b]);
+    assert.equal(await two.forceRelease(a), true);
+    await assert.rejects(lease.extend(), { code: "LOCK_LOST" });
+    await (await two.acquire(b)).release();
+    assert.equal(await lease.release(), "expired");
+    const kept = await one.acquire([a, b], { minHold: 50 });
+    assert.equal(await two.forceRelease(a), true);
+    assert.equal(await kept.release(), "expired");
+    await (await two.acquire([a, b])).release();
+  });
+
+  test("reads several keys together with other readers", async (scene) => {
+    const { one, two } = scene;
+    const [a, b] = [newKey(), newKey()];
+    const single = await one.readWrite(a).read.acquire();
+    const both = await two.readWrite([a, b]).read.acquire();
+    assert.equal(await one.tryAcquire(b), null);
+    await single.release();
+    const writing = one.readWrite([a, b]).write.acquire();
+    await waiting(scene, a, 1);
+    await both.release();
+    await (await writing).release();
+    for (const key of [a, b]) assert.equal(await one.inspect(key), null);
+  });
+}
+
+/** What goes beyond taking them one after the other. */
+export function keysInOneStepTests(test: ModesTest): void {
   test("waits until all are free, holds nothing meanwhile, and is not overtaken", async (scene) => {
     const { one, two } = scene;
     const [a, b] = [newKey(), newKey()];
@@ -69,43 +123,6 @@ export function severalKeysTests(test: ModesTest): void {
     for (const key of [a, b]) assert.equal(await one.inspect(key), null);
   });
 
-  test("16 callers with 3 of 6 keys each neither meet nor wait for ever", async ({ one, two }) => {
-    const keys = Array.from({ length: 6 }, newKey);
-    const holders = new Map<string, number>();
-    let rounds = 0;
-    const caller = async (index: number) => {
-      for (let round = 0; round < 8; round++) {
-        const wanted = [0, 1, 2].map(
-          (step) => keys[(index * 5 + round * (step + 1) + step) % keys.length] ?? "",
-        );
-        const locks = index % 2 === 0 ? one : two;
-        await locks.using(wanted, { wait: "forever" }, async (lease) => {
-          for (const key of lease.keys) assert.equal(holders.has(key), false);
-          for (const key of lease.keys) holders.set(key, index);
-          await new Promise((resume) => setImmediate(resume));
-          for (const key of lease.keys) holders.delete(key);
-        });
-        rounds += 1;
-      }
-    };
-    await Promise.all(Array.from({ length: 16 }, (_, index) => caller(index)));
-    assert.equal(rounds, 16 * 8);
-    for (const key of keys) assert.equal(await one.inspect(key), null);
-  });
-
-  test("losing one of its keys it loses all, and keeps none", async ({ one, two }) => {
-    const [a, b] = [newKey(), newKey()];
-    const lease = await one.acquire([a, b]);
-    assert.equal(await two.forceRelease(a), true);
-    await assert.rejects(lease.extend(), { code: "LOCK_LOST" });
-    await (await two.acquire(b)).release();
-    assert.equal(await lease.release(), "expired");
-    const kept = await one.acquire([a, b], { minHold: 50 });
-    assert.equal(await two.forceRelease(a), true);
-    assert.equal(await kept.release(), "expired");
-    await (await two.acquire([a, b])).release();
-  });
-
   test("a reader of several keys that waits is not overtaken by a writer", async (scene) => {
     const { one, two } = scene;
     const [a, b] = [newKey(), newKey()];
@@ -122,19 +139,5 @@ export function severalKeysTests(test: ModesTest): void {
     await writing;
     assert.deepEqual(order.names, ["reader", "writer"]);
     await order.release("writer");
-  });
-
-  test("reads several keys together with other readers", async (scene) => {
-    const { one, two } = scene;
-    const [a, b] = [newKey(), newKey()];
-    const single = await one.readWrite(a).read.acquire();
-    const both = await two.readWrite([a, b]).read.acquire();
-    assert.equal(await one.tryAcquire(b), null);
-    await single.release();
-    const writing = one.readWrite([a, b]).write.acquire();
-    await waiting(scene, a, 1);
-    await both.release();
-    await (await writing).release();
-    for (const key of [a, b]) assert.equal(await one.inspect(key), null);
   });
 }

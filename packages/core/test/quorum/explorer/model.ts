@@ -118,13 +118,17 @@ function* decide(state: State, rules: Rules, mutation: Mutation, index: number):
 }
 
 function elect(state: State, index: number, fence: number): State {
-  const candidates = state.candidates.map((each, place) => (place === index ? { ...each, elected: fence } : each));
+  const candidates = state.candidates.map((each, place) =>
+    place === index ? { ...each, elected: fence } : each,
+  );
   const after = { ...state, candidates };
   if (state.candidates.some(({ elected }) => elected === fence)) {
     return { ...after, violation: `two grants have the token ${fence}` };
   }
   const { floor } = state.candidates[index] ?? { floor: 0 };
-  return fence > floor ? after : { ...after, violation: `${floor} was granted before ${fence} was asked for` };
+  return fence > floor
+    ? after
+    : { ...after, violation: `${floor} was granted before ${fence} was asked for` };
 }
 
 /** A node gets one of the votes that a candidate ever asked for, and answers it; the answer is heard, or not. */

@@ -1,0 +1,34 @@
+import type { ClientAddress } from "../driver.ts";
+
+/** What is used of an ioredis client (5 or 6, `Redis` or `Cluster`); any object of this shape will do. */
+export interface IoredisClient extends IoredisCommands {
+  readonly isCluster: boolean;
+  readonly status: string;
+  duplicate(override?: never): IoredisSubscriber;
+  /** Only of a `Cluster`. */
+  nodes?(role: "master"): readonly IoredisNode[];
+  /** Only of a `Cluster`: "host:port" of the nodes of each slot, its master first. */
+  readonly slots?: readonly (readonly string[])[];
+  /** Only of a `Cluster`. */
+  refreshSlotsCache?(callback: () => void): void;
+}
+
+/** What is used of one node of a `Cluster`. */
+export interface IoredisNode extends IoredisCommands {
+  duplicate(override?: never): IoredisSubscriber;
+}
+
+/** Commands. */
+export interface IoredisCommands {
+  readonly options: ClientAddress & { readonly keyPrefix?: string | undefined };
+  evalsha(sha: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;
+  eval(script: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;
+  call(command: string, ...args: string[]): Promise<unknown>;
+}
+
+/** What is used of the connection that hears messages. */
+export interface IoredisSubscriber {
+  subscribe(...channels: string[]): Promise<unknown>;
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  disconnect(): void;
+}
