@@ -37,6 +37,8 @@ export interface LeaseContext {
   checkTtl(ttl: number): void;
   /** The lease is over, in whatever way. */
   ended(lease: HeldLease): void;
+  /** Frees what is held in the background, once that is possible: no caller waits for it. */
+  withdraw(held: AcquireRequest): void;
   /** Runs work in the background that no caller waits for. */
   undo(key: string, work: Promise<unknown>): void;
 }
@@ -242,8 +244,13 @@ export class HeldLease implements Lease {
       } catch (error) {
         const { retryable, ambiguous } = asBackendError(error, this.#key);
         unanswered ||= ambiguous;
-        if (!retryable || elapsed(start, clock.now()) > RELEASE_PATIENCE) throw error;
-        await pauseToRetry(clock, faults, true);
+        if (retryable && elapsed(start, clock.now()) <= RELEASE_PATIENCE) {
+          await pauseToRetry(clock, faults, true);
+          continue;
+        }
+        // The caller waits no longer, but after a failover others would, for as long as the ttl.
+        if (retryable && this.#minHoldLeft(clock.now()) <= 0) this.context.withdraw(this.held);
+        throw error;
       }
     }
   }

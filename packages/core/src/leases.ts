@@ -52,6 +52,7 @@ export class Leases {
       events: this.events,
       checkTtl: (ttl) => checkDuration("ttl", ttl, 1, maxTtl),
       ended: (lease) => void this.#held.delete(lease),
+      withdraw: (held) => this.#background(this.#withdraw(held, false)),
       undo: (key, work) => this.#undo(key, work),
     };
     this.#acquireContext = {
