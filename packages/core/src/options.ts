@@ -53,10 +53,13 @@ export interface AcquireOptions {
 const MOST_PERMITS = 1_000_000;
 const MOST_SLOTS = 1_000;
 
-/** Refuses what is no whole number in the range. */
-function checkCount(name: string, value: unknown, most: number): asserts value is number {
-  if (!Number.isSafeInteger(value) || Number(value) < 1 || Number(value) > most) {
-    throw new LockUsageError(`${name} must be a whole number from 1 to ${most}, got ${show(value)}`);
+/**
+ * Refuses what is no whole number in the range.
+ * @throws LockUsageError
+ */
+export function checkCount(name: string, value: unknown, most: number, least = 1): asserts value is number {
+  if (!Number.isSafeInteger(value) || Number(value) < least || Number(value) > most) {
+    throw new LockUsageError(`${name} must be a whole number from ${least} to ${most}, got ${show(value)}`);
   }
 }
 

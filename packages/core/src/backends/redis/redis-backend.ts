@@ -16,13 +16,14 @@ import type {
   Vote,
 } from "../../backend.ts";
 import { type Clock, systemClock } from "../../clock.ts";
-import { checkDuration } from "../../options.ts";
+import { checkCount, checkDuration } from "../../options.ts";
 import { validityLeft } from "../../timing.ts";
 import { Commands, partsOf, refused } from "./commands.ts";
 import type { RedisDriver } from "./driver.ts";
 import { unreadable } from "./faults.ts";
 import { inspectLock, listLocks } from "./inspection.ts";
 import { Notices, noticeChannel, writeNotice } from "./notices.ts";
+import { Replication } from "./replication.ts";
 import { type Held, Runs } from "./runs.ts";
 import { withDeadline } from "./script-runner.ts";
 import { Subscription } from "./subscription.ts";
@@ -40,6 +41,13 @@ export interface RedisBackendOptions {
    * as long as the server's clock does not step back further than this. Default 3,600,000 (1 h).
    */
   readonly fenceRetention?: number;
+  /**
+   * How many replicas must know of a grant before it counts, 0 to 100: by WAIT, for at most a quarter of
+   * `requestTimeout`, during which the connection waits, too. A grant that fewer know of is given back, and asked for
+   * again while the caller waits; then a `LockBackendError`. It makes the loss of a lock by a failover less likely, not
+   * impossible. Default 0.
+   */
+  readonly minReplicas?: number;
   /** For tests. Default: the machine's clock. */
   readonly clock?: Clock;
 }
@@ -61,6 +69,7 @@ export class RedisBackend implements QuorumNode {
   readonly #wake: Wake;
   readonly #subscription: Subscription;
   readonly #notices = new Notices();
+  readonly #replication: Replication;
   readonly #runs: Runs;
   readonly #id = randomBytes(12).toString("base64url");
   /** Requests that may queue: the subscriber was opened for them, or could not be. */
@@ -72,14 +81,21 @@ export class RedisBackend implements QuorumNode {
   readonly #votes = new WeakSet<AcquireRequest>();
 
   constructor(driver: RedisDriver, options: RedisBackendOptions = {}) {
-    const { requestTimeout = 2_000, fenceRetention = 3_600_000, clock = systemClock } = options;
+    const {
+      requestTimeout = 2_000,
+      fenceRetention = 3_600_000,
+      minReplicas = 0,
+      clock = systemClock,
+    } = options;
     checkDuration("requestTimeout", requestTimeout, 1, 60_000);
     checkDuration("fenceRetention", fenceRetention, 1_000, 365 * 86_400_000);
+    checkCount("minReplicas", minReplicas, 100, 0);
     this.clock = clock;
     this.requestTimeout = requestTimeout;
     this.#driver = driver;
     const channelOf = (prefix: string) => this.#channel(prefix);
     this.#commands = new Commands({ driver, clock, requestTimeout, fenceRetention, channelOf });
+    this.#replication = new Replication({ driver, clock, requestTimeout, fenceRetention, minReplicas });
     this.#runs = new Runs(clock);
     this.#wake = new Wake(
       clock,
@@ -102,6 +118,7 @@ export class RedisBackend implements QuorumNode {
   async attempt(request: AcquireRequest): Promise<AcquireOutcome> {
     const outcome = await this.#attempt(request, undefined);
     if (outcome.status === "abstained") throw unreadable(outcome.status);
+    if (outcome.status === "granted") await this.#replicate(request);
     return outcome;
   }
 
@@ -115,7 +132,16 @@ export class RedisBackend implements QuorumNode {
   }
 
   hint(request: AcquireRequest): Promise<Granted | null> {
-    return this.#wake.has(request) ? this.#wake.next(request) : this.#listen(request);
+    const hint = this.#wake.has(request) ? this.#wake.next(request) : this.#listen(request);
+    if (this.#replication.isOff) return hint;
+    return hint.then(async (granted) => {
+      if (granted === null) return null;
+      // Asked again, it fails again: but as an attempt, which is repeated.
+      return this.#replicate(request).then(
+        () => granted,
+        () => null,
+      );
+    });
   }
 
   async withdraw(request: AcquireRequest, unanswered: boolean): Promise<void> {
@@ -264,6 +290,17 @@ export class RedisBackend implements QuorumNode {
     const { holder, ticket, missing } = answer;
     if (waiter !== undefined) this.#wake.queued(waiter, sample, ticket, holder?.remaining, missing);
     return { status: "busy", holder, otherPermits };
+  }
+
+  /** Gives back a grant that too few replicas know of. */
+  async #replicate(request: AcquireRequest): Promise<void> {
+    try {
+      const [name] = partsOf(request);
+      await this.#replication.confirm(name);
+    } catch (error) {
+      await this.release(request);
+      throw error;
+    }
   }
 
   /** The first contention of this process: a waiter that cannot be told would count as dead, so listen first. */
