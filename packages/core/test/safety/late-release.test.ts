@@ -1,0 +1,26 @@
+import { startFaultyProxy } from "@lock/redis-harness";
+import { useRedis } from "@lock/redis-harness/vitest";
+import { expect, it } from "vitest";
+import { createLocks } from "../../src/index.ts";
+import { ioredis6, nodeRedis6 } from "../support/clients.ts";
+
+const redis = useRedis();
+
+for (const library of [ioredis6, nodeRedis6]) {
+  it(`a release that found no server frees the key as soon as there is one, ${library.name}`, async () => {
+    await using proxy = await startFaultyProxy(redis.server);
+    const [near, far] = [await library.connect(redis.url), await library.connect(proxy.url)];
+    const locks = createLocks({ backend: far.backend({ requestTimeout: 300 }) });
+    const others = createLocks({ backend: near.backend() });
+    const key = `late ${library.name}`;
+    const lease = await locks.acquire(key, { ttl: 3_600_000 });
+    proxy.refuse();
+    await expect(lease.release()).rejects.toMatchObject({ code: "LOCK_BACKEND" });
+    expect((await others.inspect(key))?.holding).toBe(1);
+    proxy.heal();
+    await (await others.acquire(key, { wait: 30_000 })).release();
+    await locks.close();
+    await others.close();
+    for (const client of [near, far]) client.close();
+  });
+}
