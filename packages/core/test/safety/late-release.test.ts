@@ -2,16 +2,24 @@ import { startFaultyProxy } from "@lock/redis-harness";
 import { useRedis } from "@lock/redis-harness/vitest";
 import { expect, it } from "vitest";
 import { createLocks } from "../../src/index.ts";
+import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6, nodeRedis6 } from "../support/clients.ts";
 
 const redis = useRedis();
 
-for (const library of [ioredis6, nodeRedis6]) {
+/** Without these, the clients themselves would send it again. */
+const libraries = [
+  { library: ioredis6, client: { maxRetriesPerRequest: 0, enableOfflineQueue: false } },
+  { library: nodeRedis6, client: { disableOfflineQueue: true } },
+];
+
+for (const { library, client } of libraries) {
   it(`a release that found no server frees the key as soon as there is one, ${library.name}`, async () => {
     await using proxy = await startFaultyProxy(redis.server);
-    const [near, far] = [await library.connect(redis.url), await library.connect(proxy.url)];
+    const [near, far] = [await library.connect(redis.url), await library.connect(proxy.url, { client })];
     const locks = createLocks({ backend: far.backend({ requestTimeout: 300 }) });
     const others = createLocks({ backend: near.backend() });
+    await eventually("a connection", () => far.command("PING").catch(() => undefined));
     const key = `late ${library.name}`;
     const lease = await locks.acquire(key, { ttl: 3_600_000 });
     proxy.refuse();
