@@ -1,8 +1,8 @@
 import { createLocks } from "@lock/core";
 import { ioredisBackend } from "@lock/core/ioredis";
 import { quorumBackend } from "@lock/core/quorum";
-import Redlock from "redlock5";
 import { createRedlock, IoredisAdapter } from "redlock-universal";
+import Redlock from "redlock5";
 import { asPeerClient, openIoredis5 } from "../contestants/clients.ts";
 
 export const TTL = 10_000;

@@ -84,7 +84,9 @@ async function contended(urls: readonly string[]): Promise<Row[]> {
 }
 
 /** The same as `sequential`, with some nodes that swallow all that is sent to them. */
-async function blackHoled(ports: readonly { readonly host: string; readonly port: number }[]): Promise<Row[]> {
+async function blackHoled(
+  ports: readonly { readonly host: string; readonly port: number }[],
+): Promise<Row[]> {
   const proxies = await Promise.all(ports.map((target) => startFaultyProxy(target)));
   const rows = rowsOf(contestants).slice(0, 1);
   try {
@@ -124,7 +126,9 @@ console.table(free.map(show));
 say(isFastest(free, 0.5), "p50 below the others'");
 say(isFastest(free, 0.99), "p99 below the others'");
 
-console.log(`\n${CONTENDERS} contenders for one key on 3 nodes, held ${HOLD} ms, ${ROUNDS} rounds; how long they wait:`);
+console.log(
+  `\n${CONTENDERS} contenders for one key on 3 nodes, held ${HOLD} ms, ${ROUNDS} rounds; how long they wait:`,
+);
 const contention = await contended(urls.slice(0, 3));
 console.table(contention.map(show));
 say(ours(contention).failed === 0, "everybody is served");

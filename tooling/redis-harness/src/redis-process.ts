@@ -16,7 +16,7 @@ export interface Launch {
   /** On top of this process's own environment. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Asks for something that names the data directory. */
-  readonly proof: readonly string[];
+  readonly proof: readonly string[] | undefined;
 }
 
 /** Another process listens on the port already. */

@@ -148,12 +148,21 @@ function* deliver(
       if (after.counter > rules.largest) continue;
       const what = `node ${at} grants ${after.granted} to candidate ${index}, asked for ${proposal}`;
       yield { what: `${what}, unheard`, state: withNode(state, at, after) };
-      const heard = node.heard[index] ?? [];
-      if (heard.includes(after.granted)) continue;
-      const told = [...heard, after.granted].sort((a, b) => a - b);
-      yield { what, state: withNode(state, at, { ...after, heard: replaced(node.heard, index, told) }) };
+      yield { what, state: withNode(state, at, hear(after, index)) };
     }
   }
+}
+
+function hear(node: NodeState, index: number): NodeState {
+  const heard = new Set([...(node.heard[index] ?? []), node.granted]);
+  return {
+    ...node,
+    heard: replaced(
+      node.heard,
+      index,
+      [...heard].sort((a, b) => a - b),
+    ),
+  };
 }
 
 /** The rule of `QuorumNode.vote` for exclusive locks. */
