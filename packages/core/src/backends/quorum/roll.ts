@@ -67,7 +67,7 @@ export class Roll {
     const asked = nodes.filter((node) => node.membership(prefix) === undefined && !node.isSilent);
     const answers = await this.#poll(
       asked,
-      (node) => node.enroll(prefix),
+      (node) => this.#learn(node, prefix),
       () => {
         return nodes.filter((node) => node.membership(prefix) !== undefined).length >= majority;
       },
@@ -81,9 +81,16 @@ export class Roll {
   async #enroll(prefix: string, strangers: readonly Node[], votesIn: number): Promise<void> {
     await this.#poll(
       strangers,
-      (node) => node.enroll(prefix, votesIn),
+      (node) => this.#learn(node, prefix, votesIn),
       () => false,
     );
+  }
+
+  /** Twins may show themselves when nobody waits for it: later calls are refused then. @throws LockUsageError */
+  async #learn(node: Node, prefix: string, votesIn?: number): Promise<Membership | null> {
+    const membership = await node.enroll(prefix, votesIn);
+    this.#refuseTwins(prefix);
+    return membership;
   }
 
   #poll(nodes: readonly Node[], ask: (node: Node) => Promise<Membership | null>, isDecided: () => boolean) {

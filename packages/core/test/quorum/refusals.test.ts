@@ -1,0 +1,88 @@
+import { startCluster } from "@lock/redis-harness";
+import { describe, expect, expectTypeOf, it } from "vitest";
+import { inProcessBackend } from "../../src/in-process.ts";
+import { createLocks, type LocksWithoutPermits, LockUsageError } from "../../src/index.ts";
+import { type QuorumBackendOptions, quorumBackend } from "../../src/quorum.ts";
+import { eventually } from "../../src/testing/test-api.ts";
+import { ioredis6, nodeRedis6, type TestClient } from "../support/clients.ts";
+import { openQuorum } from "../support/quorum.ts";
+import { found, useSites } from "../support/quorum-sites.ts";
+
+const sites = useSites(3);
+const urls = () => sites.all.map(({ server }) => server.url);
+
+describe("a quorum refuses", () => {
+  it.each<[string, () => string[]]>([
+    ["a server that is given twice", () => [...urls().slice(0, 2), `${urls()[0]}`]],
+    ["two databases of one server", () => [...urls().slice(0, 2), `${urls()[1]}/3`]],
+    ["one server three times", () => [`${urls()[2]}`, `${urls()[2]}`, `${urls()[2]}`]],
+  ])("%s", async (_, given) => {
+    await using quorum = await openQuorum(given());
+    const locks = createLocks({ backend: quorum.backend });
+    // A node that joins a quorum of others is known a little later.
+    const refusal = await eventually("it is refused", () =>
+      locks.using("twice", () => undefined).catch((error: unknown) => error),
+    );
+    expect(refusal).toBeInstanceOf(LockUsageError);
+    expect(refusal).toMatchObject({ message: expect.stringMatching(/node \d.*node \d.*same server/) });
+    await expect(locks.acquire("twice")).rejects.toThrow(LockUsageError);
+    await locks.close();
+  });
+
+  it("a client of a Redis Cluster, by either library", async () => {
+    await using cluster = await startCluster({ replicas: 0 });
+    for (const library of [ioredis6, nodeRedis6]) {
+      const clients: TestClient[] = [
+        await library.connectCluster(cluster.urls),
+        ...(await Promise.all(urls().map((url) => library.connect(url)))),
+      ];
+      const backends = clients.map((client) => client.backend());
+      expect(() => quorumBackend(backends)).toThrow(/backend 1 .* Redis Cluster/);
+      for (const client of clients) client.close();
+    }
+  });
+
+  it("permits, by type and at run time", async () => {
+    const { locks } = await found(sites);
+    expectTypeOf(locks).toEqualTypeOf<LocksWithoutPermits>();
+    // @ts-expect-error: a quorum has no semaphores
+    expect(() => locks.semaphore("permits", { permits: 2 })).toThrow(LockUsageError);
+    // @ts-expect-error: nor pools
+    expect(() => locks.pool("permits", { size: 2 })).toThrow(/a pool/);
+  });
+
+  it.each<[string, QuorumBackendOptions]>([
+    ["nodeTimeout", { nodeTimeout: 0 }],
+    ["nodeTimeout", { nodeTimeout: 1.5 }],
+    ["nodeTimeout", { nodeTimeout: 60_001 }],
+    ["drift", { drift: -0.1 }],
+    ["drift", { drift: 0.6 }],
+    ["drift", { drift: Number.NaN }],
+    ["maxTtl", { maxTtl: 0 }],
+    ["maxTtl", { maxTtl: Number.POSITIVE_INFINITY }],
+  ])("a bad %s: %o", (name, options) => {
+    const nodes = [inProcessBackend(), inProcessBackend(), inProcessBackend()];
+    expect(() => quorumBackend(nodes, options)).toThrow(LockUsageError);
+    expect(() => quorumBackend(nodes, options)).toThrow(name);
+  });
+
+  it("too few nodes, and the same backend twice", () => {
+    const node = inProcessBackend();
+    expect(() => quorumBackend([])).toThrow(/at least 2/);
+    expect(() => quorumBackend([node])).toThrow(/at least 2/);
+    expect(() => quorumBackend([node, inProcessBackend(), node])).toThrow(/backend 3 .* twice/);
+  });
+
+  it("a ttl beyond maxTtl, before anything is sent", async () => {
+    const { locks } = await found(sites, { maxTtl: 5_000 });
+    await expect(locks.acquire("long", { ttl: 5_001 })).rejects.toThrow(LockUsageError);
+    const lease = await locks.acquire("long", { ttl: 5_000 });
+    await expect(lease.extend(5_001)).rejects.toThrow(LockUsageError);
+    await lease.release();
+  });
+
+  it.each([{ limit: -1 }, { limit: 0.5 }, { delay: -1 }, { jitter: 1.5 }])("retry: %o", async (retry) => {
+    const { locks } = await found(sites);
+    await expect(locks.acquire("retried", { retry })).rejects.toThrow(LockUsageError);
+  });
+});
