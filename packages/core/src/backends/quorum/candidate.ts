@@ -17,6 +17,8 @@ export interface Electorate {
   readonly nodeTimeout: number;
   /** Which part of a ttl is lost to clocks that run apart. */
   readonly drift: number;
+  /** The longest ttl of a lease. */
+  readonly maxTtl: number;
   /** Those who wait for a hint. */
   readonly waiting: Set<Candidate>;
   /** Work that nobody waits for, until it is done. */
@@ -257,9 +259,13 @@ export class Candidate {
     return this.#fences().length >= this.electorate.majority;
   }
 
-  /** Somebody else holds the key at home, or waits for it there: it is not its turn, whatever other nodes say. */
+  /**
+   * Somebody else holds the key at home, or waits for it there: it is not its turn, whatever other nodes say. Unless it
+   * might never be: one node alone must not keep a key from all.
+   */
   get #isTurnedAway(): boolean {
-    return this.#stints[this.#home]?.isBusy === true;
+    const stint = this.#stints[this.#home];
+    return stint?.isBusy === true && !stint.isBlocked(this.electorate.maxTtl);
   }
 
   #granted(): Granted[] {

@@ -86,7 +86,7 @@ export class QuorumBackend implements LockBackend {
     );
     const nodes = this.#nodes;
     const background = (work: Promise<unknown>) => this.#inBackground(work);
-    this.#electorate = { clock, nodes, majority, nodeTimeout, drift, waiting: new Set(), background };
+    this.#electorate = { clock, nodes, majority, nodeTimeout, drift, maxTtl, waiting: new Set(), background };
     this.#roll = new Roll({ clock, nodes, majority, nodeTimeout, maxTtl, background });
     this.#notices = new QuorumNotices(backends);
   }

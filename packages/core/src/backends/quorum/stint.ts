@@ -50,6 +50,15 @@ export class Stint {
     return this.#vote?.status === "busy";
   }
 
+  /**
+   * Whether the key is held there by what is no lease of this quorum, for it has no end, or ends later than any: of
+   * another program, or from before a step of the node's clock.
+   */
+  isBlocked(maxTtl: number): boolean {
+    const holder = this.#vote?.status === "busy" ? this.#vote.holder : undefined;
+    return holder !== undefined && (holder.remaining ?? Number.POSITIVE_INFINITY) > maxTtl;
+  }
+
   /** It stands in the node's queue, and has heard of nothing better. */
   get isWaiting(): boolean {
     return this.#isQueued && !this.#isHandedOver;

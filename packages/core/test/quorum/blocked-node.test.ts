@@ -1,0 +1,62 @@
+import { askServer } from "@lock/redis-harness";
+import { describe, expect, it } from "vitest";
+import { eventually } from "../../src/testing/test-api.ts";
+import { found, heldOn, useSites } from "../support/quorum-sites.ts";
+
+const HOUR = 3_600_000;
+const ALL = [0, 1, 2, 3, 4];
+
+describe("one node alone cannot keep a key from all", () => {
+  const sites = useSites(5, { clockOffset: 0 });
+
+  it.each(ALL)("another program's value without end on node %i", async (node) => {
+    const [one, two] = [await found(sites), await sites.open()];
+    const key = `foreign ${node}`;
+    await askServer(sites.at(node).server.port, "SET", `lock:{${key}}`, "of another program");
+    const lease = await one.locks.acquire(key, { wait: 10_000 });
+    expect(await two.locks.tryAcquire(key)).toBeNull();
+    const waiting = two.locks.acquire(key, { wait: 20_000 });
+    expect(await lease.release()).toBe("released");
+    const next = await waiting;
+    expect(next.fencingToken).toBeGreaterThan(lease.fencingToken);
+    expect(await next.release()).toBe("released");
+    const blocked = ALL.map((index) => index === node);
+    await expect.poll(() => heldOn(sites, key)).toEqual(blocked);
+    await askServer(sites.at(node).server.port, "DEL", `lock:{${key}}`);
+  });
+
+  it("on three nodes it excludes us", async () => {
+    const { locks } = await found(sites);
+    for (const node of [0, 2, 4]) {
+      await askServer(
+        sites.at(node).server.port,
+        "SET",
+        "lock:{foreign}",
+        "of another program",
+        "PX",
+        "60000",
+      );
+    }
+    expect(await locks.tryAcquire("foreign", { wait: 500 })).toBeNull();
+  });
+
+  it("a dead process's lease on a node whose clock was set back later", async () => {
+    // It became a member long before.
+    sites.at(0).server.setClockOffset(-3 * HOUR);
+    for (const { server } of sites.all) await askServer(server.port, "DEL", "lock:quorum");
+    const [one, two] = [await found(sites, { proxied: ALL, maxTtl: 20_000 }), await sites.open()];
+    sites.at(0).server.setClockOffset(0);
+    const lease = await one.locks.acquire("left behind", { ttl: 1_000, renew: false });
+    await eventually(
+      "all nodes have it",
+      async () => (await heldOn(sites, "left behind")).every(Boolean) || undefined,
+    );
+    for (const { proxy } of sites.all) proxy.blackhole();
+    sites.at(0).server.setClockOffset(-HOUR);
+    const next = await two.locks.acquire("left behind", { wait: 10_000 });
+    expect(lease.validFor).toBe(0);
+    expect(await heldOn(sites, "left behind")).toContain(true);
+    expect(next.fencingToken).toBeGreaterThan(lease.fencingToken);
+    await next.release();
+  });
+});
