@@ -30,7 +30,7 @@ describe("a quorum refuses", () => {
   });
 
   it("a client of a Redis Cluster, by either library", async () => {
-    await using cluster = await startCluster({ replicas: 0 });
+    await using cluster = await startCluster();
     for (const library of [ioredis6, nodeRedis6]) {
       const clients: TestClient[] = [
         await library.connectCluster(cluster.urls),

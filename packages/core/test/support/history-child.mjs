@@ -4,13 +4,25 @@ import { openSync, writeSync } from "node:fs";
 import { createLocks } from "@lock/core";
 import { ioredisBackend } from "@lock/core/ioredis";
 import { nodeRedisBackend } from "@lock/core/node-redis";
+import { quorumBackend } from "@lock/core/quorum";
 import { Redis } from "ioredis";
 import { createClient } from "redis";
 
-const { url, library, log, workers, budget, ttl, task } = JSON.parse(process.argv[2]);
-const client = library === "ioredis" ? new Redis(url) : await createClient({ url }).connect();
+const { url, quorum, library, log, workers, budget, ttl, task } = JSON.parse(process.argv[2]);
+const connect = async (kind, to) => {
+  const made = kind === "ioredis" ? new Redis(to) : createClient({ url: to });
+  // Servers are killed on purpose.
+  made.on("error", () => undefined);
+  if (kind !== "ioredis") await made.connect();
+  return made;
+};
+const client = await connect(library, url);
 const call = (...words) => (library === "ioredis" ? client.call(...words) : client.sendCommand(words));
-const backend = library === "ioredis" ? ioredisBackend(client) : nodeRedisBackend(client);
+const backendOf = (kind, made) => (kind === "ioredis" ? ioredisBackend(made) : nodeRedisBackend(made));
+const kinds = quorum?.urls.map((_, index) => (index % 2 === 0 ? "ioredis" : "node-redis"));
+const clients = await Promise.all(kinds?.map((kind, index) => connect(kind, quorum.urls[index])) ?? []);
+const nodes = clients.map((each, index) => backendOf(kinds[index], each));
+const backend = quorum ? quorumBackend(nodes, quorum.options) : backendOf(library, client);
 const locks = createLocks({ backend, ttl, wait: "forever", holder: `child ${process.pid}` });
 
 const file = openSync(log, "a");
@@ -59,7 +71,6 @@ process.send?.("ready");
 process.once("message", async () => {
   await Promise.all(Array.from({ length: workers }, (_, index) => worker(index)));
   await locks.close();
-  if (library === "ioredis") client.disconnect();
-  else client.destroy();
+  for (const each of [client, ...clients]) each instanceof Redis ? each.disconnect() : each.destroy();
   process.disconnect();
 });

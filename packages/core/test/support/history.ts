@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { QuorumBackendOptions } from "../../src/quorum.ts";
 
 /** One line that a process wrote down. */
 export interface HistoryEvent {
@@ -34,8 +35,16 @@ export interface Task {
   readonly [option: string]: unknown;
 }
 
+export interface QuorumRun {
+  readonly urls: readonly string[];
+  readonly options: QuorumBackendOptions;
+}
+
 export interface Run {
+  /** The server that grants, and that has the budget. */
   readonly url: string;
+  /** The servers that grant together instead. */
+  readonly quorum?: QuorumRun;
   readonly processes: number;
   /** In each process. */
   readonly workers: number;
@@ -71,8 +80,8 @@ export async function recordHistory(run: Run): Promise<History> {
 
   const start = async (index: number): Promise<ChildProcess> => {
     const library = index % 2 === 0 ? "ioredis" : "node-redis";
-    const { url, workers, budget, ttl, task } = run;
-    const child = fork(script, [JSON.stringify({ url, library, log, workers, budget, ttl, task })]);
+    const { url, quorum, workers, budget, ttl, task } = run;
+    const child = fork(script, [JSON.stringify({ url, quorum, library, log, workers, budget, ttl, task })]);
     await once(child, "message");
     child.once("exit", (code, signal) => {
       ends.set(child.pid ?? 0, now());
@@ -127,6 +136,17 @@ export function beliefsOf(
   }
   for (const { id, process: pid } of [...held.values()]) end(id, ends.get(pid) ?? Number.POSITIVE_INFINITY);
   return beliefs;
+}
+
+/** Grants of a key that did not come in the order of their fencing tokens: a later one that is not larger. */
+export function outOfOrder(beliefs: readonly Belief[], key: string): readonly (readonly [Belief, Belief])[] {
+  const grants = beliefs.filter(({ keys }) => keys.includes(key)).sort((a, b) => a.from - b.from);
+  return grants.flatMap((grant, index) => {
+    const before = grants[index - 1];
+    return before !== undefined && before.fencingToken >= grant.fencingToken
+      ? [[before, grant] as const]
+      : [];
+  });
 }
 
 /** The largest number of beliefs in one key at one moment, of those that `counts`. */

@@ -1,0 +1,50 @@
+import { askServer } from "@lock/redis-harness";
+import { describe, expect, it } from "vitest";
+import type { Lease } from "../../src/index.ts";
+import { found, heldOn, type Member, type Site, useSites } from "../support/quorum-sites.ts";
+
+/** Also the longest: for so long one that has lost its data does not vote. */
+const TTL = 3_000;
+
+const losses: Record<string, (site: Site) => Promise<unknown>> = {
+  "killed and restarted empty": async ({ server }) => {
+    await server.kill();
+    await server.restart({ empty: true });
+  },
+  "emptied by FLUSHALL": ({ server }) => askServer(server.port, "FLUSHALL"),
+};
+
+/** Asks again and again, also without a place in a queue, until it gets the key from `lease`. */
+async function take({ locks }: Member, key: string, lease: Lease) {
+  for (let asked = 1; ; asked++) {
+    const taken = await locks.tryAcquire(key, { ttl: 1_000, wait: asked % 2 === 0 ? 200 : 0 });
+    const believed = lease.validFor;
+    if (taken === null) continue;
+    await taken.release();
+    return { believed, asked, fencingToken: taken.fencingToken };
+  }
+}
+
+for (const [loss, lose] of Object.entries(losses)) {
+  describe(`3 of 5 nodes have a lease, and one of these is ${loss}`, () => {
+    const sites = useSites(5);
+
+    it.each([0, 2])("nobody else gets it before its end, and others after it: node %i", async (lost) => {
+      const key = `held by three ${lost}`;
+      const old = await found(sites, { maxTtl: TTL });
+      const holder = await sites.open({ maxTtl: TTL, proxied: [3, 4] });
+      for (const index of [3, 4]) sites.at(index).proxy.blackhole();
+      const lease = await holder.locks.acquire(key, { ttl: TTL, renew: false });
+      expect(await heldOn(sites, key)).toEqual([true, true, true, false, false]);
+      await lose(sites.at(lost));
+      expect(lease.validFor).toBeGreaterThan(0);
+      const fresh = await sites.open({ maxTtl: TTL });
+      const taken = await Promise.all([take(old, key, lease), take(fresh, key, lease)]);
+      for (const { believed, asked, fencingToken } of taken) {
+        expect(believed).toBe(0);
+        expect(asked).toBeGreaterThan(2);
+        expect(fencingToken).toBeGreaterThan(lease.fencingToken);
+      }
+    });
+  });
+}

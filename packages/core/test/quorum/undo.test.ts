@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+import { LockTimeoutError } from "../../src/index.ts";
+import { eventually } from "../../src/testing/test-api.ts";
+import { expectNothingLeftOn, found, heldOn, useSites } from "../support/quorum-sites.ts";
+
+const NODE_TIMEOUT = 150;
+const ALL = [0, 1, 2, 3, 4];
+
+describe("nothing is left on any node", () => {
+  const sites = useSites(5);
+  const open = () => found(sites, { nodeTimeout: NODE_TIMEOUT, proxied: ALL });
+
+  it("of votes that come after the lease was released", async () => {
+    const { locks } = await open();
+    for (const index of [0, 4]) sites.at(index).proxy.delay(NODE_TIMEOUT * 2);
+    for (let turn = 0; turn < 5; turn++) {
+      const lease = await locks.acquire(`late ${turn}`, { ttl: 60_000 });
+      expect(await lease.release()).toBe("released");
+    }
+    await expectNothingLeftOn(sites);
+  });
+
+  it("of late votes of an acquire that got no majority", async () => {
+    const { locks } = await open();
+    for (const index of [0, 2, 4]) sites.at(index).proxy.delay(NODE_TIMEOUT * 2);
+    await expect(locks.acquire("too late", { ttl: 60_000, wait: 0 })).rejects.toMatchObject({
+      code: "LOCK_QUORUM",
+    });
+    await expectNothingLeftOn(sites);
+  });
+
+  it("of votes whose answers were lost", async () => {
+    const { locks } = await open();
+    for (let turn = 0; turn < 5; turn++) {
+      const key = `lost answer ${turn}`;
+      const dropped = [turn % 5, (turn + 1) % 5].map((index) =>
+        sites.at(index).proxy.dropReply({ after: `{${key}}` }),
+      );
+      // Held until all nodes were asked for it.
+      const lease = await locks.acquire(key, { ttl: 60_000 });
+      await Promise.all(dropped);
+      expect(await lease.release()).toBe("released");
+    }
+    await expectNothingLeftOn(sites);
+  });
+
+  it("of votes and releases whose answers were lost, at three of five nodes", async () => {
+    const { locks } = await open();
+    const drop = () => [0, 1, 2].map((index) => sites.at(index).proxy.dropReply({ after: "{lost thrice}" }));
+    const votes = drop();
+    const lease = await locks.acquire("lost thrice", { ttl: 60_000 });
+    await Promise.all(votes);
+    const releases = drop();
+    await lease.release();
+    await Promise.all(releases);
+    await expectNothingLeftOn(sites);
+  });
+
+  it("of those who gave up, by signal or because their wait was over, while votes were under way", async () => {
+    const [{ locks }, other] = [await open(), await sites.open()];
+    for (const { proxy } of sites.all) proxy.delay(40);
+    for (let turn = 0; turn < 8; turn++) {
+      const signal = AbortSignal.timeout(10 + 15 * turn);
+      const acquiring = locks.acquire(`given up ${turn}`, { ttl: 60_000, signal });
+      await acquiring.then(
+        (lease) => lease.release(),
+        (error: unknown) => expect(error).toBe(signal.reason),
+      );
+    }
+    const held = await other.locks.acquire("busy", { ttl: 60_000 });
+    await expect(locks.acquire("busy", { wait: 300 })).rejects.toThrow(LockTimeoutError);
+    await held.release();
+    await expectNothingLeftOn(sites);
+  });
+});
+
+describe("a key that was given up", () => {
+  const sites = useSites(3);
+
+  it("is granted at once, though the answers of those who gave up were late", async () => {
+    const { locks } = await found(sites, { nodeTimeout: NODE_TIMEOUT, proxied: [0, 1, 2] });
+    const other = await sites.open({ nodeTimeout: NODE_TIMEOUT });
+    for (const { proxy } of sites.all) proxy.delay(NODE_TIMEOUT * 2);
+    await expect(locks.tryAcquire("free again", { ttl: 60_000 })).rejects.toMatchObject({
+      code: "LOCK_QUORUM",
+    });
+    const lease = await other.locks.acquire("free again", { wait: 10_000 });
+    await eventually("it stays", async () => (await heldOn(sites, "free again")).every(Boolean) || undefined);
+    await lease.release();
+    await expectNothingLeftOn(sites);
+  });
+});
