@@ -69,7 +69,7 @@ describe("fences", () => {
       batch,
       grant,
       `local now = server_time()
-       local function once() return grant(KEYS[1], KEYS[2], 'token', 1000, '{}', 60000, now) end
+       local function once() return grant(KEYS[1], KEYS[2], 'token', 1000, '{}', 60000, now, whole(now)) end
        return { once(), once(), redis.call('GET', KEYS[2]) }`,
     );
     const [lock, fence] = lockKeys(ask());
