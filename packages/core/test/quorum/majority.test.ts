@@ -1,3 +1,4 @@
+import { askServer } from "@lock/redis-harness";
 import { describe, expect, it } from "vitest";
 import type { Lease, LockLostError } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
@@ -49,6 +50,26 @@ describe("a lease of five nodes", () => {
     expect(performance.now()).toBeGreaterThan(end - 50);
     expect(failures.length).toBeGreaterThan(1);
     for (const { proxy } of sites.all) proxy.heal();
+    await expectNothingLeftOn(sites);
+  });
+
+  it("is not lost while a majority may have it: one node has lost it, and two are silent", async () => {
+    const { locks } = await found(sites, { nodeTimeout: 200, proxied: ALL });
+    const lease = await locks.acquire("in doubt", { ttl: 20_000, renew: false });
+    await everywhere("in doubt");
+    await askServer(sites.at(1).server.port, "DEL", "lock:{in doubt}");
+    for (const index of [0, 4]) sites.at(index).proxy.blackhole();
+    await expect(lease.extend()).rejects.toMatchObject({ code: "LOCK_QUORUM" });
+    expect(lease.validFor).toBeGreaterThan(0);
+    for (const { proxy } of sites.all) proxy.heal();
+    await eventually("extended again", () =>
+      lease
+        .extend(25_000)
+        .catch(() => undefined)
+        .then(() => lease.validFor > 20_000 || undefined),
+    );
+    for (const index of [0, 2, 4]) await askServer(sites.at(index).server.port, "DEL", "lock:{in doubt}");
+    await expect(lease.extend()).rejects.toMatchObject({ code: "LOCK_LOST", reason: "expired" });
     await expectNothingLeftOn(sites);
   });
 
