@@ -51,10 +51,14 @@ function connect<ToWorker, FromWorker>(stop: AbortSignal): Parent<ToWorker, From
 /** For as long as this waits, the process stays alive. */
 function nextMessage<ToWorker>(stop: AbortSignal): Promise<ToWorker> {
   process.channel?.ref();
+  const over = new AbortController();
   return new Promise<ToWorker>((resolve, reject) => {
     stop.throwIfAborted();
-    stop.addEventListener("abort", () => reject(stop.reason), { once: true });
+    stop.addEventListener("abort", () => reject(stop.reason), { once: true, signal: over.signal });
     // Both ends of the channel are ours, with the same types.
     process.once("message", (message) => resolve(message as ToWorker));
-  }).finally(() => process.channel?.unref());
+  }).finally(() => {
+    over.abort();
+    process.channel?.unref();
+  });
 }
