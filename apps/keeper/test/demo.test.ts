@@ -1,0 +1,80 @@
+import { connect } from "node:net";
+import { interruptDemo, launchDemo } from "@lock/demo-kit/testing";
+import { describe, expect, it } from "vitest";
+
+describe("pnpm demo keeper", () => {
+  it("has the standby take over from a leader that is killed, paused and cut off", async () => {
+    const { code, stdout, stderr } = await launchDemo(["keeper"]);
+    expect(stderr).toBe("");
+    expect(stdout).toContain(
+      "Verdict: good: never two that believed to lead, and no tick was written twice.",
+    );
+    for (const fate of ["killed", "paused", "partitioned"]) {
+      expect(stdout).toMatch(new RegExp(`leads \\d+ ms after keeper-\\d was ${fate}, fencing token`));
+    }
+    expect(stdout).toContain("learns that its lead is lost (stalled)");
+    expect(stdout).toContain("learns that its lead is lost (unreachable)");
+    expect(stdout).toMatch(/The late write of keeper-\d \(tick \d+\) was refused: token \d+ < \d+\./);
+    expect(stdout).toMatch(/does not run tick \d+ again: minHold still keeps its key/);
+    expect(stdout).not.toContain("\u001b");
+    expect(code).toBe(0);
+    await expectNoServers(stdout);
+  });
+
+  it("does only what is asked for", async () => {
+    const { code, stdout } = await launchDemo(["keeper", "--fault", "kill", "--every", "1500"]);
+    expect(stdout).toContain("is killed (SIGKILL)");
+    expect(stdout).not.toContain("is paused (");
+    expect(stdout).not.toContain("is cut off");
+    expect(code).toBe(0);
+  });
+
+  it.each([
+    [["--fault", "toString"], '--fault must be kill, pause or partition, got "toString"'],
+    [["--every", "1\u001b"], '--every must be a whole number from 1500 to 3000, got "1\\u{1b}"'],
+    [["--nodes", "5"], "pnpm demo keeper --help"],
+  ])("refuses %j", async (args, message) => {
+    const { code, stderr } = await launchDemo(["keeper", ...args]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+  });
+});
+
+describe("when it is interrupted", () => {
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGKILL", null],
+  ] as const)(
+    "by %s it ends its processes, also the one that is paused, and its nodes",
+    async (signal, exitCode) => {
+      const { code, stdout } = await interruptDemo(
+        ["keeper", "--fault", "pause"],
+        /is paused \(SIGSTOP\)/,
+        signal,
+      );
+      expect(code).toBe(exitCode);
+      expect(stdout).toContain("Interrupted");
+      expect(stdout).not.toContain("Verdict");
+      await expectNoServers(stdout);
+    },
+  );
+});
+
+async function expectNoServers(stdout: string): Promise<void> {
+  const [, list = ""] = /Nodes: +([\d.:, ]+), started/.exec(stdout) ?? [];
+  const ports = list.split(", ").map((place) => Number(place.split(":")[1]));
+  expect(ports).toHaveLength(3);
+  for (const port of ports) await expect.poll(() => isOpen(port)).toBe(false);
+}
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    const settle = (open: boolean) => () => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.once("connect", settle(true)).once("error", settle(false));
+  });
+}
