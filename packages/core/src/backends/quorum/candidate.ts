@@ -40,7 +40,7 @@ const MOST_MISSES = 8;
 /** Of the time that a node may take, the part after which the others are asked as well. */
 const PART_FOR_THE_FIRST = 0.1;
 /** When a lease that is still held is taken at the nodes that were not asked for it, ms. */
-const STRENGTHEN_AFTER = 25;
+const STRENGTHEN_AFTER = 2;
 
 /** A vote that was asked for. */
 type Ballot = Promise<Vote> | undefined;
@@ -261,11 +261,13 @@ export class Candidate {
 
   /**
    * Somebody else holds the key at home, or waits for it there: it is not its turn, whatever other nodes say. Unless it
-   * might never be: one node alone must not keep a key from all.
+   * might never be: one node alone must not keep a key from all, and without a majority nobody can have it.
    */
   get #isTurnedAway(): boolean {
+    const { nodes, majority, maxTtl } = this.electorate;
     const stint = this.#stints[this.#home];
-    return stint?.isBusy === true && !stint.isBlocked(this.electorate.maxTtl);
+    if (stint?.isBusy !== true || stint.isBlocked(maxTtl)) return false;
+    return nodes.filter((node) => node.votes).length >= majority;
   }
 
   #granted(): Granted[] {

@@ -36,6 +36,9 @@ export class Node {
     await poll(this.backend.clock, this.timeout, work, () => false);
   }
 
+  /** How often the quorum was closed: what is tried again and again ends with it. */
+  closings = 0;
+
   /** What is known of its membership. */
   membership(prefix: string): Membership | undefined {
     return this.#enrolled.get(prefix);

@@ -137,11 +137,12 @@ export class Stint {
   async #persist<T>(work: (backend: QuorumNode) => Promise<T>): Promise<T> {
     const { clock } = this.node.backend;
     const start = clock.now();
+    const { closings } = this.node;
     for (let faults = 0; ; faults++) {
       try {
         return await this.node.ask(work);
       } catch (error) {
-        const isOver = elapsed(start, clock.now()) > this.request.ttl;
+        const isOver = elapsed(start, clock.now()) > this.request.ttl || this.node.closings > closings;
         if (isOver || !asBackendError(error, this.request.keys[0]).retryable) throw error;
         await pauseToRetry(clock, faults, false);
       }
