@@ -1,6 +1,6 @@
 import { askServer } from "@lock/redis-harness";
 import { describe, expect, it } from "vitest";
-import type { Lease } from "../../src/index.ts";
+import { type Lease, LockBackendError } from "../../src/index.ts";
 import { found, heldOn, type Member, type Site, useSites } from "../support/quorum-sites.ts";
 
 /** Also the longest: for so long one that has lost its data does not vote. */
@@ -17,7 +17,12 @@ const losses: Record<string, (site: Site) => Promise<unknown>> = {
 /** Asks again and again, also without a place in a queue, until it gets the key from `lease`. */
 async function take({ locks }: Member, key: string, lease: Lease) {
   for (let asked = 1; ; asked++) {
-    const taken = await locks.tryAcquire(key, { ttl: 1_000, wait: asked % 2 === 0 ? 200 : 0 });
+    const options = { ttl: 1_000, wait: asked % 2 === 0 ? 200 : 0 };
+    // A loaded machine may not answer in time.
+    const taken = await locks.tryAcquire(key, options).catch((error: unknown) => {
+      if (error instanceof LockBackendError) return null;
+      throw error;
+    });
     const believed = lease.validFor;
     if (taken === null) continue;
     await taken.release();

@@ -3,7 +3,7 @@ import { LockTimeoutError, QuorumError } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { expectNothingLeftOn, found, type Member, useSites } from "../support/quorum-sites.ts";
 
-const sites = useSites(5);
+const sites = useSites(5, { persist: true });
 const ALL = [0, 1, 2, 3, 4];
 
 /** What is told of the votes for a key, attempt by attempt. */

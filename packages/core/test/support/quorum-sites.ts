@@ -95,7 +95,7 @@ export async function found(sites: Sites, options: OpenOptions = {}): Promise<Me
   if (!(await areMembers())) {
     // One that takes its time: what does not answer a founder soon enough joins later, and votes later.
     const founder = await sites.open({ ...options, proxied: [], nodeTimeout: 10_000 });
-    await founder.locks.using("founding", { ttl: 1_000 }, () => eventually("all are members", areMembers));
+    await eventually("all are members", () => founder.locks.using("founding", { ttl: 1_000 }, areMembers));
   }
   return sites.open(options);
 }
