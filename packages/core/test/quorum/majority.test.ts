@@ -19,12 +19,12 @@ describe("a lease of five nodes", () => {
     eventually("all nodes have it", async () => (await heldOn(sites, key)).every(Boolean) || undefined);
 
   it("is extended by a majority while two nodes are gone, and released without them", async () => {
-    const [one, two] = [await found(sites), await sites.open()];
-    const lease = await one.locks.acquire("extended", { ttl: 1_000, renew: false });
+    const [one, two] = [await found(sites, { nodeTimeout: 1_000 }), await sites.open({ nodeTimeout: 1_000 })];
+    const lease = await one.locks.acquire("extended", { ttl: 5_000, renew: false });
     await everywhere("extended");
     await Promise.all([0, 4].map((index) => sites.at(index).server.kill()));
-    for (let turn = 0; turn < 3; turn++) await lease.extend(1_000 * (turn + 2));
-    expect(lease.validFor).toBeGreaterThan(1_500);
+    for (let turn = 0; turn < 3; turn++) await lease.extend(10_000 * (turn + 2));
+    expect(lease.validFor).toBeGreaterThan(20_000);
     expect(await two.locks.tryAcquire("extended")).toBeNull();
     expect(await lease.release()).toBe("released");
     const next = await two.locks.acquire("extended");

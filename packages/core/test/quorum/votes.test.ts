@@ -48,7 +48,7 @@ describe("how nodes voted", () => {
     await eventually("both are told", () => (granted.length > 0 && refused.length > 0) || undefined);
     expect(granted[0]?.filter((vote) => vote === "granted").length).toBeGreaterThanOrEqual(3);
     expect(refused[0]).toContain("busy");
-    expect(refused[0]).not.toContain("granted");
+    expect(refused[0]?.filter((vote) => vote === "granted").length).toBeLessThan(3);
   });
 });
 
