@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../../clock.ts";
 import { LockBackendError, QuorumError, type QuorumVote } from "../../errors.ts";
 import { showKeys } from "../../key.ts";
 import { contentionPause, together, type Validity } from "../../timing.ts";
-import { agreedFence, nextProposal } from "./fence.ts";
+import { AHEAD, agreedFence, nextProposal } from "./fence.ts";
 import type { Node } from "./node.ts";
 import { type Answer, countPending, poll, valuesOf } from "./poll.ts";
 import { Stint } from "./stint.ts";
@@ -25,12 +25,6 @@ export interface Electorate {
   background(work: Promise<unknown>): void;
 }
 
-/**
- * Proposals are this far ahead of the clock, so that nodes accept them also where their clocks are: a node that has no
- * counter for a key refuses what is behind its own clock. Nodes and clients whose clocks differ by more need a second
- * round for new keys.
- */
-const AHEAD = 1_000;
 /** More than two are needed only when a node loses a lease between them. */
 const MOST_ROUNDS = 4;
 

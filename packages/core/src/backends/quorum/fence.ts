@@ -1,4 +1,11 @@
 /**
+ * Proposals are this far ahead of the clock, so that nodes accept them also where their clocks are: a node that has no
+ * counter for a key refuses what is behind its own clock. Nodes and clients whose clocks differ by more need a second
+ * round for new keys.
+ */
+export const AHEAD = 1_000;
+
+/**
  * The fencing token that so many nodes answered for one grant; undefined when they do not agree on one.
  *
  * A node answers no token twice, and a larger one for each grant (see `QuorumNode.vote`). Two majorities meet in a node,

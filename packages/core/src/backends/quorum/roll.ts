@@ -1,6 +1,7 @@
 import type { Membership } from "../../backend.ts";
 import type { Clock } from "../../clock.ts";
 import { LockUsageError } from "../../errors.ts";
+import { AHEAD } from "./fence.ts";
 import type { Node } from "./node.ts";
 import { poll } from "./poll.ts";
 
@@ -58,7 +59,8 @@ export class Roll {
     }
     // Another process may be founding the quorum just now: it is done within this time.
     const later = new Promise<void>((resume) => clock.setTimer(resume, nodeTimeout));
-    background(later.then(() => this.#enroll(prefix, strangers, maxTtl)));
+    // Its counters are replaced by its clock: that must have passed what the fastest client proposed before.
+    background(later.then(() => this.#enroll(prefix, strangers, maxTtl + AHEAD)));
   }
 
   /** The nodes that are not members, of those that answer. */

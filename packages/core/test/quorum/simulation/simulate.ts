@@ -26,9 +26,13 @@ interface Grant {
 }
 
 const TTL = 400;
-const DURATION = 3_000;
+const DURATION = 4_000;
 const KEY = "key";
+/** When a node that lost its data votes again: after the longest ttl, and the second that proposals are ahead. */
+const MEMBER_AGAIN = TTL + 1_000 + 600;
+/** Clocks may show any time while nodes keep their data, and differ by less than the longest ttl when one loses it. */
 const MOST_OFFSET = 30_000;
+const MOST_OFFSET_WITH_LOSS = 0.45 * TTL;
 
 /** One history: a few clients want one key, of nodes that fail, by a network that fails. All of it follows from the seed. */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
@@ -48,12 +52,14 @@ class Simulation {
   readonly #clocks: MachineClock[];
   readonly #grants: Grant[] = [];
   readonly #violations: string[] = [];
+  readonly #losesData: boolean;
 
   constructor(
     private readonly seed: number,
     private readonly random: Random,
     private readonly options: SimulationOptions,
   ) {
+    this.#losesData = random.chance(0.6);
     const votesAnyway = options.amnesiacsVote === true;
     const nodes = 3 + random.index(3);
     this.#nodes = Array.from({ length: nodes }, () => new SimulatedNode(this.#clock(), votesAnyway));
@@ -75,7 +81,8 @@ class Simulation {
   #clock(): MachineClock {
     const { drift = 0.004 } = this.options;
     const rate = 1 + this.random.between(-drift, drift);
-    return new MachineClock(this.#timeline, rate, this.random.between(-MOST_OFFSET, MOST_OFFSET));
+    const most = this.#losesData ? MOST_OFFSET_WITH_LOSS : MOST_OFFSET;
+    return new MachineClock(this.#timeline, rate, this.random.between(-most, most));
   }
 
   #weather(): Weather {
@@ -154,7 +161,7 @@ class Simulation {
     const down = this.#nodes.filter(({ isDown }) => isDown).length;
     if (node === undefined || node.isDown || down > 0) return;
     node.isDown = true;
-    if (random.chance(0.4) && this.#mayForget()) node.loseData();
+    if (this.#losesData && random.chance(0.6) && this.#mayForget()) node.loseData();
     this.#timeline.after(pause, () => {
       node.isDown = false;
     });
@@ -164,7 +171,7 @@ class Simulation {
 
   /** The next may lose its data when the last one has its vote again. */
   #mayForget(): boolean {
-    if (this.#timeline.now - this.#forgotAt < 3 * TTL) return false;
+    if (this.#timeline.now - this.#forgotAt < MEMBER_AGAIN) return false;
     this.#forgotAt = this.#timeline.now;
     return true;
   }
