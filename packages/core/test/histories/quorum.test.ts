@@ -5,28 +5,32 @@ import { eventually } from "../../src/testing/test-api.ts";
 import { mostAtOnce, outOfOrder, recordHistory } from "../support/history.ts";
 import { expectNothingLeftOn, found, type Member, type Site, useSites } from "../support/quorum-sites.ts";
 
-const GRANTS = Number(process.env.QUORUM_GRANTS ?? 2_000);
+const GRANTS = Number(process.env.QUORUM_GRANTS ?? 1_000);
 const KEYS = 4;
 const TTL = 1_000;
 const PROCESSES = 4;
 /** How many workers may each have lost a turn, when their process was killed. */
 const KILLS = 2;
 const WORKERS = 3;
-const NODE_TIMEOUT = 150;
+const NODE_TIMEOUT = 400;
 
 const budget = useRedis();
 const sites = useSites(5, { persist: true });
 
 /** A node that came back without its data: until it votes again, no other may lose its own. */
 async function votesAgain({ server }: Site, { locks }: Member): Promise<void> {
-  await eventually(`node ${server.port} votes again`, async () => {
-    // Held for long enough that all nodes are asked for it.
-    await locks.using("probe", { ttl: TTL }, () => new Promise((resume) => setTimeout(resume, 50)));
-    const [, , from] =
-      (await askForLines(server.port, "GET", "lock:quorum")).join(" ").match(/(\S+) (\d+) \d+/) ?? [];
-    const [seconds] = await askForLines(server.port, "TIME");
-    return from !== undefined && Number(from) < Number(seconds) * 1_000_000 ? true : undefined;
-  });
+  await eventually(
+    `node ${server.port} votes again`,
+    async () => {
+      // Held for long enough that all nodes are asked for it.
+      await locks.using("probe", { ttl: TTL }, () => new Promise((resume) => setTimeout(resume, 50)));
+      const [, , from] =
+        (await askForLines(server.port, "GET", "lock:quorum")).join(" ").match(/(\S+) (\d+) \d+/) ?? [];
+      const [seconds] = await askForLines(server.port, "TIME");
+      return from !== undefined && Number(from) < Number(seconds) * 1_000_000 ? true : undefined;
+    },
+    30_000,
+  );
 }
 
 /** Kills nodes and brings them back, with their data or one of them without, so that a majority always stands. */
