@@ -47,8 +47,6 @@ export interface AcquireRequest extends Ownership {
   readonly meta: Readonly<Record<string, string>> | undefined;
   /** Whether to join the queue when a key is busy. */
   readonly queue: boolean;
-  /** No process keeps it: what is to be done for it must be done at once. */
-  readonly unattended?: boolean;
   /** How to ask again where there is no queue. */
   readonly retry?: RetryPolicy | undefined;
 }

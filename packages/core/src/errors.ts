@@ -127,7 +127,7 @@ export interface QuorumVote {
   /**
    * - `granted`, `busy`: its vote
    * - `abstained`: it lost its data not long ago, and does not know what is held
-   * - `unasked`: enough others were asked
+   * - `unasked`: it was not its turn, which the node in whose queue it waits has told
    * - `timeout`: it did not answer within `nodeTimeout`, or left an earlier question unanswered
    * - `error`: it could not be asked, or refused
    * - `answered`: it answered something that is no vote

@@ -80,7 +80,7 @@ export class BackendUnattendedLeases implements UnattendedLeases {
     this.context.assertOpen();
     const { prefix, holder } = this.context;
     const mode = { kind: "exclusive" } as const;
-    return { prefix, keys: [key], mode, token, ttl, holder, meta, queue: false, unattended: true };
+    return { prefix, keys: [key], mode, token, ttl, holder, meta, queue: false };
   }
 }
 

@@ -1,29 +1,13 @@
 import type { AcquireOutcome, AcquireRequest, Granted, Vote } from "../../backend.ts";
-import type { Clock, Timer } from "../../clock.ts";
+import type { Timer } from "../../clock.ts";
 import { LockBackendError, QuorumError, type QuorumVote } from "../../errors.ts";
 import { showKeys } from "../../key.ts";
 import { contentionPause, together, type Validity } from "../../timing.ts";
-import { AHEAD, agreedFence, nextProposal } from "./fence.ts";
-import type { Node } from "./node.ts";
-import { type Answer, countPending, poll, valuesOf } from "./poll.ts";
-import { Stint } from "./stint.ts";
+import type { Electorate, Waiting } from "./electorate.ts";
+import { AHEAD, nextProposal } from "./fence.ts";
+import { Holding } from "./holding.ts";
+import { type Answer, canReach, poll, valuesOf } from "./poll.ts";
 import { readVotes } from "./votes.ts";
-
-/** What all candidates of one quorum have in common. Durations are milliseconds. */
-export interface Electorate {
-  readonly clock: Clock;
-  readonly nodes: readonly Node[];
-  readonly majority: number;
-  readonly nodeTimeout: number;
-  /** Which part of a ttl is lost to clocks that run apart. */
-  readonly drift: number;
-  /** The longest ttl of a lease. */
-  readonly maxTtl: number;
-  /** Those who wait for a hint. */
-  readonly waiting: Set<Candidate>;
-  /** Work that nobody waits for, until it is done. */
-  background(work: Promise<unknown>): void;
-}
 
 /** More than two are needed only when a node loses a lease between them. */
 const MOST_ROUNDS = 4;
@@ -31,28 +15,12 @@ const MOST_ROUNDS = 4;
 /** So often home is kept while the other nodes stay busy: for about a second and a half. */
 const MOST_MISSES = 8;
 
-/** Of the time that a node may take, the part after which the others are asked as well. */
-const PART_FOR_THE_FIRST = 0.1;
-/** When a lease that is still held is taken at the nodes that were not asked for it, ms. */
-const STRENGTHEN_AFTER = 2;
+/** The votes that were asked for, node by node. */
+type Ballots = readonly (Promise<Vote> | undefined)[];
+type Answers = readonly Answer<Vote>[];
 
-/** A vote that was asked for. */
-type Ballot = Promise<Vote> | undefined;
-
-const EVERYBODY = "everybody";
-
-interface Step {
-  /** Which nodes. */
-  readonly asked: readonly number[] | typeof EVERYBODY;
-  /** Milliseconds. */
-  readonly limit: number;
-}
-
-/** One request that stands for election, and what it has at the nodes. */
-export class Candidate {
-  readonly #stints: (Stint | undefined)[];
-  /** How many stints there were at each node. */
-  readonly #served: number[];
+/** One request that stands for election. */
+export class Candidate implements Waiting {
   /**
    * The node in whose queue it waits: the first that votes, for all keys, so that those who want some of the same keys
    * meet there, and not each other.
@@ -61,71 +29,26 @@ export class Candidate {
   #misses = 0;
   #givenUp = false;
   #wake: (() => void) | undefined;
-  #strengthening: Timer | undefined;
-  /** The fencing token that it was granted with. */
-  #elected: number | undefined;
 
   constructor(
     private readonly electorate: Electorate,
     private readonly request: AcquireRequest,
-  ) {
-    const { nodes } = electorate;
-    this.#stints = nodes.map(() => undefined);
-    this.#served = nodes.map(() => 0);
-  }
-
-  /** One that was granted without our knowing more: in another process, or to whoever gave it away. */
-  static holder(
-    electorate: Electorate,
-    request: AcquireRequest,
-    at: readonly Node[] = electorate.nodes,
-  ): Candidate {
-    const candidate = new Candidate(electorate, request);
-    for (const [index, node] of electorate.nodes.entries()) {
-      if (!at.includes(node)) continue;
-      candidate.#served[index] = 1;
-      candidate.#stints[index] = Stint.held(node, request);
-    }
-    return candidate;
-  }
-
-  /** What it has at each node. */
-  get stints(): readonly (Stint | undefined)[] {
-    return this.#stints;
-  }
-
-  /** What it has at each node, to be ended by the caller. */
-  leave(): readonly (Stint | undefined)[] {
-    this.#settle();
-    return this.#stints;
-  }
-
-  /** Its lease is lost: what is left of it at some nodes is in the way of others. */
-  endAll(): void {
-    this.#settle();
-    for (const index of this.#stints.keys()) void this.#end(index);
-  }
-
-  /** It has nothing more to do with what it had. */
-  letGo(): void {
-    this.#settle();
-    this.#stints.fill(undefined);
-  }
+    /** What it has at the nodes. */
+    readonly holding = new Holding(electorate, request),
+  ) {}
 
   /** The whole of one attempt. @throws QuorumError */
   async stand(): Promise<AcquireOutcome> {
-    const { clock, nodes } = this.electorate;
+    const { clock, nodes, nodeTimeout } = this.electorate;
     if (this.#givenUp) throw this.#refused();
     this.#moveHome();
     // One that was elected already keeps its fencing token.
-    const proposal = this.#agreed() ?? Math.floor((clock.now().wall + AHEAD) * 1_000);
-    const ballots: Ballot[] = nodes.map(() => undefined);
-    let answers: readonly Answer<Vote>[] = [];
-    for (const { asked, limit } of this.#steps()) {
-      for (const index of asked === EVERYBODY ? nodes.keys() : asked) {
-        ballots[index] ??= this.#vote(index, proposal);
-      }
-      answers = await poll(clock, limit, ballots, (soFar) => this.#isDecided(soFar, asked === EVERYBODY));
+    const proposal = this.holding.agreed() ?? Math.floor((clock.now().wall + AHEAD) * 1_000);
+    const ballots: (Promise<Vote> | undefined)[] = nodes.map(() => undefined);
+    let answers: Answers = [];
+    for (const asked of this.#steps()) {
+      for (const index of asked) ballots[index] ??= this.#vote(index, proposal);
+      answers = await poll(clock, nodeTimeout, ballots, (soFar) => this.#isDecided(soFar));
       if (this.#givenUp || this.#isTurnedAway || this.#hasMajority) break;
     }
     await this.#agree();
@@ -135,7 +58,7 @@ export class Candidate {
 
   /** Waits until it is worth standing again. */
   hint(): Promise<null> {
-    const stint = this.#stints[this.#home];
+    const stint = this.holding.at(this.#home);
     return new Promise((resolve) => {
       let timer: Timer | undefined;
       this.electorate.waiting.add(this);
@@ -152,7 +75,6 @@ export class Candidate {
     });
   }
 
-  /** Others have found that a node does not answer: if that is where it waits, no news will come from there. */
   homeIsAway(home: number): void {
     if (home === this.#home) this.#wake?.();
   }
@@ -160,17 +82,10 @@ export class Candidate {
   /** Ends everything for good. */
   giveUp(): Promise<unknown>[] {
     this.#givenUp = true;
-    this.#settle();
-    const stints = this.#stints.splice(0, this.#stints.length, ...this.#stints.map(() => undefined));
-    const ending = stints.map((stint) => this.#background(stint?.endNow()));
+    const ending = this.holding.letGo().flatMap((stint) => (stint === undefined ? [] : [stint.endNow()]));
+    for (const work of ending) this.electorate.background(work);
     this.#wake?.();
     return ending;
-  }
-
-  /** It takes nothing more. */
-  #settle(): void {
-    this.#elected = undefined;
-    this.#strengthening?.cancel();
   }
 
   #refused(): LockBackendError {
@@ -180,69 +95,47 @@ export class Candidate {
   }
 
   #vote(index: number, fence: number): Promise<Vote> | undefined {
-    const node = this.electorate.nodes[index];
-    if (node === undefined || node.isSilent) return undefined;
-    const stint = this.#stints[index] ?? this.#newStint(index, node);
-    return stint.vote(fence);
+    return this.holding.vote(index, fence, { queue: this.request.queue && index === this.#home });
   }
 
-  /** Who is asked, step by step, until there is a majority, and how long their answers are waited for. */
-  #steps(): readonly Step[] {
-    const { nodes, majority, nodeTimeout } = this.electorate;
-    const voting = [...nodes.keys()].filter((index) => nodes[index]?.votes);
-    // As few as can decide: the others are asked when one of these is slow or away, or when the lease is held for longer.
-    const few = voting.length >= majority && this.request.unattended !== true;
-    const steps: Step[] = [{ asked: EVERYBODY, limit: nodeTimeout }];
-    if (few) steps.unshift({ asked: voting.slice(0, majority), limit: nodeTimeout * PART_FOR_THE_FIRST });
-    // Nobody else is asked before it is its turn.
-    const isWaiting = this.#stints[this.#home]?.isWaiting === true;
-    if (isWaiting) steps.unshift({ asked: [this.#home], limit: nodeTimeout });
-    return steps;
+  /** Which nodes are asked, step by step: nobody else before it is its turn at home. */
+  #steps(): Iterable<number>[] {
+    const everybody = this.electorate.nodes.keys();
+    return this.holding.at(this.#home)?.isWaiting ? [[this.#home], everybody] : [everybody];
   }
 
   /** Goes through more rounds until a majority has granted with one fencing token, if one has granted at all. */
   async #agree(): Promise<void> {
     const { clock, majority, nodeTimeout } = this.electorate;
-    for (let round = 1; round < MOST_ROUNDS && this.#agreed() === undefined; round++) {
+    for (let round = 1; round < MOST_ROUNDS && this.holding.agreed() === undefined; round++) {
       if (this.#givenUp || this.#isTurnedAway || !this.#hasMajority) return;
-      const proposal = nextProposal(this.#fences());
+      const proposal = nextProposal(this.holding.fences());
       await poll(clock, nodeTimeout, this.#raise(proposal), (soFar) => {
-        const raised = this.#fences().filter((fence) => fence === proposal).length;
-        return raised >= majority || raised + countPending(soFar) < majority;
+        const raised = this.holding.fences().filter((fence) => fence === proposal).length;
+        return raised >= majority || !canReach(majority, raised, soFar);
       });
     }
   }
 
-  #newStint(index: number, node: Node): Stint {
-    const served = this.#served[index] ?? 0;
-    this.#served[index] = served + 1;
-    const token = tokenOf(this.request, served);
-    const queue = this.request.queue && index === this.#home;
-    const stint = new Stint(node, { ...this.request, token, queue });
-    this.#stints[index] = stint;
-    return stint;
-  }
-
   /** Asks those who granted with a smaller token for one more round. */
-  #raise(proposal: number): readonly Ballot[] {
-    return this.#stints.map((stint, index) => {
+  #raise(proposal: number): Ballots {
+    return this.holding.stints.map((stint, index) => {
       const fence = stint?.granted?.fencingToken;
       return fence !== undefined && fence < proposal ? this.#vote(index, proposal) : undefined;
     });
   }
 
-  /** `isLast`: there is nobody left to ask when it is not decided yet. */
-  #isDecided(answers: readonly Answer<Vote>[], isLast: boolean): boolean {
+  #isDecided(answers: Answers): boolean {
     if (this.#isTurnedAway) return true;
     // Without a word from home it might pass over those who wait there, or have no place among them.
     if (answers[this.#home]?.status === "pending") return false;
-    if (this.#hasMajority) return true;
-    const mayWin = this.#fences().length + countPending(answers) >= this.electorate.majority;
-    return !mayWin && (!isLast || this.#isBusy(answers));
+    const granted = this.holding.granted().length;
+    const { majority } = this.electorate;
+    return granted >= majority || (this.#isBusy(answers) && !canReach(majority, granted, answers));
   }
 
   /** Whether it is others who have the key, rather than nodes that are away, that stand in the way. */
-  #isBusy(answers: readonly Answer<Vote>[]): boolean {
+  #isBusy(answers: Answers): boolean {
     const votes = valuesOf(answers);
     const decided = votes.filter(({ status }) => status !== "abstained").length;
     const isHeld = votes.some(({ status }) => status === "busy");
@@ -250,7 +143,7 @@ export class Candidate {
   }
 
   get #hasMajority(): boolean {
-    return this.#fences().length >= this.electorate.majority;
+    return this.holding.granted().length >= this.electorate.majority;
   }
 
   /**
@@ -259,28 +152,16 @@ export class Candidate {
    */
   get #isTurnedAway(): boolean {
     const { nodes, majority, maxTtl } = this.electorate;
-    const stint = this.#stints[this.#home];
+    const stint = this.holding.at(this.#home);
     if (stint?.isBusy !== true || stint.isBlocked(maxTtl)) return false;
     return nodes.filter((node) => node.votes).length >= majority;
   }
 
-  #granted(): Granted[] {
-    return this.#stints.flatMap((stint) => (stint?.granted === undefined ? [] : [stint.granted]));
-  }
-
-  #fences(): number[] {
-    return this.#granted().map(({ fencingToken }) => fencingToken);
-  }
-
-  #agreed(): number | undefined {
-    return agreedFence(this.#fences(), this.electorate.majority);
-  }
-
-  #result(ballots: readonly Ballot[]): Granted | undefined {
-    const fencingToken = this.#agreed();
+  #result(ballots: Ballots): Granted | undefined {
+    const fencingToken = this.holding.agreed();
     if (fencingToken === undefined || this.#isTurnedAway) return undefined;
     const { majority, clock, drift } = this.electorate;
-    const agreed = this.#granted().filter((granted) => granted.fencingToken === fencingToken);
+    const agreed = this.holding.granted().filter((granted) => granted.fencingToken === fencingToken);
     const validities = agreed.map((granted): Validity => {
       // A clock that was set back makes a node believe in more than it was asked for.
       return { since: granted.since, ttl: Math.min(granted.ttl, this.request.ttl), drift };
@@ -288,32 +169,18 @@ export class Candidate {
     const validity = together(validities, majority, clock.now());
     if (validity === undefined) return undefined;
     this.#misses = 0;
-    this.#elected = fencingToken;
-    if (this.#stints.includes(undefined)) {
-      this.#strengthening = clock.setTimer(() => this.strengthen(), STRENGTHEN_AFTER);
-    }
     return { status: "granted", fencingToken, ...validity, votes: () => this.#told(ballots) };
   }
 
-  /** The more nodes have the lease, the fewer of them it needs to stay: takes it where it does not stand, for its next extend. */
-  strengthen(): void {
-    const fence = this.#elected;
-    if (fence === undefined) return;
-    for (const [index, stint] of this.#stints.entries()) {
-      if (stint?.isLost) void this.#end(index);
-      if (this.#stints[index] === undefined) this.#vote(index, fence)?.catch(() => undefined);
-    }
-  }
-
   /** Undoes what it got, but for its place at home. @throws QuorumError where nothing could be decided */
-  #defeated(ballots: readonly Ballot[], answers: readonly Answer<Vote>[]): AcquireOutcome {
+  #defeated(ballots: Ballots, answers: Answers): AcquireOutcome {
     const isBusy = this.#isBusy(answers);
-    for (const index of this.#stints.keys()) {
-      if (!(isBusy && this.#mayStay(index))) void this.#end(index);
+    for (const index of ballots.keys()) {
+      if (!(isBusy && this.#mayStay(index))) this.holding.end(index);
     }
     if (!isBusy)
       throw new QuorumError(showKeys(this.request.keys), readVotes(this.electorate.nodes, answers));
-    this.#misses = this.#stints[this.#home]?.granted === undefined ? 0 : this.#misses + 1;
+    this.#misses = this.holding.at(this.#home)?.granted === undefined ? 0 : this.#misses + 1;
     const [holder] = valuesOf(answers).flatMap((vote) => (vote.status === "busy" ? [vote.holder] : []));
     return { status: "busy", holder, votes: () => this.#told(ballots) };
   }
@@ -323,37 +190,22 @@ export class Candidate {
    * who cannot reach that node have another home, and each would wait for the other's.
    */
   #mayStay(index: number): boolean {
-    const stint = this.#stints[index];
+    const stint = this.holding.at(index);
     if (index !== this.#home || !this.request.queue || stint === undefined) return false;
     return stint.isBusy || (stint.granted !== undefined && this.#misses < MOST_MISSES);
-  }
-
-  #end(index: number): Promise<unknown> {
-    const stint = this.#stints[index];
-    this.#stints[index] = undefined;
-    return this.#background(stint?.end());
-  }
-
-  /** Nobody can be told: what cannot be undone ends with its ttl. */
-  #background(ending: Promise<unknown> = Promise.resolve()): Promise<unknown> {
-    const settled = ending.catch(() => undefined);
-    this.electorate.background(settled);
-    return settled;
   }
 
   /** Waits elsewhere while its first home does not vote. */
   #moveHome(): void {
     const { nodes, waiting } = this.electorate;
-    const home = Math.max(
-      0,
-      nodes.findIndex((node) => node.votes),
-    );
+    const voting = nodes.findIndex((node) => node.votes);
+    const home = Math.max(0, voting);
     if (home === this.#home) return;
     const left = this.#home;
     this.#home = home;
-    void this.#end(left);
+    this.holding.end(left);
     // What it has there was asked for without a place in the queue.
-    void this.#end(home);
+    this.holding.end(home);
     for (const candidate of [...waiting]) candidate.homeIsAway(left);
   }
 
@@ -363,13 +215,8 @@ export class Candidate {
   }
 
   /** How all nodes voted, when those that were not waited for have answered, too. */
-  async #told(ballots: readonly Ballot[]): Promise<readonly QuorumVote[]> {
+  async #told(ballots: Ballots): Promise<readonly QuorumVote[]> {
     const { clock, nodes, nodeTimeout } = this.electorate;
-    return readVotes(nodes, await poll(clock, nodeTimeout, ballots, () => false));
+    return readVotes(nodes, await poll(clock, nodeTimeout, ballots));
   }
-}
-
-/** The owner token at a node: the request's own in the first stint there. */
-export function tokenOf({ token }: AcquireRequest, served: number): string {
-  return served === 0 ? token : `${token}.${served}`;
 }

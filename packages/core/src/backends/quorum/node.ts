@@ -4,6 +4,8 @@ import { poll } from "./poll.ts";
 
 /** One of the independent backends of a quorum, and whether it answers. */
 export class Node {
+  /** How often the quorum was closed: what is tried again and again ends with it. */
+  closings = 0;
   /** When each question that is not answered yet was asked; the oldest comes first. */
   readonly #pending = new Set<{ readonly since: Instant }>();
   #voted = true;
@@ -31,13 +33,10 @@ export class Node {
     return this.#voted && !this.isSilent;
   }
 
-  /** Settles when all of this has settled, or the node's time is over. */
-  async inTime(work: readonly Promise<unknown>[]): Promise<void> {
-    await poll(this.backend.clock, this.timeout, work, () => false);
+  /** Settles when this has settled, or the node's time is over. */
+  async inTime(work: Promise<unknown>): Promise<void> {
+    await poll(this.backend.clock, this.timeout, [work]);
   }
-
-  /** How often the quorum was closed: what is tried again and again ends with it. */
-  closings = 0;
 
   /** What is known of its membership. */
   membership(prefix: string): Membership | undefined {

@@ -19,10 +19,10 @@ export function poll<T>(
   clock: Clock,
   timeout: number,
   questions: readonly (Promise<T> | undefined)[],
-  isDecided: (answers: readonly Answer<T>[]) => boolean,
+  isDecided: (answers: readonly Answer<T>[]) => boolean = () => false,
 ): Promise<readonly Answer<T>[]> {
   const answers: Answer<T>[] = questions.map((question) => (question === undefined ? UNASKED : PENDING));
-  let pending = questions.filter((question) => question !== undefined).length;
+  let pending = countPending(answers);
   if (pending === 0) return Promise.resolve(answers);
   return new Promise((resolve) => {
     const timer = clock.setTimer(() => resolve(answers.slice()), timeout, true);
@@ -44,15 +44,26 @@ export function poll<T>(
 
 /** How many answers are still to come. */
 export function countPending(answers: readonly Answer<unknown>[]): number {
-  return answers.filter(({ status }) => status === "pending").length;
+  let count = 0;
+  for (const { status } of answers) if (status === "pending") count += 1;
+  return count;
 }
 
 /** How many were asked, and have not answered, or failed. */
 export function countUnknown(answers: readonly Answer<unknown>[]): number {
-  return answers.filter(({ status }) => status === "pending" || status === "failed").length;
+  let count = 0;
+  for (const { status } of answers) if (status === "pending" || status === "failed") count += 1;
+  return count;
+}
+
+/** Whether so many may still come together, of whom there are `count` by now. */
+export function canReach(goal: number, count: number, answers: readonly Answer<unknown>[]): boolean {
+  return count + countPending(answers) >= goal;
 }
 
 /** The values of those who answered. */
 export function valuesOf<T>(answers: readonly Answer<T>[]): T[] {
-  return answers.flatMap((answer) => (answer.status === "answered" ? [answer.value] : []));
+  const values: T[] = [];
+  for (const answer of answers) if (answer.status === "answered") values.push(answer.value);
+  return values;
 }

@@ -18,12 +18,14 @@ import { showKeys } from "../../key.ts";
 import { checkDuration } from "../../options.ts";
 import { show } from "../../show.ts";
 import { DRIFT, together } from "../../timing.ts";
-import { Candidate, type Electorate } from "./candidate.ts";
+import { Candidate } from "./candidate.ts";
+import type { Electorate } from "./electorate.ts";
 import { majorityOf } from "./fence.ts";
+import { Holding } from "./holding.ts";
 import { mergeStates } from "./merge.ts";
 import { Node } from "./node.ts";
 import { QuorumNotices } from "./notices.ts";
-import { type Answer, countPending, countUnknown, poll, valuesOf } from "./poll.ts";
+import { type Answer, canReach, countUnknown, poll, valuesOf } from "./poll.ts";
 import { readProof, writeProof } from "./proof.ts";
 import { Roll } from "./roll.ts";
 import type { Stint } from "./stint.ts";
@@ -44,8 +46,6 @@ export interface QuorumBackendOptions {
    */
   readonly maxTtl?: number;
 }
-
-const NEVER = () => false;
 
 /**
  * Grants leases by the majority of N independent nodes, after Redlock (redis.io, "Distributed Locks with Redis"), with
@@ -87,7 +87,7 @@ export class QuorumBackend implements LockBackend {
     const nodes = this.#nodes;
     const background = (work: Promise<unknown>) => this.#inBackground(work);
     this.#electorate = { clock, nodes, majority, nodeTimeout, drift, maxTtl, waiting: new Set(), background };
-    this.#roll = new Roll({ clock, nodes, majority, nodeTimeout, maxTtl, background });
+    this.#roll = new Roll(this.#electorate);
     this.#notices = new QuorumNotices(backends);
   }
 
@@ -108,17 +108,17 @@ export class QuorumBackend implements LockBackend {
   }
 
   async withdraw(request: AcquireRequest): Promise<void> {
-    await this.#poll(this.#candidates.get(request)?.giveUp() ?? [], NEVER);
+    await this.#poll(this.#candidates.get(request)?.giveUp() ?? []);
   }
 
   async extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome> {
-    const holder = this.#holder(held);
+    const holding = this.#holding(held);
     const outcome = await this.#renewal(
       held,
-      holder.stints.map((stint) => stint?.extend(ttl, fence)),
+      holding.stints.map((stint) => stint?.extend(ttl, fence)),
     );
-    if (outcome.status === "renewed") holder.strengthen();
-    else holder.endAll();
+    if (outcome.status === "renewed") holding.spread(ttl);
+    else holding.endAll();
     return outcome;
   }
 
@@ -131,10 +131,7 @@ export class QuorumBackend implements LockBackend {
   }
 
   handOff(held: AcquireRequest): string {
-    const holder = this.#holder(held);
-    const proof = writeProof(held, holder.stints);
-    holder.letGo();
-    return proof;
+    return writeProof(held, this.#holding(held).letGo());
   }
 
   async adopt(
@@ -145,14 +142,15 @@ export class QuorumBackend implements LockBackend {
   ): Promise<ExtendOutcome> {
     const parts = readProof(proof, from, this.#nodes.length);
     const at = this.#nodes.filter((_, index) => parts[index] !== null);
-    this.#candidates.set(request, Candidate.holder(this.#electorate, request, at));
+    const holding = Holding.ofLease(this.#electorate, request, at);
+    this.#candidates.set(request, new Candidate(this.#electorate, request, holding));
     const questions = this.#nodes.map((node, index) => {
       const part = parts[index];
       if (!part) return undefined;
       return node.ask((backend) => backend.adopt(request, part.token, fencingToken, part.proof));
     });
     const outcome = await this.#renewal(request, questions);
-    if (outcome.status === "lost") this.#inBackground(this.release(request).catch(() => undefined));
+    if (outcome.status === "lost") this.#inBackground(this.release(request));
     return outcome;
   }
 
@@ -187,19 +185,19 @@ export class QuorumBackend implements LockBackend {
   }
 
   async close(): Promise<void> {
-    await this.#poll([...this.#background], NEVER);
+    await this.#poll([...this.#background]);
     // A node that is away is not told any more: what it has ends with its ttl.
     for (const node of this.#nodes) node.closings += 1;
     await Promise.all(this.#nodes.map(({ backend }) => backend.close()));
   }
 
-  /** The candidate that holds a lease; of one that was granted elsewhere only its token is known. */
-  #holder(held: AcquireRequest): Candidate {
+  /** What a lease has at the nodes; of one that was granted elsewhere only its token is known. */
+  #holding(held: AcquireRequest): Holding {
     const known = this.#candidates.get(held);
-    if (known !== undefined) return known;
-    const holder = Candidate.holder(this.#electorate, held);
-    this.#candidates.set(held, holder);
-    return holder;
+    if (known !== undefined) return known.holding;
+    const holding = Holding.ofLease(this.#electorate, held);
+    this.#candidates.set(held, new Candidate(this.#electorate, held, holding));
+    return holding;
   }
 
   /** @throws QuorumError */
@@ -209,17 +207,18 @@ export class QuorumBackend implements LockBackend {
   ): Promise<ExtendOutcome> {
     const { majority, drift } = this.#electorate;
     const renewed = (answers: readonly Answer<ExtendOutcome>[]) =>
-      valuesOf(answers).flatMap((value) => (value.status === "renewed" ? [value] : []));
+      valuesOf(answers).filter((value) => value.status === "renewed");
     const answers = await this.#poll(questions, (soFar) => {
       const count = renewed(soFar).length;
-      return count >= majority || count + countPending(soFar) < majority;
+      return count >= majority || !canReach(majority, count, soFar);
     });
     const validity = together(renewed(answers), majority, this.clock.now());
     if (validity !== undefined) return { ...validity, drift, status: "renewed" } satisfies Renewed;
     const values = valuesOf(answers);
     const gone = values.filter(({ status }) => status === "lost").length;
     const never = questions.filter((question) => question === undefined).length;
-    if (gone === 0 || this.#nodes.length - gone - never >= majority) throw this.#undecided(held, answers);
+    if (gone === 0 || this.#nodes.length - gone - never >= majority)
+      throw this.#undecided(showKeys(held.keys), answers);
     const isStolen = values.some((value) => value.status === "lost" && value.reason === "stolen");
     return { status: "lost", reason: isStolen ? "stolen" : "expired" };
   }
@@ -230,20 +229,18 @@ export class QuorumBackend implements LockBackend {
     free: (stint: Stint) => Promise<ReleaseOutcome>,
   ): Promise<ReleaseOutcome> {
     const { majority } = this.#electorate;
-    const freeing = this.#holder(held)
-      .leave()
-      .map((stint) => stint && free(stint));
-    for (const work of freeing) {
-      if (work !== undefined) this.#inBackground(work.catch(() => undefined));
-    }
+    const holding = this.#holding(held);
+    const freeing = holding.stints.map((stint) => stint && free(stint));
+    for (const work of freeing) if (work !== undefined) this.#inBackground(work);
     const released = (answers: readonly Answer<ReleaseOutcome>[]) =>
       valuesOf(answers).filter((outcome) => outcome === "released").length;
     const answers = await this.#poll(freeing, (soFar) => released(soFar) >= majority);
     const count = released(answers);
     const unknown = countUnknown(answers);
     // Nobody else could have a majority of the others.
-    if (count < majority && this.#nodes.length - unknown < majority) throw this.#undecided(held, answers);
-    this.#holder(held).letGo();
+    if (count < majority && this.#nodes.length - unknown < majority)
+      throw this.#undecided(showKeys(held.keys), answers);
+    holding.letGo();
     return count + unknown >= majority ? "released" : "notHeld";
   }
 
@@ -254,28 +251,32 @@ export class QuorumBackend implements LockBackend {
     limit?: "no limit",
   ): Promise<T[]> {
     const questions = this.#nodes.map((node) => (limit ? question(node.backend) : node.ask(question)));
-    const answers = await this.#poll(questions, NEVER, limit && Number.MAX_SAFE_INTEGER);
+    const timeout = limit && Number.MAX_SAFE_INTEGER;
+    const answers = await poll(this.clock, timeout ?? this.#electorate.nodeTimeout, questions);
     const values = valuesOf(answers);
     if (values.length >= this.#electorate.majority) return values;
-    throw new QuorumError(key, readAnswers(this.#nodes, answers));
+    throw this.#undecided(key, answers);
   }
 
   #poll<T>(
     questions: readonly (Promise<T> | undefined)[],
-    isDecided: (answers: readonly Answer<T>[]) => boolean,
-    timeout = this.#electorate.nodeTimeout,
+    isDecided?: (answers: readonly Answer<T>[]) => boolean,
   ): Promise<readonly Answer<T>[]> {
-    return poll(this.clock, timeout, questions, isDecided);
+    return poll(this.clock, this.#electorate.nodeTimeout, questions, isDecided);
   }
 
-  #undecided({ keys }: Ownership, answers: readonly Answer<unknown>[]): QuorumError {
-    return new QuorumError(showKeys(keys), readAnswers(this.#nodes, answers));
+  #undecided(key: string, answers: readonly Answer<unknown>[]): QuorumError {
+    return new QuorumError(
+      key,
+      readAnswers(this.#nodes, answers, () => ({ vote: "answered" })),
+    );
   }
 
-  /** Work that no caller waits for; `close` does. */
+  /** Work that no caller waits for; `close` does. Nobody is told when it fails: what is not undone ends with its ttl. */
   #inBackground(work: Promise<unknown>): void {
+    const ended = () => void this.#background.delete(work);
     this.#background.add(work);
-    work.finally(() => this.#background.delete(work));
+    work.then(ended, ended);
   }
 }
 

@@ -1,20 +1,9 @@
 import type { Membership } from "../../backend.ts";
-import type { Clock } from "../../clock.ts";
 import { LockUsageError } from "../../errors.ts";
+import type { Electorate } from "./electorate.ts";
 import { AHEAD } from "./fence.ts";
 import type { Node } from "./node.ts";
 import { poll } from "./poll.ts";
-
-/** What the roll must know of its quorum. Durations are milliseconds. */
-export interface RollOptions {
-  readonly clock: Clock;
-  readonly nodes: readonly Node[];
-  readonly majority: number;
-  readonly nodeTimeout: number;
-  /** How long a node that lost its data abstains: as long as a lease that it has forgotten may stand elsewhere. */
-  readonly maxTtl: number;
-  background(work: Promise<unknown>): void;
-}
 
 /**
  * Which nodes may vote. A node that restarts without its data must not: what it granted may still stand, and with its
@@ -26,35 +15,35 @@ export class Roll {
   readonly #calling = new Map<string, Promise<void>>();
   #refusal: LockUsageError | undefined;
 
-  constructor(private readonly options: RollOptions) {}
+  constructor(private readonly electorate: Electorate) {}
 
   /**
    * Finds out what is not known yet; waits for it where without it there is no majority.
    * @throws LockUsageError where two nodes are one server
    */
   async call(prefix: string): Promise<void> {
-    const { nodes, majority, background } = this.options;
-    if (this.#refusal !== undefined) throw this.#refusal;
+    const { nodes, majority, background } = this.electorate;
+    this.#assertNoTwins();
     const isKnown = (node: Node) => node.membership(prefix) !== undefined;
     if (nodes.every((node) => isKnown(node) || node.isSilent)) return;
     let calling = this.#calling.get(prefix);
     if (calling === undefined) {
       calling = this.#call(prefix).finally(() => this.#calling.delete(prefix));
       this.#calling.set(prefix, calling);
-      background(calling.catch(() => undefined));
+      background(calling);
     }
     if (nodes.filter(isKnown).length < majority) await calling;
   }
 
   async #call(prefix: string): Promise<void> {
     const strangers = await this.#strangers(prefix);
-    this.#refuseTwins(prefix);
+    this.#assertNoTwins();
     if (strangers.length === 0) return;
-    const { nodes, majority, nodeTimeout, maxTtl, clock, background } = this.options;
+    const { nodes, majority, nodeTimeout, maxTtl, clock, background } = this.electorate;
     const founders = strangers.filter((node) => !node.hasLost(prefix));
     if (nodes.length - founders.length < majority) {
       await this.#enroll(prefix, founders, 0);
-      this.#refuseTwins(prefix);
+      this.#assertNoTwins();
       return;
     }
     // Another process may be founding the quorum just now: it is done within this time.
@@ -65,14 +54,14 @@ export class Roll {
 
   /** The nodes that are not members, of those that answer. */
   async #strangers(prefix: string): Promise<readonly Node[]> {
-    const { nodes, majority } = this.options;
+    const { clock, nodes, majority, nodeTimeout } = this.electorate;
     const asked = nodes.filter((node) => node.membership(prefix) === undefined && !node.isSilent);
-    const answers = await this.#poll(
-      asked,
-      (node) => this.#learn(node, prefix),
-      () => {
-        return nodes.filter((node) => node.membership(prefix) !== undefined).length >= majority;
-      },
+    const isEnough = () => nodes.filter((node) => node.membership(prefix) !== undefined).length >= majority;
+    const answers = await poll(
+      clock,
+      nodeTimeout,
+      asked.map((node) => this.#learn(node, prefix)),
+      isEnough,
     );
     return asked.filter((_, index) => {
       const answer = answers[index];
@@ -81,36 +70,32 @@ export class Roll {
   }
 
   async #enroll(prefix: string, strangers: readonly Node[], votesIn: number): Promise<void> {
-    await this.#poll(
-      strangers,
-      (node) => this.#learn(node, prefix, votesIn),
-      () => false,
-    );
+    const { clock, nodeTimeout } = this.electorate;
+    const questions = strangers.map((node) => this.#learn(node, prefix, votesIn));
+    await poll(clock, nodeTimeout, questions);
   }
 
-  /** Twins may show themselves when nobody waits for it: later calls are refused then. @throws LockUsageError */
   async #learn(node: Node, prefix: string, votesIn?: number): Promise<Membership | null> {
     const membership = await node.enroll(prefix, votesIn);
-    this.#refuseTwins(prefix);
+    this.#noteTwins(prefix);
     return membership;
   }
 
-  #poll(nodes: readonly Node[], ask: (node: Node) => Promise<Membership | null>, isDecided: () => boolean) {
-    const { clock, nodeTimeout } = this.options;
-    return poll(clock, nodeTimeout, nodes.map(ask), isDecided);
+  /** Twins may show themselves when nobody waits for it. @throws LockUsageError */
+  #assertNoTwins(): void {
+    if (this.#refusal !== undefined) throw this.#refusal;
   }
 
   /** Two connections to one server are one node. */
-  #refuseTwins(prefix: string): void {
+  #noteTwins(prefix: string): void {
     const names = new Map<string, string>();
-    for (const node of this.options.nodes) {
+    for (const node of this.electorate.nodes) {
       const id = node.membership(prefix)?.id;
       const twin = id === undefined ? undefined : names.get(id);
       if (twin !== undefined) {
         this.#refusal = new LockUsageError(
           `${twin} and ${node.name} of the quorum are the same server: its nodes must fail independently of each other`,
         );
-        throw this.#refusal;
       }
       if (id !== undefined) names.set(id, node.name);
     }

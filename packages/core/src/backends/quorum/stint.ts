@@ -24,7 +24,8 @@ export class Stint {
   /** The node has handed it the key since. */
   #isHandedOver = false;
   #isHeld = false;
-  readonly #asking = new Set<Promise<unknown>>();
+  /** A vote that was asked for and not answered yet: never more than one. */
+  #asking: Promise<Vote> | undefined;
   /** A vote failed without an answer: it may have been granted. */
   #isAmbiguous = false;
   #ending: Promise<ReleaseOutcome> | undefined;
@@ -59,6 +60,11 @@ export class Stint {
     return holder !== undefined && (holder.remaining ?? Number.POSITIVE_INFINITY) > maxTtl;
   }
 
+  /** It is being undone. */
+  get isEnding(): boolean {
+    return this.#ending !== undefined;
+  }
+
   /** It stands in the node's queue, and has heard of nothing better. */
   get isWaiting(): boolean {
     return this.#isQueued && !this.#isHandedOver;
@@ -69,11 +75,8 @@ export class Stint {
   }
 
   vote(fence: number): Promise<Vote> {
-    const asking = this.#ask(fence);
-    this.#asking.add(asking);
-    const answered = () => void this.#asking.delete(asking);
-    asking.then(answered, answered);
-    return asking;
+    this.#asking = this.#ask(fence);
+    return this.#asking;
   }
 
   async #ask(fence: number): Promise<Vote> {
@@ -86,6 +89,8 @@ export class Stint {
     } catch (error) {
       this.#isAmbiguous ||= asBackendError(error, this.request.keys[0]).ambiguous;
       throw error;
+    } finally {
+      this.#asking = undefined;
     }
   }
 
@@ -120,13 +125,13 @@ export class Stint {
 
   async #endInTime(free: (backend: QuorumNode) => Promise<ReleaseOutcome>): Promise<ReleaseOutcome> {
     // A vote that is merely slower than the others says in a moment what is to be undone.
-    if (this.#asking.size > 0) await this.node.inTime([...this.#asking]);
+    if (this.#asking !== undefined) await this.node.inTime(this.#asking);
     return this.#undo(free);
   }
 
   async #undo(free: (backend: QuorumNode) => Promise<ReleaseOutcome>): Promise<ReleaseOutcome> {
     // A vote that is still on its way must find its token refused.
-    const unanswered = this.#asking.size > 0 || this.#isAmbiguous;
+    const unanswered = this.#asking !== undefined || this.#isAmbiguous;
     const isHeld = this.granted !== undefined || this.#isHeld;
     if (!unanswered && !isHeld && !this.#isQueued) return "notHeld";
     if (!unanswered && isHeld) return this.#persist(free);

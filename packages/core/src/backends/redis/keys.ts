@@ -27,9 +27,15 @@ export type LockKeys = readonly [
   holders: string,
 ];
 
+/** The last ones: a key is asked for and then released, and on a quorum at several nodes. */
+let latest: { readonly name: LockName; readonly keys: LockKeys } | undefined;
+
 export function lockKeys(name: LockName): LockKeys {
+  if (latest?.name.key === name.key && latest.name.prefix === name.prefix) return latest.keys;
   const lock = lockKey(name);
-  return [lock, `${lock}:fence`, `${lock}:queue`, `${lock}:presence`, `${lock}:holders`];
+  const keys: LockKeys = [lock, `${lock}:fence`, `${lock}:queue`, `${lock}:presence`, `${lock}:holders`];
+  latest = { name, keys };
+  return keys;
 }
 
 /** The Redis key by which a server remembers that it is a member of the quorum of a prefix. */

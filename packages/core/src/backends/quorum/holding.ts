@@ -1,0 +1,110 @@
+import type { AcquireRequest, Granted, Vote } from "../../backend.ts";
+import type { Electorate } from "./electorate.ts";
+import { agreedFence } from "./fence.ts";
+import type { Node } from "./node.ts";
+import { Stint } from "./stint.ts";
+
+/** What one request has at the nodes: at each of them one stint at a time. */
+export class Holding {
+  readonly #stints: (Stint | undefined)[];
+  /** How many stints there were at each node. */
+  readonly #served: number[];
+
+  constructor(
+    private readonly electorate: Electorate,
+    private readonly request: AcquireRequest,
+  ) {
+    this.#stints = electorate.nodes.map(() => undefined);
+    this.#served = electorate.nodes.map(() => 0);
+  }
+
+  /** What was granted without our knowing more of it: in another process, or to whoever gave it away. */
+  static ofLease(electorate: Electorate, request: AcquireRequest, at = electorate.nodes): Holding {
+    const holding = new Holding(electorate, request);
+    for (const [index, node] of electorate.nodes.entries()) {
+      if (!at.includes(node)) continue;
+      holding.#served[index] = 1;
+      holding.#stints[index] = Stint.held(node, request);
+    }
+    return holding;
+  }
+
+  get stints(): readonly (Stint | undefined)[] {
+    return this.#stints;
+  }
+
+  at(index: number): Stint | undefined {
+    return this.#stints[index];
+  }
+
+  /** What the nodes granted. */
+  granted(): Granted[] {
+    const granted: Granted[] = [];
+    for (const stint of this.#stints) if (stint?.granted !== undefined) granted.push(stint.granted);
+    return granted;
+  }
+
+  /** The fencing tokens that the nodes granted with. */
+  fences(): number[] {
+    return this.granted().map(({ fencingToken }) => fencingToken);
+  }
+
+  /** The fencing token that a majority granted with. */
+  agreed(): number | undefined {
+    return agreedFence(this.fences(), this.electorate.majority);
+  }
+
+  /** Asks a node for its vote; undefined where it would not answer. `terms`: of a new stint. */
+  vote(index: number, fence: number, terms: Partial<AcquireRequest>): Promise<Vote> | undefined {
+    const node = this.electorate.nodes[index];
+    if (node === undefined || node.isSilent) return undefined;
+    const stint = this.#stints[index] ?? this.#newStint(index, node, terms);
+    return stint.vote(fence);
+  }
+
+  #newStint(index: number, node: Node, terms: Partial<AcquireRequest>): Stint {
+    const served = this.#served[index] ?? 0;
+    this.#served[index] = served + 1;
+    const stint = new Stint(node, { ...this.request, ...terms, token: tokenOf(this.request, served) });
+    this.#stints[index] = stint;
+    return stint;
+  }
+
+  /** Takes a lease that was renewed at the nodes where it does not stand: the more have it, the fewer it needs to stay. */
+  spread(ttl: number): void {
+    const fence = this.agreed();
+    const isEnding = this.#stints.some((stint) => stint?.isEnding);
+    if (isEnding || fence === undefined) return;
+    for (const [index, stint] of this.#stints.entries()) {
+      if (stint?.isLost) this.end(index);
+      if (this.#stints[index] !== undefined) continue;
+      const vote = this.vote(index, fence, { ttl, queue: false });
+      if (vote !== undefined) this.electorate.background(vote);
+    }
+  }
+
+  /** Gives up what it has at one node. */
+  end(index: number): void {
+    const stint = this.#stints[index];
+    this.#stints[index] = undefined;
+    const ending = stint?.end();
+    if (ending !== undefined) this.electorate.background(ending);
+  }
+
+  /** The lease is lost: what is left of it at some nodes is in the way of others. */
+  endAll(): void {
+    for (const index of this.#stints.keys()) this.end(index);
+  }
+
+  /** It has nothing more to do with what it had, and returns it. */
+  letGo(): readonly (Stint | undefined)[] {
+    const stints = this.#stints.slice();
+    this.#stints.fill(undefined);
+    return stints;
+  }
+}
+
+/** The owner token at a node: the request's own in the first stint there. */
+export function tokenOf({ token }: AcquireRequest, served: number): string {
+  return served === 0 ? token : `${token}.${served}`;
+}
