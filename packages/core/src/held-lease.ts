@@ -13,8 +13,9 @@ import { asBackendError, type LockBackendError, LockLostError, type LostReason }
 import { type Events, tell } from "./events.ts";
 import { showKeys } from "./key.ts";
 import type { Lease, ReleaseResult } from "./lease.ts";
+import { persist } from "./persist.ts";
 import { type LeaseTicket, writeTicket } from "./ticket.ts";
-import { longer, pauseToRetry, renewalDelay, retryPause, type Validity, validityLeft } from "./timing.ts";
+import { longer, renewalDelay, retryPause, type Validity, validityLeft } from "./timing.ts";
 
 /** How a lease is kept. */
 export interface LeaseTerms {
@@ -231,27 +232,29 @@ export class HeldLease implements Lease {
   async #release(): Promise<ReleaseResult> {
     const { backend, events } = this.context;
     const { clock } = backend;
-    const start = clock.now();
+    const key = this.#key;
     let unanswered = false;
-    for (let faults = 0; ; faults++) {
+    const free = async () => {
       try {
-        const outcome = await this.#free();
-        const held = elapsed(this.#granted.earliest, clock.now());
-        events.emit("released", { key: this.#key, fencingToken: this.fencingToken, outcome, held });
-        // After an unanswered try that came through, the key is not ours while our lease still stands.
-        const came = unanswered && this.#left(clock.now()) > 0;
-        return outcome === "released" || came ? "released" : "expired";
+        return await this.#free();
       } catch (error) {
-        const { retryable, ambiguous } = asBackendError(error, this.#key);
-        unanswered ||= ambiguous;
-        if (retryable && elapsed(start, clock.now()) <= RELEASE_PATIENCE) {
-          await pauseToRetry(clock, faults, true);
-          continue;
-        }
-        // The caller waits no longer, but after a failover others would, for as long as the ttl.
-        if (retryable && this.#minHoldLeft(clock.now()) <= 0) this.context.withdraw(this.held);
+        unanswered ||= asBackendError(error, key).ambiguous;
         throw error;
       }
+    };
+    const isOver = (waited: number) => waited > RELEASE_PATIENCE;
+    try {
+      const outcome = await persist(clock, { key, keepAlive: true, isOver }, free);
+      const held = elapsed(this.#granted.earliest, clock.now());
+      events.emit("released", { key, fencingToken: this.fencingToken, outcome, held });
+      // After an unanswered try that came through, the key is not ours while our lease still stands.
+      const came = unanswered && this.#left(clock.now()) > 0;
+      return outcome === "released" || came ? "released" : "expired";
+    } catch (error) {
+      const { retryable } = asBackendError(error, key);
+      // The caller waits no longer, but after a failover others would, for as long as the ttl.
+      if (retryable && this.#minHoldLeft(clock.now()) <= 0) this.context.withdraw(this.held);
+      throw error;
     }
   }
 

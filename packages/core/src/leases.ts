@@ -2,7 +2,6 @@ import { type AcquireContext, acquireLock } from "./acquire.ts";
 import { acquireInOrder } from "./acquire-in-order.ts";
 import { adoptLease, planAdoption } from "./adopt.ts";
 import type { AcquireRequest, Granted, LockBackend, RetryPolicy, Votes } from "./backend.ts";
-import { elapsed } from "./clock.ts";
 import { asBackendError, LockUsageError } from "./errors.ts";
 import { Events } from "./events.ts";
 import { HeldLease, type LeaseContext, type LeaseTerms, RENEWED } from "./held-lease.ts";
@@ -13,8 +12,8 @@ import type { Target } from "./lockable.ts";
 import { type AcquireOptions, checkAcquireOptions, checkDuration, type Wait } from "./options.ts";
 import { newOwnerToken } from "./owner-token.ts";
 import { Patience } from "./patience.ts";
+import { persist } from "./persist.ts";
 import { show } from "./show.ts";
-import { pauseToRetry } from "./timing.ts";
 import { BackendUnattendedLeases, type UnattendedLeases } from "./unattended.ts";
 
 /** What is the same for all leases of one `createLocks`. */
@@ -220,18 +219,18 @@ export class Leases {
   async #withdraw(request: AcquireRequest, unanswered: boolean): Promise<void> {
     const { backend } = this.options;
     const key = showKeys(request.keys);
-    const start = backend.clock.now();
-    for (let faults = 0; ; faults++) {
+    let isTold = false;
+    const withdraw = async () => {
       try {
         await backend.withdraw(request, unanswered);
-        return;
       } catch (fault) {
-        if (faults === 0) this.#tellFault(key, "withdraw", fault);
-        const isOver = elapsed(start, backend.clock.now()) > WITHDRAW_PATIENCE;
-        if (isOver || !asBackendError(fault, key).retryable) return;
-        await pauseToRetry(backend.clock, faults, false);
+        if (!isTold) this.#tellFault(key, "withdraw", fault);
+        isTold = true;
+        throw fault;
       }
-    }
+    };
+    const isOver = (waited: number) => waited > WITHDRAW_PATIENCE;
+    await persist(backend.clock, { key, keepAlive: false, isOver }, withdraw).catch(() => undefined);
   }
 
   #tellFault(key: string, operation: "withdraw" | "release", fault: unknown): void {

@@ -1,3 +1,4 @@
+import { majorityOf } from "../backends/quorum/fence.ts";
 import type { NodeReport } from "./facts.ts";
 import type { Finding } from "./findings.ts";
 
@@ -6,7 +7,7 @@ export function findingsOfVotes(reports: readonly NodeReport[]): Finding[] {
   if (reports.length < 2) return [];
   const twice = sameServers(reports);
   const able = reports.filter((report) => canVote(report) && !twice.has(report));
-  const majority = Math.floor(reports.length / 2) + 1;
+  const majority = majorityOf(reports.length);
   if (able.length >= majority) return [...twice.values()];
   return [
     ...twice.values(),

@@ -6,9 +6,8 @@ import type {
   ReleaseOutcome,
   Vote,
 } from "../../backend.ts";
-import { elapsed } from "../../clock.ts";
 import { asBackendError } from "../../errors.ts";
-import { pauseToRetry } from "../../timing.ts";
+import { persist } from "../../persist.ts";
 import type { Node } from "./node.ts";
 
 /**
@@ -139,18 +138,11 @@ export class Stint {
     return isHeld ? "released" : "notHeld";
   }
 
-  async #persist<T>(work: (backend: QuorumNode) => Promise<T>): Promise<T> {
-    const { clock } = this.node.backend;
-    const start = clock.now();
-    const { closings } = this.node;
-    for (let faults = 0; ; faults++) {
-      try {
-        return await this.node.ask(work);
-      } catch (error) {
-        const isOver = elapsed(start, clock.now()) > this.request.ttl || this.node.closings > closings;
-        if (isOver || !asBackendError(error, this.request.keys[0]).retryable) throw error;
-        await pauseToRetry(clock, faults, false);
-      }
-    }
+  #persist<T>(work: (backend: QuorumNode) => Promise<T>): Promise<T> {
+    const { node, request } = this;
+    const { closings } = node;
+    const isOver = (waited: number) => waited > request.ttl || node.closings > closings;
+    const persistence = { key: request.keys[0], keepAlive: false, isOver };
+    return persist(node.backend.clock, persistence, () => node.ask(work));
   }
 }

@@ -2,6 +2,7 @@ import type { RedisDriver, Subscriber, SubscriberEars } from "../driver.ts";
 import { asLostConnection } from "./lost-connection.ts";
 import type { NodeRedisSentinel } from "./node-redis-client.ts";
 import { nodeRedisRunner } from "./node-redis-cluster.ts";
+import { pause } from "./pause.ts";
 
 /** The driver for a `createSentinel()` of node-redis. */
 export function nodeRedisSentinelDriver(client: NodeRedisSentinel): RedisDriver {
@@ -78,10 +79,4 @@ class SentinelSubscriber implements Subscriber {
     }
     return true;
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resume) => {
-    setTimeout(resume, ms).unref();
-  });
 }

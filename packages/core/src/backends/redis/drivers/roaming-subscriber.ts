@@ -1,4 +1,5 @@
 import type { Subscriber, SubscriberEars } from "../driver.ts";
+import { pause } from "./pause.ts";
 
 /** A connection to one node of a cluster. */
 export interface NodeConnection {
@@ -99,10 +100,4 @@ class RoamingSubscriber implements Subscriber {
     }
     return null;
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resume) => {
-    setTimeout(resume, ms).unref();
-  });
 }

@@ -1,0 +1,31 @@
+import { type Clock, elapsed } from "./clock.ts";
+import { asBackendError } from "./errors.ts";
+import { pauseToRetry } from "./timing.ts";
+
+/** For how long something is tried again. */
+export interface Persistence {
+  /** The user's key, for errors. */
+  readonly key: string;
+  /** Whether the process stays alive for the next try. */
+  readonly keepAlive: boolean;
+  /** Whether to give up, so many milliseconds after the first try began. */
+  isOver(waited: number): boolean;
+}
+
+/** Tries again and again while that may help. @throws the fault that it gave up with */
+export async function persist<T>(
+  clock: Clock,
+  { key, keepAlive, isOver }: Persistence,
+  work: () => Promise<T>,
+): Promise<T> {
+  const start = clock.now();
+  for (let faults = 0; ; faults++) {
+    try {
+      return await work();
+    } catch (fault) {
+      const { retryable } = asBackendError(fault, key);
+      if (!retryable || isOver(elapsed(start, clock.now()))) throw fault;
+      await pauseToRetry(clock, faults, keepAlive);
+    }
+  }
+}
