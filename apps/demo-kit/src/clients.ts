@@ -1,10 +1,10 @@
-import { createLocks, type Locks } from "@lock/core";
+import { createLocks, type Locks, type LocksWithoutPermits } from "@lock/core";
 import { ioredisBackend } from "@lock/core/ioredis";
 import { Redis } from "ioredis";
 
 /** Locks over a client that was opened for them. */
-export interface OpenLocks extends AsyncDisposable {
-  readonly locks: Locks;
+export interface OpenLocks<Kind extends LocksWithoutPermits = Locks> extends AsyncDisposable {
+  readonly locks: Kind;
 }
 
 /** As `createLocks` takes them. */
@@ -15,13 +15,19 @@ export interface Who {
 
 export function openLocks(url: string, who: Who): OpenLocks {
   const client = openClient(url);
-  const locks = createLocks({ backend: ioredisBackend(client), ...who });
+  return closing(createLocks({ backend: ioredisBackend(client), ...who }), () => client.disconnect());
+}
+
+/** The locks first: they release what is held. The clients stay ours to close. */
+export function closing<Kind extends LocksWithoutPermits>(
+  locks: Kind,
+  closeClients: () => void,
+): OpenLocks<Kind> {
   return {
     locks,
-    // The locks first: they release what is held. The client stays ours to close.
     [Symbol.asyncDispose]: async () => {
       await locks.close();
-      client.disconnect();
+      closeClients();
     },
   };
 }

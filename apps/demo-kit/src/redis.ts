@@ -33,16 +33,6 @@ export async function demoRedis(): Promise<DemoRedis> {
   return describe(given.url, given.place, false, async () => undefined);
 }
 
-/**
- * The url that the parent process passed to this one.
- * @throws DemoError when it was started by hand
- */
-export function redisUrlOfParent(): string {
-  const { REDIS_URL } = process.env;
-  if (!REDIS_URL) throw new DemoError("REDIS_URL is not set: this process is started by a demo, not by hand");
-  return REDIS_URL;
-}
-
 function describe(url: string, place: string, startedHere: boolean, stop: () => Promise<void>): DemoRedis {
   return { url, place, startedHere, env: { REDIS_URL: url }, stop, [Symbol.asyncDispose]: stop };
 }

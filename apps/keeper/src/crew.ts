@@ -1,5 +1,5 @@
-import { DemoError, Worker } from "@lock/demo-kit";
-import { type FromKeeper, LIBRARIES, nameOf, type Task, type ToKeeper, type Told } from "./messages.ts";
+import { DemoError, libraryOf, Worker } from "@lock/demo-kit";
+import { type FromKeeper, nameOf, type Task, type ToKeeper, type Told } from "./messages.ts";
 import type { Network } from "./network.ts";
 
 type Keeper = Worker<ToKeeper, FromKeeper>;
@@ -25,12 +25,11 @@ export class Crew implements AsyncDisposable {
 
   /** Resolves when it is connected to all nodes. */
   start(keeper: number): Promise<void> {
-    const library = LIBRARIES[keeper - 1] ?? LIBRARIES[0];
     return new Promise((resolve) => {
       const worker: Keeper = new Worker<ToKeeper, FromKeeper>({
         name: nameOf(keeper),
         script: new URL("./keeper-process.ts", import.meta.url),
-        argument: { keeper, library, ...this.schedule } satisfies Task,
+        argument: { keeper, library: libraryOf(keeper), ...this.schedule } satisfies Task,
         env: this.network.env(keeper),
         onMessage: (message) => {
           if (message.kind !== "ready") return this.#hear(keeper, worker, message);

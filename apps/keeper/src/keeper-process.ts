@@ -1,5 +1,5 @@
-import { DemoError, type Parent, runWorker } from "@lock/demo-kit";
-import { openLocks } from "./clients.ts";
+import { nodeUrlsOfParent, type Parent, runWorker } from "@lock/demo-kit";
+import { openQuorumLocksBy } from "@lock/demo-kit/library-clients";
 import { keep, LEAD, type World } from "./keeper.ts";
 import {
   type FromKeeper,
@@ -12,11 +12,16 @@ import {
 
 type Main = Parent<ToKeeper, FromKeeper>;
 
+/** A node that comes back without its data abstains for so long; the longest ttl, and the longest minHold. */
+const MAX_TTL_MS = 15_000;
+
 // One keeper process; crew.ts starts two.
 await runWorker<ToKeeper, FromKeeper>(async (main) => {
   // crew.ts wrote it, with the same type.
   const task = main.argument as Task;
-  await using opened = await openLocks(urlsOfParent(), task.library, nameOf(task.keeper));
+  const who = { prefix: "demo", holder: nameOf(task.keeper) };
+  const terms = { ttl: MAX_TTL_MS, maxTtl: MAX_TTL_MS };
+  await using opened = await openQuorumLocksBy(task.library, nodeUrlsOfParent(), { ...who, ...terms });
   const world = worldOf(task, main);
   opened.locks.on("extended", ({ key, validFor }) => {
     if (key === LEAD) world.tell({ kind: "extended", until: machineTime() + validFor });
@@ -44,11 +49,4 @@ function worldOf({ keeper }: Task, main: Main): World {
       return answer.kind === "written" && answer.isAccepted;
     },
   };
-}
-
-function urlsOfParent(): string[] {
-  const { DEMO_NODES } = process.env;
-  if (!DEMO_NODES)
-    throw new DemoError("DEMO_NODES is not set: this process is started by a demo, not by hand");
-  return DEMO_NODES.split(",");
 }

@@ -1,7 +1,7 @@
 import { orStop, print, runDemo } from "@lock/demo-kit";
 import { Crew } from "./crew.ts";
 import { History } from "./history.ts";
-import type { Told } from "./messages.ts";
+import { KEEPERS, type Told } from "./messages.ts";
 import { Network } from "./network.ts";
 import { HELP, type Options, readOptions } from "./options.ts";
 import { Plot } from "./plot.ts";
@@ -10,8 +10,6 @@ import { printVerdict } from "./report.ts";
 import { printStory } from "./story.ts";
 import { header, legend, Timeline } from "./timeline.ts";
 import { judge } from "./verdict.ts";
-
-const KEEPERS = [1, 2];
 
 await runDemo(async (stop) => {
   const options = readOptions(process.argv.slice(2));

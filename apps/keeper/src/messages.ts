@@ -1,4 +1,6 @@
-export const LIBRARIES = ["ioredis", "node-redis"] as const;
+import type { Library } from "@lock/demo-kit";
+
+export const KEEPERS = [1, 2] as const;
 export const NODES = 3;
 /** How long the lead lasts unless it is extended. */
 export const LEAD_TTL_MS = 2_700;
@@ -12,7 +14,7 @@ export const MIN_HOLD_TICKS = CATCH_UP_TICKS + 2;
 /** What a keeper process is. */
 export interface Task {
   readonly keeper: number;
-  readonly library: (typeof LIBRARIES)[number];
+  readonly library: Library;
   /** When tick 0 was, by the wall clock. */
   readonly epoch: number;
   /** Milliseconds between two ticks. */

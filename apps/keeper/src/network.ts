@@ -1,3 +1,4 @@
+import { nodesEnv } from "@lock/demo-kit";
 import { type FaultyProxy, type RedisNodes, startFaultyProxy, startRedisNodes } from "@lock/redis-harness";
 import { NODES } from "./messages.ts";
 
@@ -22,8 +23,8 @@ export class Network implements AsyncDisposable {
   }
 
   /** What a keeper process needs to find the nodes. */
-  env(keeper: number): Readonly<Record<"DEMO_NODES", string>> {
-    return { DEMO_NODES: (this.ways.get(keeper) ?? []).map(({ url }) => url).join(",") };
+  env(keeper: number) {
+    return nodesEnv(this.ways.get(keeper) ?? []);
   }
 
   /** Swallows every byte between a keeper and the nodes. Its connections stay open: it is not told. */

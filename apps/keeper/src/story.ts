@@ -1,5 +1,5 @@
-import { colours, paintOf, print } from "@lock/demo-kit";
-import { LEAD_TTL_MS, LIBRARIES, MIN_HOLD_TICKS, NODES, nameOf } from "./messages.ts";
+import { colours, libraryOf, paintOf, print } from "@lock/demo-kit";
+import { KEEPERS, LEAD_TTL_MS, MIN_HOLD_TICKS, NODES, nameOf } from "./messages.ts";
 import type { Network } from "./network.ts";
 import type { Options } from "./options.ts";
 
@@ -13,8 +13,8 @@ export function printStory({ fates, every }: Options, network: Network): void {
   );
   print("keeps its lead alive; the other one stands by, and takes over.");
   print(`The leader is ${fates.join(", then the next one ")}.\n`);
-  for (const [index, library] of LIBRARIES.entries()) {
-    print(`  ${paintOf(index + 1)(nameOf(index + 1))}  ${library}`);
+  for (const keeper of KEEPERS) {
+    print(`  ${paintOf(keeper)(nameOf(keeper))}  ${libraryOf(keeper)}`);
   }
   print(`\nNodes:   ${network.places}, started for this demo`);
   print(`ttl:     ${LEAD_TTL_MS} ms, which is how long a dead leader leads at most`);

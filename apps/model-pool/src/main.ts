@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { type DemoRedis, demoRedis, orStop, print, runDemo } from "@lock/demo-kit";
-import { openLocks } from "./clients.ts";
+import { type DemoRedis, demoRedis, libraryOf, orStop, print, runDemo } from "@lock/demo-kit";
+import { openLocks } from "@lock/demo-kit/clients";
 import { Crew } from "./crew.ts";
-import { CLIENTS, machineTime, type Task } from "./messages.ts";
+import { machineTime, type Task } from "./messages.ts";
 import { type Sight, watch } from "./observer.ts";
 import { HELP, type Options, readOptions } from "./options.ts";
 import { Plan } from "./plan.ts";
@@ -43,7 +43,7 @@ interface Setting {
 
 /** An observer with locks of its own: what is shown is what the server says, not what the nodes tell. */
 async function watchWork(crew: Crew, { redis, prefix, expected, stop }: Setting): Promise<void> {
-  await using observer = await openLocks.ioredis(redis.url, { prefix, holder: "observer" });
+  await using observer = openLocks(redis.url, { prefix, holder: "observer" });
   const screen = openScreen();
   const start = machineTime();
   const { ttl, total } = expected;
@@ -57,8 +57,8 @@ async function watchWork(crew: Crew, { redis, prefix, expected, stop }: Setting)
 /** Two clients, and all others in the pool do not notice which. */
 function tasksFor({ nodes, ttl }: Options, prefix: string): Task[] {
   return Array.from({ length: nodes }, (_, index) => {
-    const client = CLIENTS[index % CLIENTS.length] ?? CLIENTS[0];
-    return { node: index + 1, client, prefix, ttl };
+    const node = index + 1;
+    return { node, client: libraryOf(node), prefix, ttl };
   });
 }
 

@@ -1,12 +1,13 @@
+import type { Library } from "@lock/demo-kit";
+
 /** The pool that all nodes share. */
 export const POOL = "models";
 export const MODELS = 4;
-export const CLIENTS = ["ioredis", "node-redis"] as const;
 
 /** What a node process is. */
 export interface Task {
   readonly node: number;
-  readonly client: (typeof CLIENTS)[number];
+  readonly client: Library;
   /** Of the keys: each run of the demo has one of its own, also on a Redis that others use. */
   readonly prefix: string;
   /** Milliseconds. */

@@ -1,6 +1,6 @@
 import type { Pool } from "@lock/core";
 import { type Parent, redisUrlOfParent, runWorker } from "@lock/demo-kit";
-import { openLocks } from "./clients.ts";
+import { openLocksBy } from "@lock/demo-kit/library-clients";
 import { infer, withModel } from "./inference.ts";
 import {
   type FromNode,
@@ -23,7 +23,7 @@ await runWorker<ToNode, FromNode>(async (main) => {
   // crew.ts wrote it, with the same type.
   const task = main.argument as Task;
   const who = { prefix: task.prefix, holder: nameOf(task.node) };
-  await using opened = await openLocks[task.client](redisUrlOfParent(), who);
+  await using opened = await openLocksBy(task.client, redisUrlOfParent(), who);
   const pool = opened.locks.pool(POOL, { size: MODELS });
   main.send({ kind: "ready", pid: process.pid });
   for (let order = await main.next(); order.kind === "work"; order = await main.next()) {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { DemoError, type Parent, runWorker } from "@lock/demo-kit";
-import { openLocks } from "./clients.ts";
+import { nodeUrlsOfParent, type Parent, runWorker } from "@lock/demo-kit";
+import { openQuorumLocksBy } from "@lock/demo-kit/library-clients";
 import { loggingNode } from "./logging-node.ts";
 import {
   type FromClient,
@@ -9,10 +9,13 @@ import {
   nameOf,
   type Task,
   type ToClient,
+  TTL_MS,
 } from "./messages.ts";
 import { toldVotes } from "./told-votes.ts";
 import { takeTurn } from "./turn.ts";
 
+/** A node that comes back without its data abstains for maxTtl, so it is no longer than it must be. */
+const TERMS = { ttl: TTL_MS, maxTtl: 2 * TTL_MS };
 /** Up to so long it does something else between two turns. */
 const PAUSE_MS = 150;
 
@@ -22,7 +25,8 @@ await runWorker<ToClient, FromClient>(async (main) => {
   const task = main.argument as Task;
   const tell = teller(task.client, main);
   const wrap = loggingNodes(tell);
-  await using opened = await openLocks(urlsOfParent(), task.library, nameOf(task.client), wrap);
+  const options = { prefix: "demo", holder: nameOf(task.client), ...TERMS };
+  await using opened = await openQuorumLocksBy(task.library, nodeUrlsOfParent(), options, wrap);
   let attempt = 0;
   opened.locks.on("voted", ({ votes }) => {
     attempt += 1;
@@ -48,11 +52,4 @@ function teller(client: number, main: Parent<ToClient, FromClient>) {
     const moment = { time: new Date().toISOString(), at: machineTime(), client: nameOf(client) };
     main.send({ kind: "told", client, entry: { ...moment, ...happening } });
   };
-}
-
-function urlsOfParent(): string[] {
-  const { DEMO_NODES } = process.env;
-  if (!DEMO_NODES)
-    throw new DemoError("DEMO_NODES is not set: this process is started by a demo, not by hand");
-  return DEMO_NODES.split(",");
 }

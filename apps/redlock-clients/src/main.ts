@@ -1,8 +1,8 @@
-import { colours, orStop, print, runDemo } from "@lock/demo-kit";
+import { colours, libraryOf, orStop, print, runDemo } from "@lock/demo-kit";
 import { Crew } from "./crew.ts";
 import { History } from "./history.ts";
 import { LogFile } from "./log-file.ts";
-import { LIBRARIES, type Task } from "./messages.ts";
+import type { Task } from "./messages.ts";
 import { Nodes } from "./nodes.ts";
 import { HELP, type Options, readOptions } from "./options.ts";
 import { Outage } from "./outage.ts";
@@ -55,7 +55,7 @@ async function demo(options: Options, stop: AbortSignal): Promise<number> {
 /** Every other client uses the other library: they keep each other out all the same. */
 function tasksFor({ clients, turns }: Options): Task[] {
   return Array.from({ length: clients }, (_, index) => {
-    const library = LIBRARIES[index % LIBRARIES.length] ?? LIBRARIES[0];
-    return { client: index + 1, library, delay: index * DELAY_MS, turns };
+    const client = index + 1;
+    return { client, library: libraryOf(client), delay: index * DELAY_MS, turns };
   });
 }

@@ -1,6 +1,6 @@
 import type { QuorumVote } from "@lock/core";
+import type { Library } from "@lock/demo-kit";
 
-export const LIBRARIES = ["ioredis", "node-redis"] as const;
 export const NODES = 5;
 export const MAJORITY = 3;
 export const TTL_MS = 5_000;
@@ -8,7 +8,7 @@ export const TTL_MS = 5_000;
 /** What a client process has to do. */
 export interface Task {
   readonly client: number;
-  readonly library: (typeof LIBRARIES)[number];
+  readonly library: Library;
   /** Milliseconds after the start signal. */
   readonly delay: number;
   readonly turns: number;

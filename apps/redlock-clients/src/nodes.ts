@@ -1,3 +1,4 @@
+import { nodesEnv } from "@lock/demo-kit";
 import { type RedisServer, startRedis } from "@lock/redis-harness";
 import { NODES } from "./messages.ts";
 
@@ -20,8 +21,8 @@ export class Nodes implements AsyncDisposable {
   }
 
   /** What a client process needs to find them. */
-  get env(): Readonly<Record<"DEMO_NODES", string>> {
-    return { DEMO_NODES: this.servers.map(({ url }) => url).join(",") };
+  get env() {
+    return nodesEnv(this.servers);
   }
 
   /** SIGKILL; `nodes` are numbered from 1. */

@@ -1,8 +1,8 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { colours, demoRedis, print, runDemo } from "@lock/demo-kit";
-import { CLIENTS, STYLES, type Task } from "./messages.ts";
+import { colours, demoRedis, libraryOf, print, runDemo } from "@lock/demo-kit";
+import { STYLES, type Task } from "./messages.ts";
 import { HELP, type Options, readOptions } from "./options.ts";
 import { race } from "./race.ts";
 import { printFile, printVerdict } from "./report.ts";
@@ -48,8 +48,8 @@ async function newFile(): Promise<AsyncDisposable & { readonly path: string }> {
 /** Two clients and two styles of code, and all four pairs of them: whatever they use, they keep each other out. */
 function tasksFor({ lock, writers, turns }: Options, file: string): Task[] {
   return Array.from({ length: writers }, (_, index) => {
-    const client = CLIENTS[index % 2] ?? CLIENTS[0];
+    const writer = index + 1;
     const style = STYLES[Math.floor(index / 2) % 2] ?? STYLES[0];
-    return { writer: index + 1, file, turns, lock: lock ? { client, style } : undefined };
+    return { writer, file, turns, lock: lock ? { client: libraryOf(writer), style } : undefined };
   });
 }

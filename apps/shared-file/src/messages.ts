@@ -1,4 +1,5 @@
-export const CLIENTS = ["ioredis", "node-redis"] as const;
+import type { Library } from "@lock/demo-kit";
+
 export const STYLES = ["acquire", "using"] as const;
 
 /** What a writer process has to do. */
@@ -7,9 +8,7 @@ export interface Task {
   readonly file: string;
   readonly turns: number;
   /** Undefined: it writes without the lock. */
-  readonly lock:
-    | { readonly client: (typeof CLIENTS)[number]; readonly style: (typeof STYLES)[number] }
-    | undefined;
+  readonly lock: { readonly client: Library; readonly style: (typeof STYLES)[number] } | undefined;
 }
 
 /** What a writer process tells while it takes its turns. `at` is in milliseconds of the machine's monotonic clock. */

@@ -1,6 +1,6 @@
 import type { Locks } from "@lock/core";
 import { type Parent, redisUrlOfParent, runWorker } from "@lock/demo-kit";
-import { openLocks } from "./clients.ts";
+import { openLocksBy } from "@lock/demo-kit/library-clients";
 import { type FromWriter, machineTime, nameOf, type Task, type ToWriter } from "./messages.ts";
 import { writeNextLine } from "./shared-file.ts";
 import { styles } from "./styles.ts";
@@ -17,7 +17,8 @@ await runWorker<ToWriter, FromWriter>(async (main) => {
 });
 
 async function writeWithLock({ writer, file, turns }: Task, use: Use, main: Main): Promise<void> {
-  await using opened = await openLocks[use.client](redisUrlOfParent(), nameOf(writer));
+  const who = { prefix: "demo", holder: nameOf(writer) };
+  await using opened = await openLocksBy(use.client, redisUrlOfParent(), who);
   tellEvents(opened.locks, writer, main);
   const takeTurn = styles[use.style];
   main.send({ kind: "ready" });
