@@ -1,6 +1,4 @@
-import { interruptDemo, launchDemo } from "@lock/demo-kit/testing";
-import { startRedis } from "@lock/redis-harness";
-import { Redis } from "ioredis";
+import { interruptDemo, launchDemo, startGivenRedis } from "@lock/demo-kit/testing";
 import { describe, expect, it } from "vitest";
 
 describe("pnpm demo agent-memory", () => {
@@ -27,19 +25,16 @@ describe("pnpm demo agent-memory", () => {
   });
 
   it("leaves nothing in a Redis that the environment names", async () => {
-    await using redis = await startRedis({ password: "s3cret/@:" });
-    const env = { REDIS_HOST: redis.host, REDIS_PORT: String(redis.port), REDIS_PASSWORD: redis.password };
+    await using given = await startGivenRedis();
     const { code, stdout, stderr } = await launchDemo(
       ["agent-memory", "--turns", "20", "--sessions", "2"],
-      env,
+      given.env,
     );
     expect(stderr).toBe("");
-    expect(stdout).toContain(`Redis:  ${redis.host}:${redis.port}, as the environment says`);
-    expect(stdout).not.toContain("s3cret");
+    expect(stdout).toContain(`Redis:  ${given.place}, as the environment says`);
+    expect(stdout).not.toContain(given.secret);
     expect(code).toBe(0);
-    const client = new Redis(redis.url);
-    expect(await client.keys("*")).toEqual([]);
-    client.disconnect();
+    expect(await given.keys()).toEqual([]);
   });
 
   it("refuses what it does not know", async () => {

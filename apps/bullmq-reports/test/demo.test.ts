@@ -1,41 +1,17 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { interruptDemo, launchDemo } from "@lock/demo-kit/testing";
-import { startRedis } from "@lock/redis-harness";
-import { Redis } from "ioredis";
+import { INTERRUPTIONS, interruptDemo, isOpen, launchDemo, startGivenRedis } from "@lock/demo-kit/testing";
 import { describe, expect, it } from "vitest";
 
 const run = promisify(execFile);
 const SOURCES = fileURLToPath(new URL("../src/", import.meta.url));
 
-/** A Redis that a demo is told of by its environment, and that stays when the demo ends. */
-async function startGivenRedis() {
-  const redis = await startRedis({ password: "s3cret/@:" });
-  const client = new Redis(redis.url);
-  return {
-    client,
-    place: `${redis.host}:${redis.port}`,
-    env: { REDIS_HOST: redis.host, REDIS_PORT: String(redis.port), REDIS_PASSWORD: redis.password },
-    [Symbol.asyncDispose]: async () => {
-      client.disconnect();
-      await redis.stop();
-    },
-  };
-}
-
-/** Whether a server listens there still. */
-async function answers(stdout: string): Promise<boolean> {
+/** Whether the Redis that the demo started for itself is still there. */
+async function hasLeftRedis(stdout: string): Promise<boolean> {
   const [, port = ""] = /Redis: +127\.0\.0\.1:(\d+)/.exec(stdout) ?? [];
   expect(port).not.toBe("");
-  const client = new Redis(Number(port), { lazyConnect: true, retryStrategy: () => null });
-  client.on("error", () => undefined);
-  const isThere = await client.connect().then(
-    () => true,
-    () => false,
-  );
-  client.disconnect();
-  return isThere;
+  return isOpen(Number(port));
 }
 
 /** The processes of this checkout that ask for reports, or build them: paused ones too. */
@@ -55,9 +31,9 @@ describe("pnpm demo bullmq-reports", () => {
     expect(stdout).toContain("500: 40 jobs added, 460 duplicates refused");
     expect(stdout).toMatch(/worker-2 is killed \(SIGKILL\) in the middle of [a-z]+-[a-z]+\n/);
     expect(stdout).toMatch(/worker-3 writes step 2 of [a-z]+-[a-z]+, fence \d{10,}: refused/);
-    for (const unwanted of ["s3cret", "\u001b", "│"]) expect(stdout).not.toContain(unwanted);
+    for (const unwanted of [given.secret, "\u001b", "│"]) expect(stdout).not.toContain(unwanted);
     expect(code).toBe(0);
-    const keys = await given.client.keys("*");
+    const keys = (await given.keys()).map(({ key }) => key);
     expect(keys).toHaveLength(41);
     for (const key of keys) expect(key).toMatch(/^bullmq-reports-[0-9a-f]{8}:store:(log$|report:)/);
     expect(stdout).toContain(`Kept:   ${keys[0]?.split(":")[0]}:store:*`);
@@ -74,7 +50,7 @@ describe("pnpm demo bullmq-reports", () => {
     expect(stdout).toMatch(/\d+ writes? accepted from a run whose job had been given to another one/);
     expect(stdout).toMatch(/worker-3 writes step 2 of .+, no fencing token: accepted/);
     expect(code).toBe(0);
-    expect(await answers(stdout)).toBe(false);
+    expect(await hasLeftRedis(stdout)).toBe(false);
     expect(await processesLeft()).toEqual([]);
   });
 
@@ -90,17 +66,16 @@ describe("pnpm demo bullmq-reports", () => {
 });
 
 describe("when it is interrupted", () => {
-  it.each([
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-    ["SIGKILL", null],
-  ] as const)("by %s while a worker is paused, it ends its processes", async (signal, exitCode) => {
-    const { code, stdout } = await interruptDemo(["bullmq-reports"], /is paused \(SIGSTOP\)/, signal);
-    expect(code).toBe(exitCode);
-    expect(stdout).toContain("Interrupted");
-    expect(stdout).not.toContain("Verdict");
-    expect(stdout).not.toContain("│");
-    expect(await answers(stdout)).toBe(false);
-    expect(await processesLeft()).toEqual([]);
-  });
+  it.each(INTERRUPTIONS)(
+    "by %s while a worker is paused, it ends its processes",
+    async (signal, exitCode) => {
+      const { code, stdout } = await interruptDemo(["bullmq-reports"], /is paused \(SIGSTOP\)/, signal);
+      expect(code).toBe(exitCode);
+      expect(stdout).toContain("Interrupted");
+      expect(stdout).not.toContain("Verdict");
+      expect(stdout).not.toContain("│");
+      expect(await hasLeftRedis(stdout)).toBe(false);
+      expect(await processesLeft()).toEqual([]);
+    },
+  );
 });

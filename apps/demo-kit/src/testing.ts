@@ -1,11 +1,21 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { startRedis } from "@lock/redis-harness";
+import { openClient } from "./clients.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 /** Demos end by themselves within seconds; a machine that is busy with something else needs many times that. */
 const LIMIT_MS = 55_000;
+
+/** What ends a demo early, and the exit code that is to come of it. */
+export const INTERRUPTIONS = [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGKILL", null],
+] as const;
 
 export interface Ended {
   /** Null when it took too long. */
@@ -55,4 +65,38 @@ export async function interruptDemo(args: readonly string[], at: RegExp, signal:
   // Not "exit": the output is closed by the last process that has it, not by the first one to go.
   const [code] = await once(child, "close");
   return { code, stdout };
+}
+
+/** A Redis that a demo is told of by its environment, and that stays when the demo ends. */
+export async function startGivenRedis() {
+  /** The part of the password that looks the same within a url: not to be shown. */
+  const secret = "s3cret";
+  const redis = await startRedis({ password: `${secret}/@:` });
+  const client = openClient(redis.url);
+  return {
+    place: `${redis.host}:${redis.port}`,
+    env: { REDIS_HOST: redis.host, REDIS_PORT: String(redis.port), REDIS_PASSWORD: redis.password },
+    secret,
+    /** All that is in it; `expiresIn` is in milliseconds, negative for what stays. */
+    keys: async () => {
+      const keys = await client.keys("*");
+      return Promise.all(keys.map(async (key) => ({ key, expiresIn: await client.pttl(key) })));
+    },
+    [Symbol.asyncDispose]: async () => {
+      client.disconnect();
+      await redis.stop();
+    },
+  };
+}
+
+/** Whether a server listens at that port of this machine. */
+export function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    const settle = (open: boolean) => () => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.once("connect", settle(true)).once("error", settle(false));
+  });
 }

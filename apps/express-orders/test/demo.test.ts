@@ -1,9 +1,7 @@
 import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { interruptDemo, launchDemo } from "@lock/demo-kit/testing";
-import { startRedis } from "@lock/redis-harness";
-import { Redis } from "ioredis";
+import { INTERRUPTIONS, interruptDemo, launchDemo, startGivenRedis } from "@lock/demo-kit/testing";
 import { describe, expect, it } from "vitest";
 
 function ledgerPath(stdout: string): string {
@@ -58,14 +56,13 @@ describe("pnpm demo express-orders", () => {
   });
 
   it("leaves nothing locked in a Redis that the environment names", async () => {
-    await using redis = await startRedis({ password: "s3cret/@:" });
-    const env = { REDIS_HOST: redis.host, REDIS_PORT: String(redis.port), REDIS_PASSWORD: redis.password };
-    const { code, stdout, stderr } = await launchDemo(["express-orders", "--orders", "10"], env);
+    await using given = await startGivenRedis();
+    const { code, stdout, stderr } = await launchDemo(["express-orders", "--orders", "10"], given.env);
     expect(stderr).toBe("");
-    expect(stdout).toContain(`Redis:  ${redis.host}:${redis.port}, as the environment says`);
-    expect(stdout).not.toContain("s3cret");
+    expect(stdout).toContain(`Redis:  ${given.place}, as the environment says`);
+    expect(stdout).not.toContain(given.secret);
     expect(code).toBe(0);
-    const left = await keysOf(redis.url);
+    const left = await given.keys();
     // What fencing tokens leave behind goes by itself.
     for (const { key, expiresIn } of left) {
       expect(key).toMatch(/^express-orders-[0-9a-f]{8}:\{order:10\d\d\}:(fence|presence)$/);
@@ -83,11 +80,7 @@ describe("pnpm demo express-orders", () => {
 });
 
 describe("when it is interrupted", () => {
-  it.each([
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-    ["SIGKILL", null],
-  ] as const)(
+  it.each(INTERRUPTIONS)(
     "by %s while it serves, it ends its processes and removes its ledger",
     async (signal, exitCode) => {
       const { code, stdout } = await interruptDemo(
@@ -112,13 +105,3 @@ describe("when it is interrupted", () => {
     expect(existsSync(ledgerPath(stdout))).toBe(false);
   });
 });
-
-async function keysOf(url: string): Promise<{ key: string; expiresIn: number }[]> {
-  const client = new Redis(url);
-  try {
-    const keys = await client.keys("*");
-    return await Promise.all(keys.map(async (key) => ({ key, expiresIn: await client.pttl(key) })));
-  } finally {
-    client.disconnect();
-  }
-}

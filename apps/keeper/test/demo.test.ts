@@ -1,5 +1,4 @@
-import { connect } from "node:net";
-import { interruptDemo, launchDemo } from "@lock/demo-kit/testing";
+import { INTERRUPTIONS, interruptDemo, isOpen, launchDemo } from "@lock/demo-kit/testing";
 import { describe, expect, it } from "vitest";
 
 describe("pnpm demo keeper", () => {
@@ -41,11 +40,7 @@ describe("pnpm demo keeper", () => {
 });
 
 describe("when it is interrupted", () => {
-  it.each([
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-    ["SIGKILL", null],
-  ] as const)(
+  it.each(INTERRUPTIONS)(
     "by %s it ends its processes, also the one that is paused, and its nodes",
     async (signal, exitCode) => {
       const { code, stdout } = await interruptDemo(
@@ -66,15 +61,4 @@ async function expectNoServers(stdout: string): Promise<void> {
   const ports = list.split(", ").map((place) => Number(place.split(":")[1]));
   expect(ports).toHaveLength(3);
   for (const port of ports) await expect.poll(() => isOpen(port)).toBe(false);
-}
-
-function isOpen(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: "127.0.0.1", port });
-    const settle = (open: boolean) => () => {
-      socket.destroy();
-      resolve(open);
-    };
-    socket.once("connect", settle(true)).once("error", settle(false));
-  });
 }

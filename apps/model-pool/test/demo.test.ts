@@ -1,6 +1,4 @@
-import { interruptDemo, launchDemo } from "@lock/demo-kit/testing";
-import { startRedis } from "@lock/redis-harness";
-import { createClient } from "redis";
+import { INTERRUPTIONS, interruptDemo, launchDemo, startGivenRedis } from "@lock/demo-kit/testing";
 import { describe, expect, it } from "vitest";
 
 describe("pnpm demo model-pool", () => {
@@ -16,18 +14,17 @@ describe("pnpm demo model-pool", () => {
   });
 
   it("ends with two nodes on a Redis that the environment names, and leaves nothing locked there", async () => {
-    await using redis = await startRedis({ password: "s3cret/@:" });
-    const env = { REDIS_HOST: redis.host, REDIS_PORT: String(redis.port), REDIS_PASSWORD: redis.password };
+    await using given = await startGivenRedis();
     const { code, stdout, stderr } = await launchDemo(
       ["model-pool", "--nodes", "2", "--rounds", "2", "--ttl", "1000"],
-      env,
+      given.env,
     );
     expect(stderr).toBe("");
-    expect(stdout).toContain(`Redis: ${redis.host}:${redis.port}, as the environment says`);
-    expect(stdout).not.toContain("s3cret");
+    expect(stdout).toContain(`Redis: ${given.place}, as the environment says`);
+    expect(stdout).not.toContain(given.secret);
     expect(stdout).toContain("node-1 was granted");
     expect(code).toBe(0);
-    const left = await keysOf(redis.url);
+    const left = await given.keys();
     // What waiters and fencing tokens leave behind goes by itself.
     for (const { key, expiresIn } of left) {
       expect(key).toMatch(/^model-pool-[0-9a-f]{8}:\{models\}:(fence|presence)$/);
@@ -49,11 +46,7 @@ describe("pnpm demo model-pool", () => {
 });
 
 describe("when it is interrupted", () => {
-  it.each([
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-    ["SIGKILL", null],
-  ] as const)("by %s it ends its processes", async (signal, exitCode) => {
+  it.each(INTERRUPTIONS)("by %s it ends its processes", async (signal, exitCode) => {
     // In the middle: some hold, some wait, and the victim's lease has not ended yet.
     const { code, stdout } = await interruptDemo(
       ["model-pool", "--ttl", "10000"],
@@ -66,14 +59,3 @@ describe("when it is interrupted", () => {
     expect(stdout).not.toContain("│");
   });
 });
-
-async function keysOf(url: string): Promise<{ key: string; expiresIn: number }[]> {
-  const client = createClient({ url });
-  await client.connect();
-  try {
-    const keys = await client.keys("model-pool-*");
-    return await Promise.all(keys.map(async (key) => ({ key, expiresIn: await client.pTTL(key) })));
-  } finally {
-    client.destroy();
-  }
-}

@@ -1,8 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { interruptDemo, launchDemo } from "@lock/demo-kit/testing";
+import { INTERRUPTIONS, interruptDemo, isOpen, launchDemo } from "@lock/demo-kit/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 let directory = "";
@@ -70,11 +69,7 @@ describe("pnpm demo redlock-clients", () => {
 });
 
 describe("when it is interrupted", () => {
-  it.each([
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-    ["SIGKILL", null],
-  ] as const)("by %s it ends its processes and nodes", async (signal, exitCode) => {
+  it.each(INTERRUPTIONS)("by %s it ends its processes and nodes", async (signal, exitCode) => {
     const args = ["redlock-clients", "--kill", "3", "--turns", "6", "--log", log];
     const { code, stdout } = await interruptDemo(args, /killed \(SIGKILL\)/, signal);
     expect(code).toBe(exitCode);
@@ -101,15 +96,4 @@ async function expectNoServers(stdout: string): Promise<void> {
   const ports = list.split(", ").map(Number);
   expect(ports).toHaveLength(5);
   for (const port of ports) await expect.poll(() => isOpen(port)).toBe(false);
-}
-
-function isOpen(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: "127.0.0.1", port });
-    const settle = (open: boolean) => () => {
-      socket.destroy();
-      resolve(open);
-    };
-    socket.once("connect", settle(true)).once("error", settle(false));
-  });
 }

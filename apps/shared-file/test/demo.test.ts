@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { launchDemo } from "@lock/demo-kit/testing";
+import { launchDemo, startGivenRedis } from "@lock/demo-kit/testing";
 import { startRedis } from "@lock/redis-harness";
 import { describe, expect, it } from "vitest";
 
@@ -54,12 +54,11 @@ describe("pnpm demo", () => {
 
 describe("a Redis that the environment names", () => {
   it("is used, with its password, which is never shown", async () => {
-    await using redis = await startRedis({ password: "s3cret/@:" });
-    const env = { REDIS_HOST: redis.host, REDIS_PORT: String(redis.port), REDIS_PASSWORD: redis.password };
-    const { code, stdout, stderr } = await launchDemo(["shared-file", "--turns", "2"], env);
+    await using given = await startGivenRedis();
+    const { code, stdout, stderr } = await launchDemo(["shared-file", "--turns", "2"], given.env);
     expect(stderr).toBe("");
-    expect(stdout).toContain(`Redis: ${redis.host}:${redis.port}, as the environment says`);
-    expect(stdout).not.toContain("s3cret");
+    expect(stdout).toContain(`Redis: ${given.place}, as the environment says`);
+    expect(stdout).not.toContain(given.secret);
     expect(code).toBe(0);
   });
 

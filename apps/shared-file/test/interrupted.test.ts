@@ -1,16 +1,12 @@
 import { existsSync } from "node:fs";
-import { interruptDemo } from "@lock/demo-kit/testing";
+import { INTERRUPTIONS, interruptDemo } from "@lock/demo-kit/testing";
 import { describe, expect, it } from "vitest";
 
 /** Long enough to be in the middle of it when the first turn is shown. */
 const LONG = ["shared-file", "--writers", "3", "--turns", "50"];
 
 describe("a demo that is interrupted", () => {
-  it.each([
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-    ["SIGKILL", null],
-  ] as const)("by %s ends its processes and removes its file", async (signal, exitCode) => {
+  it.each(INTERRUPTIONS)("by %s ends its processes and removes its file", async (signal, exitCode) => {
     const { code, stdout } = await interruptDemo(LONG, / after +\d+ ms$/, signal);
     const [, path = ""] = /File: {2}(.+), removed/.exec(stdout) ?? [];
     expect(code).toBe(exitCode);
