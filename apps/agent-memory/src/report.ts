@@ -1,6 +1,6 @@
-import { colours, paintOf, print, printable } from "@lock/demo-kit";
+import { colours, count, paintOf, print, printable, sayVerdict } from "@lock/demo-kit";
 import { AGENTS, type AgentName } from "./messages.ts";
-import { count, type SessionFacts, total } from "./verdict.ts";
+import { type SessionFacts, total } from "./verdict.ts";
 
 /** Of a long list of damage. */
 const SHOWN = 6;
@@ -45,20 +45,19 @@ export function printVerdict(
   );
   if (damage.length === 0 && lock) {
     const how = "each one once, whole, in order, and with all that was said before";
-    say(colours.green, "✓", `good: ${turns} in ${count(facts.length, "conversation")}, ${how}.`);
+    sayVerdict("good", `good: ${turns} in ${count(facts.length, "conversation")}, ${how}.`);
     print("  The answer that came too late is not there; its turn was taken again.");
     return 0;
   }
   if (damage.length === 0) {
-    say(colours.yellow, "○", "nothing was lost this time. Nothing prevented it: run it again.");
+    sayVerdict("lucky", "nothing was lost this time. Nothing prevented it: run it again.");
     return 0;
   }
   const why = lock ? "although the lock was used" : "as nobody kept the turns apart";
   const lost = total(facts, ({ missing }) => missing.length);
   const blind = total(facts, ({ blind }) => blind.length);
-  say(
-    colours.red,
-    "✗",
+  sayVerdict(
+    "bad",
     `DAMAGED, ${why}: ${lost} of ${turns} lost, ${blind} answered without all that was said before.`,
   );
   for (const problem of damage.slice(0, SHOWN)) print(`  ${colours.red("•")} ${printable(problem)}`);
@@ -73,8 +72,4 @@ export function paintAgent(name: string): string {
 function bad(number: number, width: number): string {
   const text = String(number).padStart(width);
   return number === 0 ? text : colours.red(text);
-}
-
-function say(paint: (text: string) => string, symbol: string, text: string): void {
-  print(`\n${paint(colours.bold(`${symbol} Verdict:`))} ${text}`);
 }

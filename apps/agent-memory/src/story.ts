@@ -19,6 +19,6 @@ export function printStory({ lock, turns, sessions, serve }: Options): void {
   if (lock) print(colours.dim(`  ${CODE}\n`));
 }
 
-export function printRedis({ place, startedHere }: DemoRedis): void {
-  print(`Redis:  ${place}${startedHere ? ", started for this demo" : ", as the environment says"}\n`);
+export function printRedis({ description }: DemoRedis): void {
+  print(`Redis:  ${description}\n`);
 }

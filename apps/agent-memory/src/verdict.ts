@@ -1,3 +1,4 @@
+import { count } from "@lock/demo-kit";
 import { type Message, tornTurns, turnsOf } from "./conversation.ts";
 import type { Question } from "./messages.ts";
 
@@ -77,8 +78,4 @@ export function isRetaken(messages: readonly Message[], turn: number): boolean {
 
 export function total(facts: readonly SessionFacts[], of: (session: SessionFacts) => number): number {
   return facts.reduce((sum, session) => sum + of(session), 0);
-}
-
-export function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

@@ -1,5 +1,4 @@
-import { randomBytes } from "node:crypto";
-import { DemoError, type DemoRedis, demoRedis, orStop, print, runDemo } from "@lock/demo-kit";
+import { DemoError, type DemoRedis, demoRedis, orStop, prefixOfRun, print, runDemo } from "@lock/demo-kit";
 import { Board } from "./board.ts";
 import { openKeys, openQueue } from "./connections.ts";
 import { Crew } from "./crew.ts";
@@ -13,12 +12,7 @@ import { openScreen } from "./screen.ts";
 import { printStory } from "./story.ts";
 import { judge } from "./verdict.ts";
 
-await runDemo(async (stop) => {
-  const options = readOptions(process.argv.slice(2));
-  if (!options.help) return demo(options, stop);
-  print(HELP);
-  return 0;
-});
+await runDemo(readOptions, HELP, demo);
 
 async function demo({ guard, keep }: Options, stop: AbortSignal): Promise<number> {
   await using redis = await demoRedis();
@@ -26,7 +20,7 @@ async function demo({ guard, keep }: Options, stop: AbortSignal): Promise<number
   if (keep && redis.startedHere) {
     throw new DemoError("--keep is for a Redis that stays: name one by REDIS_URL, or REDIS_HOST");
   }
-  const prefix = `bullmq-reports-${randomBytes(4).toString("hex")}`;
+  const prefix = prefixOfRun("bullmq-reports");
   printStory(guard, redis);
   await using keys = openKeys(redis, prefix, keep);
   const board = new Board();

@@ -1,8 +1,8 @@
-import { colours, type Paint, paintOf, print, printable } from "@lock/demo-kit";
+import { colours, count, type Paint, paintOf, print, printable, sayVerdict } from "@lock/demo-kit";
 import { type Board, PHASES } from "./board.ts";
 import type { ReportFacts } from "./facts.ts";
 import { WORKERS } from "./messages.ts";
-import { count, type Verdict } from "./verdict.ts";
+import type { Verdict } from "./verdict.ts";
 
 const SHOWN = 8;
 const SHOWN_REFUSED = 6;
@@ -75,23 +75,19 @@ export function printRequests({ asked, added, duplicates, refused }: Board): voi
 /** Prints what was found; returns the exit code. */
 export function printVerdict({ reports, refused, damage }: Verdict, guarded: boolean): number {
   if (damage.length === 0 && guarded) {
-    say(colours.green, "✓", `good: ${count(reports.length, "report")}, each built exactly once.`);
+    sayVerdict("good", `good: ${count(reports.length, "report")}, each built exactly once.`);
     print(
       `  ${count(refused.length, "late write")} refused by fencing token; no two runs wrote a report at once.`,
     );
     return 0;
   }
   if (damage.length === 0) {
-    say(colours.yellow, "○", "no damage this time. Nothing prevented it: run it again.");
+    sayVerdict("lucky", "no damage this time. Nothing prevented it: run it again.");
     return 0;
   }
   const built = reports.reduce((sum, { times }) => sum + times, 0);
   const why = guarded ? "although the guard was used" : "as there was no guard";
-  say(colours.red, "✗", `DAMAGED, ${why}: ${count(reports.length, "report")} built ${built} times.`);
+  sayVerdict("bad", `DAMAGED, ${why}: ${count(reports.length, "report")} built ${built} times.`);
   for (const problem of damage) print(`  ${colours.red("•")} ${printable(problem)}`);
   return guarded ? 1 : 0;
-}
-
-function say(paint: Paint, symbol: string, text: string): void {
-  print(`\n${paint(colours.bold(`${symbol} Verdict:`))} ${text}`);
 }

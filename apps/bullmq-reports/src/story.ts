@@ -14,7 +14,7 @@ export const CODE = [
 ];
 
 /** What is about to happen, before it does. */
-export function printStory(guarded: boolean, { place, startedHere }: DemoRedis): void {
+export function printStory(guarded: boolean, { description }: DemoRedis): void {
   const how = guarded ? colours.green("with the guard") : colours.red("WITHOUT the guard");
   const title = `${REQUESTS} requests for ${REPORTS.length} reports, three BullMQ workers, ${how}`;
   print(`\n${colours.bold(title)}\n`);
@@ -27,5 +27,5 @@ export function printStory(guarded: boolean, { place, startedHere }: DemoRedis):
     for (const line of CODE) print(colours.dim(`  ${line}`.trimEnd()));
     print();
   }
-  print(`Redis:  ${place}${startedHere ? ", started for this demo" : ", as the environment says"}\n`);
+  print(`Redis:  ${description}\n`);
 }

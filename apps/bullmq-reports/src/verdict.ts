@@ -1,3 +1,4 @@
+import { found } from "@lock/demo-kit";
 import { type ReportFacts, tellFacts } from "./facts.ts";
 import type { Write } from "./messages.ts";
 import { lineToWrite } from "./store.ts";
@@ -79,12 +80,4 @@ function named(reports: readonly string[], problem: string): string | undefined 
   const names = reports.slice(0, most).join(", ");
   const problems = found(reports.length, "report", problem);
   return problems && `${problems}: ${names}${reports.length > most ? ", …" : ""}`;
-}
-
-function found(number: number, what: string, problem: string): string | undefined {
-  return number === 0 ? undefined : `${count(number, what)} ${problem}`;
-}
-
-export function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

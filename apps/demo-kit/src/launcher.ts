@@ -1,13 +1,13 @@
 import { spawn } from "node:child_process";
 import { type Demo, discoverDemos } from "./discover.ts";
 import { DemoError } from "./errors.ts";
-import { Interrupted, runDemo } from "./run-demo.ts";
+import { Interrupted, runMain } from "./run-demo.ts";
 import { colours, print, quoted } from "./terminal.ts";
 import { typescriptArguments } from "./typescript.ts";
 
 /** Runs the demo that the arguments name, with the rest of them; without a name the default one, then lists all. */
 export function launch(directory: string, argv: readonly string[]): Promise<void> {
-  return runDemo(async (stop) => {
+  return runMain(async (stop) => {
     const demos = await discoverDemos(directory);
     // pnpm passes the "--" of `pnpm demo -- shared-file` on.
     const [first, ...rest] = argv[0] === "--" ? argv.slice(1) : argv;

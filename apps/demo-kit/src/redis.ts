@@ -6,8 +6,8 @@ import { printable } from "./terminal.ts";
 export interface DemoRedis extends AsyncDisposable {
   /** With the password, if there is one: never print it. */
   readonly url: string;
-  /** Where it is, for people. */
-  readonly place: string;
+  /** Where it is and whose, for people. */
+  readonly description: string;
   readonly startedHere: boolean;
   /** What a child process needs to find it. By environment and never as arguments, which everybody can see. */
   readonly env: Readonly<Record<"REDIS_URL", string>>;
@@ -34,7 +34,8 @@ export async function demoRedis(): Promise<DemoRedis> {
 }
 
 function describe(url: string, place: string, startedHere: boolean, stop: () => Promise<void>): DemoRedis {
-  return { url, place, startedHere, env: { REDIS_URL: url }, stop, [Symbol.asyncDispose]: stop };
+  const description = `${place}, ${startedHere ? "started for this demo" : "as the environment says"}`;
+  return { url, description, startedHere, env: { REDIS_URL: url }, stop, [Symbol.asyncDispose]: stop };
 }
 
 async function checkAnswers({ url, place, variables }: GivenRedis): Promise<void> {

@@ -12,12 +12,26 @@ export class Interrupted extends Error {
   }
 }
 
+/** Runs a demo with the options that it was called with, or prints its help. */
+export function runDemo<Options extends { readonly help: boolean }>(
+  readOptions: (argv: readonly string[]) => Options,
+  help: string,
+  demo: (options: Options, stop: AbortSignal) => Promise<number>,
+): Promise<void> {
+  return runMain(async (stop) => {
+    const options = readOptions(process.argv.slice(2));
+    if (!options.help) return demo(options, stop);
+    print(help);
+    return 0;
+  });
+}
+
 /**
- * Runs the main function of a demo, which resolves with its exit code. Ctrl-C, SIGTERM, a reader of the output that
+ * Runs a main function, which resolves with its exit code. Ctrl-C, SIGTERM, a reader of the output that
  * has gone, and the end of the parent process abort `stop`; whatever the function then throws, its
  * `await using` has cleaned up.
  */
-export async function runDemo(main: (stop: AbortSignal) => Promise<number>): Promise<void> {
+export async function runMain(main: (stop: AbortSignal) => Promise<number>): Promise<void> {
   const stopping = new AbortController();
   const stopBy = (signal: Interrupted["signal"]) => () => stopping.abort(new Interrupted(signal));
   for (const signal of SIGNALS) process.on(signal, stopBy(signal));

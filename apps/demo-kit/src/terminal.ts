@@ -43,6 +43,11 @@ export function quoted(text: string): string {
   return `"${printable(text.length > most ? `${text.slice(0, most)}…` : text)}"`;
 }
 
+/** To the width; a negative one aligns to the right. */
+export function pad(text: string, width: number): string {
+  return width < 0 ? text.padStart(-width) : text.padEnd(width);
+}
+
 export function print(text = ""): void {
   process.stdout.write(`${text}\n`);
 }

@@ -1,5 +1,4 @@
-import { randomBytes } from "node:crypto";
-import { demoRedis, orStop, print, runDemo } from "@lock/demo-kit";
+import { demoRedis, orStop, prefixOfRun, runDemo } from "@lock/demo-kit";
 import { Instances } from "./instances.ts";
 import { newLedger } from "./ledger.ts";
 import { INSTANCES, type Task } from "./messages.ts";
@@ -8,12 +7,7 @@ import { rush } from "./rush.ts";
 import { printAttempt, serve } from "./serve.ts";
 import { printPlaces, printRedis, printStory } from "./story.ts";
 
-await runDemo(async (stop) => {
-  const options = readOptions(process.argv.slice(2));
-  if (!options.help) return demo(options, stop);
-  print(HELP);
-  return 0;
-});
+await runDemo(readOptions, HELP, demo);
 
 async function demo(options: Options, stop: AbortSignal): Promise<number> {
   // Without the lock nobody needs a Redis.
@@ -33,6 +27,6 @@ async function demo(options: Options, stop: AbortSignal): Promise<number> {
 }
 
 function tasksFor({ lock }: Options, ledger: string): Task[] {
-  const prefix = lock ? `express-orders-${randomBytes(4).toString("hex")}` : undefined;
+  const prefix = lock ? prefixOfRun("express-orders") : undefined;
   return INSTANCES.map((instance) => ({ instance, ledger, prefix }));
 }

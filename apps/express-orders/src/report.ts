@@ -1,4 +1,4 @@
-import { colours, paintOf, print, printable } from "@lock/demo-kit";
+import { colours, count, paintOf, print, printable, sayVerdict } from "@lock/demo-kit";
 import type { Tally } from "./customers.ts";
 import { instanceOf } from "./messages.ts";
 import { euros } from "./orders.ts";
@@ -76,28 +76,19 @@ export interface Outcome {
 export function printVerdict({ verdict, damage, orders, lock }: Outcome): number {
   const { lines, chargedTwice, centsTooMuch } = verdict;
   if (damage.length === 0 && lock) {
-    say(
-      colours.green,
-      "✓",
+    sayVerdict(
+      "good",
       `good: ${count(orders, "order")}, ${count(lines.length, "charge")}, none missing and none twice.`,
     );
     return 0;
   }
   if (damage.length === 0) {
-    say(colours.yellow, "○", "nothing was charged twice this time. Nothing prevented it: run it again.");
+    sayVerdict("lucky", "nothing was charged twice this time. Nothing prevented it: run it again.");
     return 0;
   }
   const why = lock ? "although the lock was used" : "as nobody kept the two requests apart";
   const twice = `${chargedTwice} of ${count(orders, "order")} charged more than once, ${euros(centsTooMuch)} too much`;
-  say(colours.red, "✗", `DAMAGED, ${why}: ${twice}.`);
+  sayVerdict("bad", `DAMAGED, ${why}: ${twice}.`);
   for (const problem of damage) print(`  ${colours.red("•")} ${printable(problem)}`);
   return lock ? 1 : 0;
-}
-
-function say(paint: (text: string) => string, symbol: string, text: string): void {
-  print(`\n${paint(colours.bold(`${symbol} Verdict:`))} ${text}`);
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

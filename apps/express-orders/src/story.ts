@@ -16,8 +16,8 @@ export function printStory({ lock, orders, serve, keep }: Options, ledger: strin
   print(`Ledger: ${printable(ledger)}, ${keep ? "kept" : "removed at the end"}`);
 }
 
-export function printRedis({ place, startedHere }: DemoRedis): void {
-  print(`Redis:  ${place}${startedHere ? ", started for this demo" : ", as the environment says"}`);
+export function printRedis({ description }: DemoRedis): void {
+  print(`Redis:  ${description}`);
 }
 
 export function printPlaces(places: readonly Place[], path = ""): void {

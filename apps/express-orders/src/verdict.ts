@@ -1,3 +1,4 @@
+import { found } from "@lock/demo-kit";
 import type { Tally } from "./customers.ts";
 import { HEADER, lineToRow, type Row } from "./ledger.ts";
 
@@ -77,10 +78,6 @@ function countOrders(rows: readonly Row[]): Map<string, number> {
   const times = new Map<string, number>();
   for (const { order } of rows) times.set(order, (times.get(order) ?? 0) + 1);
   return times;
-}
-
-function found(count: number, what: string, problem: string): string | undefined {
-  return count === 0 ? undefined : `${count} ${what}${count === 1 ? "" : "s"} ${problem}`;
 }
 
 function some(texts: readonly string[]): string {

@@ -1,14 +1,7 @@
-import { nodeUrlsOfParent, type Parent, runWorker } from "@lock/demo-kit";
+import { machineTime, nodeUrlsOfParent, type Parent, runWorker } from "@lock/demo-kit";
 import { openQuorumLocksBy } from "@lock/demo-kit/library-clients";
 import { keep, LEAD, type World } from "./keeper.ts";
-import {
-  type FromKeeper,
-  type Happening,
-  machineTime,
-  nameOf,
-  type Task,
-  type ToKeeper,
-} from "./messages.ts";
+import { type FromKeeper, type Happening, nameOf, type Task, type ToKeeper } from "./messages.ts";
 
 type Main = Parent<ToKeeper, FromKeeper>;
 

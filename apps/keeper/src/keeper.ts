@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Lease, LockBackendError, LockLostError, type LocksWithoutPermits } from "@lock/core";
+import { machineTime } from "@lock/demo-kit";
 import {
   CATCH_UP_TICKS,
   type Happening,
   LEAD_TTL_MS,
   MIN_HOLD_TICKS,
-  machineTime,
   RUN_TTL_MS,
   type Task,
   type Write,

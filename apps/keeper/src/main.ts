@@ -11,12 +11,7 @@ import { printStory } from "./story.ts";
 import { header, legend, Timeline } from "./timeline.ts";
 import { judge } from "./verdict.ts";
 
-await runDemo(async (stop) => {
-  const options = readOptions(process.argv.slice(2));
-  if (!options.help) return demo(options, stop);
-  print(HELP);
-  return 0;
-});
+await runDemo(readOptions, HELP, demo);
 
 async function demo(options: Options, stop: AbortSignal): Promise<number> {
   await using network = await Network.start(KEEPERS);

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { machineTime } from "@lock/demo-kit";
 import type { Crew } from "./crew.ts";
 import type { Fate, Fault, History, Reign } from "./history.ts";
-import { machineTime, type Told, type Write } from "./messages.ts";
+import type { Told, Write } from "./messages.ts";
 import type { Network } from "./network.ts";
 import type { Register } from "./register.ts";
 import type { Timeline } from "./timeline.ts";

@@ -1,4 +1,4 @@
-import { colours, print } from "@lock/demo-kit";
+import { colours, print, sayVerdict } from "@lock/demo-kit";
 import type { Fault, History } from "./history.ts";
 import { nameOf } from "./messages.ts";
 import type { Register } from "./register.ts";
@@ -7,13 +7,11 @@ import { missedTicks } from "./verdict.ts";
 /** Prints what was found; returns the exit code. */
 export function printVerdict(damage: readonly string[], history: History, register: Register): number {
   if (damage.length > 0) {
-    print(`\n${colours.red(colours.bold("✗ Verdict:"))} NOT GOOD: the keeper did not keep its promises.`);
+    sayVerdict("bad", "NOT GOOD: the keeper did not keep its promises.");
     for (const problem of damage) print(`  ${colours.red("•")} ${problem}`);
     return 1;
   }
-  print(
-    `\n${colours.green(colours.bold("✓ Verdict:"))} good: never two that believed to lead, and no tick was written twice.`,
-  );
+  sayVerdict("good", "good: never two that believed to lead, and no tick was written twice.");
   const missed = missedTicks(register);
   const gaps = missed.length === 0 ? "none missed" : `missed: ${missed.join(", ")}`;
   print(

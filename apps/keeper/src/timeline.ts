@@ -1,6 +1,6 @@
-import { colours, paintOf, print, printable } from "@lock/demo-kit";
+import { colours, machineTime, paintOf, print, printable } from "@lock/demo-kit";
 import type { History } from "./history.ts";
-import { machineTime, nameOf, type Told } from "./messages.ts";
+import { nameOf, type Told } from "./messages.ts";
 
 /** What a keeper believes, or what keeps it from believing anything. */
 type Lane = "gone" | "stands by" | "leads" | "paused";

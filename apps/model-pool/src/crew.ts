@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Worker } from "@lock/demo-kit";
+import { machineTime, Worker } from "@lock/demo-kit";
 import { History } from "./history.ts";
-import { type FromNode, type Job, machineTime, nameOf, type Task, type ToNode } from "./messages.ts";
+import { type FromNode, type Job, nameOf, type Task, type ToNode } from "./messages.ts";
 import type { Plan } from "./plan.ts";
 
 type Environment = Readonly<Record<string, string>>;

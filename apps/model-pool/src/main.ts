@@ -1,8 +1,15 @@
-import { randomBytes } from "node:crypto";
-import { type DemoRedis, demoRedis, libraryOf, orStop, print, runDemo } from "@lock/demo-kit";
+import {
+  type DemoRedis,
+  demoRedis,
+  libraryOf,
+  machineTime,
+  orStop,
+  prefixOfRun,
+  runDemo,
+} from "@lock/demo-kit";
 import { openLocks } from "@lock/demo-kit/clients";
 import { Crew } from "./crew.ts";
-import { machineTime, type Task } from "./messages.ts";
+import type { Task } from "./messages.ts";
 import { type Sight, watch } from "./observer.ts";
 import { HELP, type Options, readOptions } from "./options.ts";
 import { Plan } from "./plan.ts";
@@ -11,18 +18,13 @@ import { openScreen } from "./screen.ts";
 import { printRedis, printStory } from "./story.ts";
 import { type Expected, judge } from "./verdict.ts";
 
-await runDemo(async (stop) => {
-  const options = readOptions(process.argv.slice(2));
-  if (!options.help) return demo(options, stop);
-  print(HELP);
-  return 0;
-});
+await runDemo(readOptions, HELP, demo);
 
 async function demo(options: Options, stop: AbortSignal): Promise<number> {
   await using redis = await demoRedis();
   stop.throwIfAborted();
   const plan = new Plan(options.nodes, options.rounds);
-  const prefix = `model-pool-${randomBytes(4).toString("hex")}`;
+  const prefix = prefixOfRun("model-pool");
   const tasks = tasksFor(options, prefix);
   const expected = expectedOf(plan, options.ttl);
   printStory(options, plan, tasks);

@@ -1,17 +1,8 @@
 import type { Pool } from "@lock/core";
-import { type Parent, redisUrlOfParent, runWorker } from "@lock/demo-kit";
+import { machineTime, type Parent, redisUrlOfParent, runWorker } from "@lock/demo-kit";
 import { openLocksBy } from "@lock/demo-kit/library-clients";
 import { infer, withModel } from "./inference.ts";
-import {
-  type FromNode,
-  type Job,
-  MODELS,
-  machineTime,
-  nameOf,
-  POOL,
-  type Task,
-  type ToNode,
-} from "./messages.ts";
+import { type FromNode, type Job, MODELS, nameOf, POOL, type Task, type ToNode } from "./messages.ts";
 
 type Main = Parent<ToNode, FromNode>;
 

@@ -1,4 +1,4 @@
-import { colours, print } from "@lock/demo-kit";
+import { colours, print, sayVerdict } from "@lock/demo-kit";
 import type { Death, Hold } from "./history.ts";
 import { nameOf } from "./messages.ts";
 import type { Verdict } from "./verdict.ts";
@@ -13,11 +13,11 @@ export function printVerdict(
   const done = holds.filter((hold) => hold.outcome === "done").length;
   const models = new Set(holds.map((hold) => hold.slot)).size;
   if (damage.length > 0) {
-    print(`\n${colours.red(colours.bold("✗ Verdict:"))} NOT GOOD: the pool did not keep its promises.`);
+    sayVerdict("bad", "NOT GOOD: the pool did not keep its promises.");
     for (const problem of damage) print(`  ${colours.red("•")} ${problem}`);
     return 1;
   }
-  print(`\n${colours.green(colours.bold("✓ Verdict:"))} good: never two nodes with one model at a time.`);
+  sayVerdict("good", "good: never two nodes with one model at a time.");
   print(`  ${done} pieces of work done on ${models} models, fencing tokens of each model strictly growing.`);
   if (death !== undefined && comeback !== undefined) {
     print(`  ${nameOf(death.node)} was killed (SIGKILL) while it held model ${death.slot}, which`);

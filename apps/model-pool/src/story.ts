@@ -17,7 +17,7 @@ export function printStory({ nodes, ttl }: Options, plan: Plan, tasks: readonly 
   print("       For real models, think of { ttl: 1_800_000, wait: 10_000 }.");
 }
 
-export function printRedis({ place, startedHere }: DemoRedis): void {
-  print(`Redis: ${place}${startedHere ? ", started for this demo" : ", as the environment says"}`);
+export function printRedis({ description }: DemoRedis): void {
+  print(`Redis: ${description}`);
   print(colours.dim("\nWhat the server says of the pool, by pool.list() and locks.inspect():\n"));
 }

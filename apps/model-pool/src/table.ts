@@ -1,5 +1,5 @@
 import type { PoolSlot } from "@lock/core";
-import { colours, paintOf, printable } from "@lock/demo-kit";
+import { colours, pad, paintOf, printable } from "@lock/demo-kit";
 import type { Death } from "./history.ts";
 import { nameOf } from "./messages.ts";
 import type { Sight } from "./observer.ts";
@@ -127,9 +127,4 @@ function shown(holder: string | undefined): string {
 function paintHolder(holder: string | undefined, text: string): string {
   const [, node] = /^node-(\d+)$/.exec(holder ?? "") ?? [];
   return node !== undefined && holder === nameOf(Number(node)) ? paintOf(Number(node))(text) : text;
-}
-
-/** To the width; a negative one aligns to the right. */
-function pad(text: string, width: number): string {
-  return width < 0 ? text.padStart(-width) : text.padEnd(width);
 }

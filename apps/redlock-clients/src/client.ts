@@ -1,16 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { nodeUrlsOfParent, type Parent, runWorker } from "@lock/demo-kit";
+import { machineTime, nodeUrlsOfParent, type Parent, runWorker } from "@lock/demo-kit";
 import { openQuorumLocksBy } from "@lock/demo-kit/library-clients";
 import { loggingNode } from "./logging-node.ts";
-import {
-  type FromClient,
-  type Happening,
-  machineTime,
-  nameOf,
-  type Task,
-  type ToClient,
-  TTL_MS,
-} from "./messages.ts";
+import { type FromClient, type Happening, nameOf, type Task, type ToClient, TTL_MS } from "./messages.ts";
 import { toldVotes } from "./told-votes.ts";
 import { takeTurn } from "./turn.ts";
 

@@ -15,12 +15,7 @@ import { judge } from "./verdict.ts";
 /** Between the starts of two clients. */
 const DELAY_MS = 120;
 
-await runDemo(async (stop) => {
-  const options = readOptions(process.argv.slice(2));
-  if (!options.help) return demo(options, stop);
-  print(HELP);
-  return 0;
-});
+await runDemo(readOptions, HELP, demo);
 
 async function demo(options: Options, stop: AbortSignal): Promise<number> {
   await using log = await LogFile.open(options.log);

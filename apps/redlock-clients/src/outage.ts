@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { machineTime } from "@lock/demo-kit";
 import type { History } from "./history.ts";
-import { machineTime, nameOf } from "./messages.ts";
+import { nameOf } from "./messages.ts";
 import type { Nodes } from "./nodes.ts";
 import type { Options } from "./options.ts";
 

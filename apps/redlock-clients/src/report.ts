@@ -1,4 +1,4 @@
-import { colours, print, printable } from "@lock/demo-kit";
+import { colours, print, printable, sayVerdict } from "@lock/demo-kit";
 import type { History } from "./history.ts";
 import type { LogFile } from "./log-file.ts";
 import type { Outage } from "./outage.ts";
@@ -14,11 +14,11 @@ export function printVerdict(
 ): number {
   const isGood = damage.length === 0;
   if (isGood) {
-    print(`\n${colours.green(colours.bold("✓ Verdict:"))} good: never two clients with the lock at a time.`);
+    sayVerdict("good", "good: never two clients with the lock at a time.");
     print(`  ${history.done()} leases, each granted by at least 3 nodes, fencing tokens strictly growing.`);
     printOutage(history, outage);
   } else {
-    print(`\n${colours.red(colours.bold("✗ Verdict:"))} NOT GOOD: the quorum did not keep its promises.`);
+    sayVerdict("bad", "NOT GOOD: the quorum did not keep its promises.");
     for (const problem of damage) print(`  ${colours.red("•")} ${problem}`);
   }
   printNumbers(history);

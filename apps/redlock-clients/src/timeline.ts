@@ -1,6 +1,6 @@
-import { print } from "@lock/demo-kit";
+import { machineTime, print } from "@lock/demo-kit";
 import type { History } from "./history.ts";
-import { type Entry, machineTime } from "./messages.ts";
+import type { Entry } from "./messages.ts";
 import type { Incident } from "./outage.ts";
 import { incidentRow, type Lane, refusalRow, timeoutRow, turnRow } from "./rows.ts";
 

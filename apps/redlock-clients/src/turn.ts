@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isLockError, type Lease, type LocksWithoutPermits, LockTimeoutError, QuorumError } from "@lock/core";
+import { machineTime } from "@lock/demo-kit";
 import { leaseOf } from "./logging-node.ts";
-import { type Happening, machineTime } from "./messages.ts";
+import type { Happening } from "./messages.ts";
 import { toldVotes } from "./told-votes.ts";
 
 type Tell = (happening: Happening) => void;

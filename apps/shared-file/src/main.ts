@@ -10,12 +10,7 @@ import { header, legend } from "./rows.ts";
 import { printStory } from "./story.ts";
 import { judge } from "./verdict.ts";
 
-await runDemo(async (stop) => {
-  const options = readOptions(process.argv.slice(2));
-  if (!options.help) return demo(options, stop);
-  print(HELP);
-  return 0;
-});
+await runDemo(readOptions, HELP, demo);
 
 async function demo(options: Options, stop: AbortSignal): Promise<number> {
   // Without the lock nobody needs a Redis.
@@ -25,9 +20,7 @@ async function demo(options: Options, stop: AbortSignal): Promise<number> {
   const tasks = tasksFor(options, shared.path);
   printStory(options, shared.path, tasks);
   if (redis !== undefined) {
-    print(
-      `Redis: ${redis.place}${redis.startedHere ? ", started for this demo" : ", as the environment says"}\n`,
-    );
+    print(`Redis: ${redis.description}\n`);
   }
   print(`${legend(options.lock)}\n\n${colours.bold(header(options.writers, options.lock))}`);
   await race(tasks, redis?.env ?? {}, stop);

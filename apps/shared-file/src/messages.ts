@@ -26,8 +26,3 @@ export type ToWriter = { readonly kind: "go" };
 export function nameOf(writer: number): string {
   return `writer-${writer}`;
 }
-
-/** The same clock in every process of a machine, to the microsecond: what happened first has the smaller number. */
-export function machineTime(): number {
-  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
-}

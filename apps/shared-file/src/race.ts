@@ -1,14 +1,7 @@
-import { orStop, print, Worker } from "@lock/demo-kit";
+import { machineTime, orStop, print, Worker } from "@lock/demo-kit";
 import { Board, type Turn } from "./board.ts";
 import { Merge } from "./merge.ts";
-import {
-  type FromWriter,
-  machineTime,
-  nameOf,
-  type Task,
-  type ToWriter,
-  type WriterEvent,
-} from "./messages.ts";
+import { type FromWriter, nameOf, type Task, type ToWriter, type WriterEvent } from "./messages.ts";
 import { row } from "./rows.ts";
 
 /** Starts a process for each task, lets them go at once, prints each turn as it ends; resolves at the end of all. */

@@ -1,4 +1,4 @@
-import { colours, paintOf, print, printable } from "@lock/demo-kit";
+import { colours, paintOf, print, printable, sayVerdict } from "@lock/demo-kit";
 import type { Options } from "./options.ts";
 import type { Line, Verdict } from "./verdict.ts";
 
@@ -27,9 +27,8 @@ function printLine(line: Line): void {
 export function printVerdict({ lines, damage }: Verdict, { lock, writers, turns }: Options): number {
   const good = damage.length === 0;
   if (good && lock) {
-    verdict(
-      colours.green,
-      "✓",
+    sayVerdict(
+      "good",
       `good: ${lines.length} lines, numbered 1 to ${lines.length} without a gap or a repeat,`,
     );
     print(`  ${turns} lines of each of ${writers} writers, fencing tokens strictly growing.`);
@@ -37,20 +36,12 @@ export function printVerdict({ lines, damage }: Verdict, { lock, writers, turns 
     return 0;
   }
   if (good) {
-    verdict(
-      colours.yellow,
-      "○",
-      "no damage this time. Nothing prevented it: run it again, or with more writers.",
-    );
+    sayVerdict("lucky", "no damage this time. Nothing prevented it: run it again, or with more writers.");
     return 0;
   }
   const wrong = lines.filter((line) => line.isMisnumbered).length;
   const why = lock ? "although the lock was used" : "as nobody kept the writers apart";
-  verdict(colours.red, "✗", `DAMAGED, ${why}: ${wrong} of ${lines.length} lines have a wrong number.`);
+  sayVerdict("bad", `DAMAGED, ${why}: ${wrong} of ${lines.length} lines have a wrong number.`);
   for (const problem of damage) print(`  ${colours.red("•")} ${problem}`);
   return lock ? 1 : 0;
-}
-
-function verdict(paint: (text: string) => string, symbol: string, text: string): void {
-  print(`\n${paint(colours.bold(`${symbol} Verdict:`))} ${text}`);
 }

@@ -1,4 +1,4 @@
-import { colours, paintOf, printable } from "@lock/demo-kit";
+import { colours, pad, paintOf, printable } from "@lock/demo-kit";
 import type { Lane, Turn } from "./board.ts";
 import { nameOf } from "./messages.ts";
 
@@ -51,9 +51,4 @@ function release(released: Turn["released"]): string {
 
 function milliseconds(time: number): string {
   return `${time.toFixed(0)} ms`;
-}
-
-/** To the width; a negative one aligns to the right. */
-function pad(text: string, width: number): string {
-  return width < 0 ? text.padStart(-width) : text.padEnd(width);
 }

@@ -1,3 +1,4 @@
+import { found } from "@lock/demo-kit";
 import { nameOf } from "./messages.ts";
 import { NO_FENCE } from "./shared-file.ts";
 
@@ -94,10 +95,6 @@ function fences(lines: readonly Line[]): string | undefined {
     return fence === undefined || fence <= before;
   });
   return found(wrong.length, "line", "whose fencing token does not grow");
-}
-
-function found(count: number, what: string, problem: string): string | undefined {
-  return count === 0 ? undefined : `${count} ${what}${count === 1 ? "" : "s"} ${problem}`;
 }
 
 function some(numbers: readonly number[]): string {

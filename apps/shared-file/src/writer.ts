@@ -1,7 +1,7 @@
 import type { Locks } from "@lock/core";
-import { type Parent, redisUrlOfParent, runWorker } from "@lock/demo-kit";
+import { machineTime, type Parent, redisUrlOfParent, runWorker } from "@lock/demo-kit";
 import { openLocksBy } from "@lock/demo-kit/library-clients";
-import { type FromWriter, machineTime, nameOf, type Task, type ToWriter } from "./messages.ts";
+import { type FromWriter, nameOf, type Task, type ToWriter } from "./messages.ts";
 import { writeNextLine } from "./shared-file.ts";
 import { styles } from "./styles.ts";
 
