@@ -66,9 +66,10 @@ export function useSites(count: number, options: RedisNodesOptions = {}): Sites 
       return sites;
     },
     at: (index) => siteAt(sites, index),
-    open: async ({ proxied = [], ...quorum } = {}) => {
+    // A busy machine is no node that is away.
+    open: async ({ proxied = [], nodeTimeout = 2_000, ...options } = {}) => {
       const urls = sites.map(({ server, proxy }, index) => (proxied.includes(index) ? proxy : server).url);
-      const process = await openQuorum(urls, quorum);
+      const process = await openQuorum(urls, { ...options, nodeTimeout });
       const { backend } = process;
       const locks = createLocks({ backend });
       closing.push(async () => {

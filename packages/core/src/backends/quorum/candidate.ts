@@ -3,7 +3,7 @@ import type { Timer } from "../../clock.ts";
 import { LockBackendError, QuorumError, type QuorumVote } from "../../errors.ts";
 import { showKeys } from "../../key.ts";
 import { contentionPause, together, type Validity } from "../../timing.ts";
-import type { Electorate, Waiting } from "./electorate.ts";
+import { type Electorate, homeOf, type Waiting } from "./electorate.ts";
 import { AHEAD, nextProposal } from "./fence.ts";
 import { Holding } from "./holding.ts";
 import { type Answer, canReach, poll, valuesOf } from "./poll.ts";
@@ -169,6 +169,7 @@ export class Candidate implements Waiting {
     const validity = together(validities, majority, clock.now());
     if (validity === undefined) return undefined;
     this.#misses = 0;
+    this.holding.elected(fencingToken);
     return { status: "granted", fencingToken, ...validity, votes: () => this.#told(ballots) };
   }
 
@@ -197,16 +198,14 @@ export class Candidate implements Waiting {
 
   /** Waits elsewhere while its first home does not vote. */
   #moveHome(): void {
-    const { nodes, waiting } = this.electorate;
-    const voting = nodes.findIndex((node) => node.votes);
-    const home = Math.max(0, voting);
+    const home = homeOf(this.electorate);
     if (home === this.#home) return;
     const left = this.#home;
     this.#home = home;
     this.holding.end(left);
     // What it has there was asked for without a place in the queue.
     this.holding.end(home);
-    for (const candidate of [...waiting]) candidate.homeIsAway(left);
+    for (const candidate of [...this.electorate.waiting]) candidate.homeIsAway(left);
   }
 
   #pause(): number {

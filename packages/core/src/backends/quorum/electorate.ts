@@ -22,3 +22,11 @@ export interface Waiting {
   /** Others have found that a node does not answer: if that is where it waits, no news will come from there. */
   homeIsAway(home: number): void;
 }
+
+/** The node in whose queue all who want a key wait: the first that votes. */
+export function homeOf({ nodes }: Pick<Electorate, "nodes">): number {
+  return Math.max(
+    0,
+    nodes.findIndex((node) => node.votes),
+  );
+}

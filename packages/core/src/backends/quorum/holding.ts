@@ -9,6 +9,10 @@ export class Holding {
   readonly #stints: (Stint | undefined)[];
   /** How many stints there were at each node. */
   readonly #served: number[];
+  /** Where the lease is asked for that it did not have yet. */
+  readonly #joining = new Set<number>();
+  /** The fencing token of the lease; undefined where there is none, or nothing more is to be taken for it. */
+  #elected: number | undefined;
 
   constructor(
     private readonly electorate: Electorate,
@@ -59,28 +63,46 @@ export class Holding {
     const node = this.electorate.nodes[index];
     if (node === undefined || node.isSilent) return undefined;
     const stint = this.#stints[index] ?? this.#newStint(index, node, terms);
+    this.#stints[index] = stint;
     return stint.vote(fence);
   }
 
   #newStint(index: number, node: Node, terms: Partial<AcquireRequest>): Stint {
     const served = this.#served[index] ?? 0;
     this.#served[index] = served + 1;
-    const stint = new Stint(node, { ...this.request, ...terms, token: tokenOf(this.request, served) });
-    this.#stints[index] = stint;
-    return stint;
+    return new Stint(node, { ...this.request, ...terms, token: tokenOf(this.request, served) });
   }
 
-  /** Takes a lease that was renewed at the nodes where it does not stand: the more have it, the fewer it needs to stay. */
-  spread(ttl: number): void {
-    const fence = this.agreed();
-    const isEnding = this.#stints.some((stint) => stint?.isEnding);
-    if (isEnding || fence === undefined) return;
+  /** It has become a lease. */
+  elected(fencingToken: number): void {
+    this.#elected = fencingToken;
+  }
+
+  /**
+   * Takes the lease at the nodes where it does not stand, for its next extend: the more have it, the fewer of them it
+   * needs to stay. `isConfirmed`: it has just been found to stand on a majority.
+   */
+  spread(ttl: number, isConfirmed: boolean): void {
+    if (this.#elected === undefined) return;
     for (const [index, stint] of this.#stints.entries()) {
       if (stint?.isLost) this.end(index);
-      if (this.#stints[index] !== undefined) continue;
-      const vote = this.vote(index, fence, { ttl, queue: false });
-      if (vote !== undefined) this.electorate.background(vote);
+      if (this.#stints[index] !== undefined || this.#joining.has(index)) continue;
+      const joining = this.#join(index, ttl, this.#elected, isConfirmed);
+      this.#joining.add(index);
+      this.electorate.background(joining.finally(() => this.#joining.delete(index)));
     }
+  }
+
+  async #join(index: number, ttl: number, fencingToken: number, isConfirmed: boolean): Promise<void> {
+    const node = this.electorate.nodes[index];
+    if (node === undefined || node.isSilent) return;
+    const stint = this.#newStint(index, node, { ttl, queue: false });
+    const vote = await stint.vote(fencingToken).catch(() => undefined);
+    // Another token may mean that the node has granted the key to somebody since: then only a majority proves that the
+    // lease stood all the time.
+    const isOurs = vote?.status === "granted" && (isConfirmed || vote.fencingToken === fencingToken);
+    if (isOurs && this.#elected === fencingToken) this.#stints[index] = stint;
+    else await stint.end();
   }
 
   /** Gives up what it has at one node. */
@@ -93,11 +115,19 @@ export class Holding {
 
   /** The lease is lost: what is left of it at some nodes is in the way of others. */
   endAll(): void {
+    this.#elected = undefined;
     for (const index of this.#stints.keys()) this.end(index);
+  }
+
+  /** What it has, to be ended by the caller, who may come again should that fail. */
+  leave(): readonly (Stint | undefined)[] {
+    this.#elected = undefined;
+    return this.#stints;
   }
 
   /** It has nothing more to do with what it had, and returns it. */
   letGo(): readonly (Stint | undefined)[] {
+    this.#elected = undefined;
     const stints = this.#stints.slice();
     this.#stints.fill(undefined);
     return stints;

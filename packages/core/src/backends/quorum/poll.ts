@@ -25,13 +25,15 @@ export function poll<T>(
   let pending = countPending(answers);
   if (pending === 0) return Promise.resolve(answers);
   return new Promise((resolve) => {
-    const timer = clock.setTimer(() => resolve(answers.slice()), timeout, true);
+    const end = () => resolve(answers.slice());
+    // After a stall timers come first, although answers may have arrived: they are heard before this.
+    const timer = clock.setTimer(() => setImmediate(end), timeout, true);
     const hear = (index: number, answer: Answer<T>) => {
       answers[index] = answer;
       pending -= 1;
       if (pending > 0 && !isDecided(answers)) return;
       timer.cancel();
-      resolve(answers.slice());
+      end();
     };
     for (const [index, question] of questions.entries()) {
       question?.then(

@@ -19,7 +19,7 @@ import { checkDuration } from "../../options.ts";
 import { show } from "../../show.ts";
 import { DRIFT, together } from "../../timing.ts";
 import { Candidate } from "./candidate.ts";
-import type { Electorate } from "./electorate.ts";
+import { type Electorate, homeOf } from "./electorate.ts";
 import { majorityOf } from "./fence.ts";
 import { Holding } from "./holding.ts";
 import { mergeStates } from "./merge.ts";
@@ -113,13 +113,17 @@ export class QuorumBackend implements LockBackend {
 
   async extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome> {
     const holding = this.#holding(held);
-    const outcome = await this.#renewal(
-      held,
-      holding.stints.map((stint) => stint?.extend(ttl, fence)),
-    );
-    if (outcome.status === "renewed") holding.spread(ttl);
-    else holding.endAll();
-    return outcome;
+    const questions = holding.stints.map((stint) => stint?.extend(ttl, fence));
+    try {
+      const outcome = await this.#renewal(held, questions);
+      if (outcome.status === "lost") holding.endAll();
+      else holding.spread(ttl, true);
+      return outcome;
+    } catch (error) {
+      // It may be the others that are away next time.
+      holding.spread(ttl, false);
+      throw error;
+    }
   }
 
   release(held: AcquireRequest): Promise<ReleaseOutcome> {
@@ -230,11 +234,16 @@ export class QuorumBackend implements LockBackend {
   ): Promise<ReleaseOutcome> {
     const { majority } = this.#electorate;
     const holding = this.#holding(held);
-    const freeing = holding.stints.map((stint) => stint && free(stint));
+    const freeing = holding.leave().map((stint) => stint && free(stint));
     for (const work of freeing) if (work !== undefined) this.#inBackground(work);
     const released = (answers: readonly Answer<ReleaseOutcome>[]) =>
       valuesOf(answers).filter((outcome) => outcome === "released").length;
-    const answers = await this.#poll(freeing, (soFar) => released(soFar) >= majority);
+    const home = homeOf(this.#electorate);
+    const answers = await this.#poll(
+      freeing,
+      // Who comes next is turned away while home has not heard.
+      (soFar) => released(soFar) >= majority && soFar[home]?.status !== "pending",
+    );
     const count = released(answers);
     const unknown = countUnknown(answers);
     // Nobody else could have a majority of the others.

@@ -59,11 +59,6 @@ export class Stint {
     return holder !== undefined && (holder.remaining ?? Number.POSITIVE_INFINITY) > maxTtl;
   }
 
-  /** It is being undone. */
-  get isEnding(): boolean {
-    return this.#ending !== undefined;
-  }
-
   /** It stands in the node's queue, and has heard of nothing better. */
   get isWaiting(): boolean {
     return this.#isQueued && !this.#isHandedOver;
