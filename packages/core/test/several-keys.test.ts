@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
 import { createLocks, type Locks } from "../src/index.ts";
 import { eventually } from "../src/testing/test-api.ts";
-import { ioredis6, libraries, type TestClient } from "./support/clients.ts";
+import { ioredis6, libraries, nodeRedis6, type TestClient } from "./support/clients.ts";
 
 const redis = useRedis();
 let admin: TestClient;
@@ -69,9 +69,9 @@ describe.each(libraries)("a waiter for several keys with $name", ({ name, connec
   });
 });
 
-it("a client's own key prefix is no hindrance", async () => {
+it.each([ioredis6, nodeRedis6])("$name: a client's own key prefix is no hindrance", async ({ connect }) => {
   const clients = await Promise.all(
-    [1, 2].map(() => ioredis6.connect(redis.url, { client: { keyPrefix: "tenant:" } })),
+    [1, 2].map(() => connect(redis.url, { client: { keyPrefix: "tenant:" } })),
   );
   const [locks, rivals] = clients.map((client) => createLocks({ backend: client.backend() }));
   if (locks === undefined || rivals === undefined) throw new Error("two clients were asked for");

@@ -8,7 +8,7 @@ import { ioredis6, nodeRedis6, type TestClient } from "../support/clients.ts";
 import { openQuorum } from "../support/quorum.ts";
 import { found, useSites } from "../support/quorum-sites.ts";
 
-const sites = useSites(3);
+const sites = useSites(3, { persist: true });
 const urls = () => sites.all.map(({ server }) => server.url);
 
 describe("a quorum refuses", () => {
@@ -26,6 +26,21 @@ describe("a quorum refuses", () => {
     expect(refusal).toBeInstanceOf(LockUsageError);
     expect(refusal).toMatchObject({ message: expect.stringMatching(/node \d.*node \d.*same server/) });
     await expect(locks.acquire("twice")).rejects.toThrow(LockUsageError);
+    await locks.close();
+  });
+
+  it("two databases of one server that joined in different runs of it", async () => {
+    await found(sites);
+    const { server } = sites.at(1);
+    await server.kill();
+    await server.restart();
+    await using quorum = await openQuorum([...urls().slice(0, 2), `${server.url}/4`]);
+    const locks = createLocks({ backend: quorum.backend });
+    await eventually("it is refused", () =>
+      locks
+        .using("twice", () => undefined)
+        .catch((error: unknown) => (error instanceof LockUsageError ? true : undefined)),
+    );
     await locks.close();
   });
 

@@ -39,6 +39,8 @@ export interface NodeRedisSentinel extends NodeRedisScripts, NodeRedisChannels {
 
 /** Scripts. */
 export interface NodeRedisScripts {
+  /** What `redis` 6 puts in front of every key, where it was told to. */
+  readonly _keyPrefix?: string | Buffer | undefined;
   evalSha(sha: string, options: NodeRedisEvalOptions): Promise<unknown>;
   eval(script: string, options: NodeRedisEvalOptions): Promise<unknown>;
 }

@@ -10,6 +10,10 @@ export function nodeRedisRunner(client: NodeRedisScripts): ScriptRunner {
   };
 }
 
+export function keyPrefixOf({ _keyPrefix = "" }: NodeRedisScripts): string {
+  return String(_keyPrefix);
+}
+
 /** The driver for a `createCluster()` of node-redis. */
 export function nodeRedisClusterDriver(client: NodeRedisCluster): RedisDriver {
   const run = nodeRedisRunner(client);
@@ -20,7 +24,7 @@ export function nodeRedisClusterDriver(client: NodeRedisCluster): RedisDriver {
   return {
     name: "node-redis",
     deployment: "cluster",
-    keyPrefix: "",
+    keyPrefix: keyPrefixOf(client),
     evalsha: (...call) => calls.watch(run.evalsha(...call)),
     eval: (...call) => calls.watch(run.eval(...call)),
     command: async (words, key) => {

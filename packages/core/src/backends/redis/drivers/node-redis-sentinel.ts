@@ -1,7 +1,7 @@
 import type { RedisDriver, Subscriber, SubscriberEars } from "../driver.ts";
 import { asLostConnection } from "./lost-connection.ts";
 import type { NodeRedisSentinel } from "./node-redis-client.ts";
-import { nodeRedisRunner } from "./node-redis-cluster.ts";
+import { keyPrefixOf, nodeRedisRunner } from "./node-redis-cluster.ts";
 import { pause } from "./pause.ts";
 
 /** The driver for a `createSentinel()` of node-redis. */
@@ -14,7 +14,7 @@ export function nodeRedisSentinelDriver(client: NodeRedisSentinel): RedisDriver 
   return {
     name: "node-redis",
     deployment: "single",
-    keyPrefix: "",
+    keyPrefix: keyPrefixOf(client),
     evalsha: (...call) => watch(run.evalsha(...call)),
     eval: (...call) => watch(run.eval(...call)),
     command: (words) => watch(client.sendCommand(false, [...words])),

@@ -2,7 +2,7 @@ import { LockUsageError } from "../../../errors.ts";
 import { show } from "../../../show.ts";
 import { addressOf, type RedisDriver, type Subscriber, type SubscriberEars } from "../driver.ts";
 import type { NodeRedisClient, NodeRedisSubscriber } from "./node-redis-client.ts";
-import { nodeRedisClusterDriver, nodeRedisRunner } from "./node-redis-cluster.ts";
+import { keyPrefixOf, nodeRedisClusterDriver, nodeRedisRunner } from "./node-redis-cluster.ts";
 import { nodeRedisSentinelDriver } from "./node-redis-sentinel.ts";
 
 /**
@@ -19,7 +19,7 @@ export function nodeRedisDriver(client: NodeRedisClient): RedisDriver {
     name: "node-redis",
     address: addressOf({ port: 6379, ...client.options?.socket }),
     deployment: "single",
-    keyPrefix: "",
+    keyPrefix: keyPrefixOf(client),
     command: (words) => client.sendCommand([...words]),
     openSubscriber: (ears) => listen(client.duplicate(), ears),
   };

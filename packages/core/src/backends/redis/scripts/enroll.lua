@@ -2,10 +2,11 @@
 -- Answers '<id> <ms until it votes>', or 'unknown'
 local now = server_time()
 if ARGV[2] ~= '' then
-  local server = redis.pcall('INFO', 'server')
-  local id = type(server) == 'string' and string.match(server, 'run_id:(%x+)') or ARGV[1]
-  redis.call('SET', KEYS[1], member_value(id, whole(now + ARGV[2] * 1000), now), 'NX', 'PX', KEEP_MEMBER)
+  redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. whole(now + ARGV[2] * 1000), 'NX')
 end
 local id, votes_from = read_member(redis.call('GET', KEYS[1]))
 if not id then return { 'unknown' } end
-return { id .. ' ' .. whole(math.max(0, math.ceil((votes_from - now) / 1000))) }
+-- The same for all of its databases.
+local server = redis.pcall('INFO', 'server')
+local run_id = type(server) == 'string' and string.match(server, 'run_id:(%x+)')
+return { (run_id or id) .. ' ' .. whole(math.max(0, math.ceil((votes_from - now) / 1000))) }

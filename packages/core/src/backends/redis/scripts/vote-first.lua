@@ -2,12 +2,8 @@
 -- a member of the quorum: see member.lua.
 -- ARGV: see there, then six per request: as for an acquire, and the least fencing token that the grant may have
 -- Answers also 'abstained <now>': it has lost its data, or has never been a member
-local member_key = KEYS[#KEYS]
-local member, votes_from, kept_until = read_member(redis.call('GET', member_key))
+local member, votes_from = read_member(redis.call('GET', KEYS[#KEYS]))
 local votes = member and tonumber(votes_from) <= now
-if votes and kept_until - now < KEEP_MEMBER * 500 then
-  redis.call('SET', member_key, member_value(member, votes_from, now), 'PX', KEEP_MEMBER)
-end
 
 local function is_free(from, mode)
   return mode == 'x' and redis.call('EXISTS', KEYS[from + 1], KEYS[from + 3], KEYS[from + 4]) == 0
