@@ -26,7 +26,7 @@ export async function acquireInOrder(
     const outcome = await context.backend.extend(request, request.ttl, fencingToken);
     if (outcome.status === "lost") throw lostMeanwhile(request);
     for (const part of parts) part.letGo();
-    return { status: "granted", fencingToken, since: outcome.since, ttl: outcome.ttl };
+    return { ...outcome, status: "granted", fencingToken };
   } catch (error) {
     for (const part of parts) context.undo(request, part.release());
     throw error;

@@ -86,6 +86,7 @@ async function takeOver(
     status: "granted",
     since: outcome.since,
     ttl: outcome.ttl,
+    drift: outcome.drift,
     fencingToken,
     slot,
   };

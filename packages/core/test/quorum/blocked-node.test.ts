@@ -25,6 +25,36 @@ describe("one node alone cannot keep a key from all", () => {
     await askServer(sites.at(node).server.port, "DEL", `lock:{${key}}`);
   });
 
+  it("where all wait, hand-overs go on as fast as they are asked for", async () => {
+    const { locks } = await found(sites);
+    await askServer(sites.at(0).server.port, "SET", "lock:{in turn}", "of another program");
+    const start = performance.now();
+    const turns = Array.from({ length: 12 }, () => locks.using("in turn", { wait: 60_000 }, () => undefined));
+    await Promise.all(turns);
+    // By the timer of the queue at home, which nobody serves, it would be one a second.
+    expect(performance.now() - start).toBeLessThan(6_000);
+    await askServer(sites.at(0).server.port, "DEL", "lock:{in turn}");
+  });
+
+  it("which refuses one key for what it holds there keeps the order of those who wait for another", async () => {
+    const [one, two] = [await found(sites), await sites.open()];
+    await askServer(sites.at(0).server.port, "HSET", "lock:{refused}", "of another", "program");
+    const lease = await two.locks.acquire("wanted", { ttl: 60_000 });
+    const order: string[] = [];
+    const turns: Promise<void>[] = [];
+    for (const [name, { locks }] of Object.entries({ one, two })) {
+      turns.push(locks.using("wanted", { wait: 60_000 }, () => void order.push(name)));
+      const isWaiting = async () =>
+        (await one.locks.inspect("wanted"))?.waiting === turns.length || undefined;
+      await eventually("it waits", isWaiting);
+    }
+    for (let turn = 0; turn < 3; turn++) await one.locks.using("refused", { wait: 10_000 }, () => undefined);
+    await lease.release();
+    await Promise.all(turns);
+    expect(order).toEqual(["one", "two"]);
+    await askServer(sites.at(0).server.port, "DEL", "lock:{refused}");
+  });
+
   it("on three nodes it excludes us", async () => {
     const { locks } = await found(sites);
     for (const node of [0, 2, 4]) {

@@ -53,3 +53,19 @@ for (const [loss, lose] of Object.entries(losses)) {
     });
   });
 }
+
+describe("a quorum that was founded while one of its nodes was away", () => {
+  const sites = useSites(3);
+
+  it("is not founded anew when another node has lost its data", async () => {
+    const holder = await sites.open({ maxTtl: 3_000, nodeTimeout: 250, proxied: [2] });
+    sites.at(2).proxy.refuse();
+    const lease = await holder.locks.acquire("held by two", { ttl: 2_500, wait: 20_000 });
+    expect(await heldOn(sites, "held by two")).toEqual([true, true, false]);
+    await askServer(sites.at(0).server.port, "FLUSHALL");
+    const fresh = await sites.open({ maxTtl: 3_000 });
+    const { believed, fencingToken } = await take(fresh, "held by two", lease);
+    expect(believed).toBe(0);
+    expect(fencingToken).toBeGreaterThan(lease.fencingToken);
+  });
+});

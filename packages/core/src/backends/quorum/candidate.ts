@@ -41,6 +41,7 @@ export class Candidate implements Waiting {
   async stand(): Promise<AcquireOutcome> {
     const { clock, nodes, nodeTimeout } = this.electorate;
     if (this.#givenUp) throw this.#refused();
+    this.holding.startAnew();
     this.#moveHome();
     // One that was elected already keeps its fencing token.
     const proposal = this.holding.agreed() ?? Math.floor((clock.now().wall + AHEAD) * 1_000);
@@ -70,7 +71,7 @@ export class Candidate implements Waiting {
       };
       const wake = () => this.#wake?.();
       if (this.#givenUp) wake();
-      else if (stint?.isWaiting) stint.hint().then(wake, wake);
+      else if (stint !== undefined && this.#isServed) stint.hint().then(wake, wake);
       else timer = this.electorate.clock.setTimer(wake, this.#pause(), true);
     });
   }
@@ -125,13 +126,12 @@ export class Candidate implements Waiting {
     });
   }
 
+  /**
+   * Whether it is elected. Who is not waits for all votes: one that is granted later would be in the way of whoever asks
+   * next. And without a word from home it might pass over those who wait there.
+   */
   #isDecided(answers: Answers): boolean {
-    if (this.#isTurnedAway) return true;
-    // Without a word from home it might pass over those who wait there, or have no place among them.
-    if (answers[this.#home]?.status === "pending") return false;
-    const granted = this.holding.granted().length;
-    const { majority } = this.electorate;
-    return granted >= majority || (this.#isBusy(answers) && !canReach(majority, granted, answers));
+    return this.#hasMajority && !this.#isTurnedAway && answers[this.#home]?.status !== "pending";
   }
 
   /** Whether it is others who have the key, rather than nodes that are away, that stand in the way. */
@@ -155,6 +155,12 @@ export class Candidate implements Waiting {
     const stint = this.holding.at(this.#home);
     if (stint?.isBusy !== true || stint.isBlocked(maxTtl)) return false;
     return nodes.filter((node) => node.votes).length >= majority;
+  }
+
+  /** It stands in a queue from which it will be told of its turn. */
+  get #isServed(): boolean {
+    const stint = this.holding.at(this.#home);
+    return stint?.isWaiting === true && !stint.isBlocked(this.electorate.maxTtl);
   }
 
   #result(ballots: Ballots): Granted | undefined {
@@ -181,7 +187,7 @@ export class Candidate implements Waiting {
     }
     if (!isBusy)
       throw new QuorumError(showKeys(this.request.keys), readVotes(this.electorate.nodes, answers));
-    this.#misses = this.holding.at(this.#home)?.granted === undefined ? 0 : this.#misses + 1;
+    this.#misses = this.#isServed ? 0 : this.#misses + 1;
     const [holder] = valuesOf(answers).flatMap((vote) => (vote.status === "busy" ? [vote.holder] : []));
     return { status: "busy", holder, votes: () => this.#told(ballots) };
   }
@@ -210,7 +216,9 @@ export class Candidate implements Waiting {
 
   #pause(): number {
     const { delay, jitter = delay ?? 0 } = this.request.retry ?? {};
-    return delay === undefined ? contentionPause(this.#misses) : delay + Math.random() * jitter;
+    // Whoever has been handed the key at home keeps others waiting there.
+    const hasHome = this.holding.at(this.#home)?.granted !== undefined;
+    return delay === undefined || hasHome ? contentionPause(this.#misses) : delay + Math.random() * jitter;
   }
 
   /** How all nodes voted, when those that were not waited for have answered, too. */

@@ -28,7 +28,7 @@ export class Holding {
     for (const [index, node] of electorate.nodes.entries()) {
       if (!at.includes(node)) continue;
       holding.#served[index] = 1;
-      holding.#stints[index] = Stint.held(node, request);
+      holding.#stints[index] = Stint.held(node, request, electorate.maxTtl);
     }
     return holding;
   }
@@ -123,6 +123,17 @@ export class Holding {
   leave(): readonly (Stint | undefined)[] {
     this.#elected = undefined;
     return this.#stints;
+  }
+
+  /** Takes nothing up again that is being undone: what is on its way there must not undo what comes next. */
+  startAnew(): void {
+    for (const [index, stint] of this.#stints.entries()) if (stint?.isEnding) this.end(index);
+  }
+
+  /** Keeps what the nodes have granted for somebody else; its places in queues are for nobody. */
+  handOff(): readonly (Stint | undefined)[] {
+    for (const [index, stint] of this.#stints.entries()) if (stint?.isHeld === false) this.end(index);
+    return this.letGo();
   }
 
   /** It has nothing more to do with what it had, and returns it. */

@@ -1,5 +1,6 @@
 import type { AcquireRequest, Membership, QuorumNode, Vote } from "../../backend.ts";
 import { elapsed, type Instant } from "../../clock.ts";
+import { asBackendError } from "../../errors.ts";
 import { poll } from "./poll.ts";
 
 /** One of the independent backends of a quorum, and whether it answers. */
@@ -72,7 +73,9 @@ export class Node {
       if (!this.#voted) this.#noteAbstention(request.prefix);
       return vote;
     } catch (error) {
-      this.#voted = false;
+      const { ambiguous, retryable } = asBackendError(error, request.keys[0]);
+      // What is refused for good is refused to this request: a key of another program, or one that was given up.
+      if (ambiguous || retryable) this.#voted = false;
       throw error;
     }
   }

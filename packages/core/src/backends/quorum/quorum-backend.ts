@@ -135,7 +135,7 @@ export class QuorumBackend implements LockBackend {
   }
 
   handOff(held: AcquireRequest): string {
-    return writeProof(held, this.#holding(held).letGo());
+    return writeProof(held, this.#holding(held).handOff());
   }
 
   async adopt(
@@ -155,6 +155,7 @@ export class QuorumBackend implements LockBackend {
     });
     const outcome = await this.#renewal(request, questions);
     if (outcome.status === "lost") this.#inBackground(this.release(request));
+    else holding.elected(fencingToken);
     return outcome;
   }
 

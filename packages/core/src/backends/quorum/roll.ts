@@ -8,8 +8,8 @@ import { poll } from "./poll.ts";
 /**
  * Which nodes may vote. A node that restarts without its data must not: what it granted may still stand, and with its
  * vote somebody else could get a majority ("delayed restarts": redis.io, "Distributed Locks with Redis"). So each node
- * keeps a mark that it is a member, and one without it becomes a member that votes later. Where no majority of the nodes
- * can have had the mark, the quorum is new, and votes at once.
+ * keeps a mark that it is a member, and one without it becomes a member that votes later. Only where all nodes answer, and
+ * none of them has the mark, the quorum is new, and votes at once: any that is away might have had it.
  */
 export class Roll {
   readonly #calling = new Map<string, Promise<void>>();
@@ -39,10 +39,10 @@ export class Roll {
     const strangers = await this.#strangers(prefix);
     this.#assertNoTwins();
     if (strangers.length === 0) return;
-    const { nodes, majority, nodeTimeout, maxTtl, clock, background } = this.electorate;
-    const founders = strangers.filter((node) => !node.hasLost(prefix));
-    if (nodes.length - founders.length < majority) {
-      await this.#enroll(prefix, founders, 0);
+    const { nodes, nodeTimeout, maxTtl, clock, background } = this.electorate;
+    const isNew = strangers.length === nodes.length && !nodes.some((node) => node.hasLost(prefix));
+    if (isNew) {
+      await this.#enroll(prefix, strangers, 0);
       this.#assertNoTwins();
       return;
     }

@@ -6,6 +6,7 @@ import type {
   ReleaseOutcome,
   Vote,
 } from "../../backend.ts";
+import { elapsed } from "../../clock.ts";
 import { asBackendError } from "../../errors.ts";
 import { persist } from "../../persist.ts";
 import type { Node } from "./node.ts";
@@ -28,22 +29,37 @@ export class Stint {
   /** A vote failed without an answer: it may have been granted. */
   #isAmbiguous = false;
   #ending: Promise<ReleaseOutcome> | undefined;
+  /** For how long at most the node may keep it, in milliseconds. */
+  #longest: number;
 
   constructor(
     readonly node: Node,
     readonly request: AcquireRequest,
-  ) {}
+  ) {
+    this.#longest = request.ttl;
+  }
 
   /** One that was granted without our knowing more of it: in another process, or to whoever gave it away. */
-  static held(node: Node, request: AcquireRequest): Stint {
+  static held(node: Node, request: AcquireRequest, maxTtl: number): Stint {
     const stint = new Stint(node, request);
     stint.#isHeld = true;
+    stint.#longest = maxTtl;
     return stint;
   }
 
   /** What the node granted, as far as is known. */
   get granted(): Granted | undefined {
     return this.#vote?.status === "granted" ? this.#vote : undefined;
+  }
+
+  /** The node has granted it, as far as is known. */
+  get isHeld(): boolean {
+    return this.granted !== undefined || this.#isHeld;
+  }
+
+  /** It is being undone. */
+  get isEnding(): boolean {
+    return this.#ending !== undefined;
   }
 
   get isBusy(): boolean {
@@ -94,6 +110,7 @@ export class Stint {
   }
 
   async extend(ttl: number, fence: number | undefined): Promise<ExtendOutcome> {
+    this.#longest = Math.max(this.#longest, ttl);
     const outcome = await this.node.ask((backend) => backend.extend(this.request, ttl, fence));
     this.isLost = outcome.status === "lost";
     return outcome;
@@ -113,7 +130,13 @@ export class Stint {
 
   /** Lets the node free the key by itself after `ms` milliseconds. */
   retain(ms: number): Promise<ReleaseOutcome> {
-    this.#ending ??= this.#endInTime((backend) => backend.retain(this.request, ms));
+    const { clock } = this.node.backend;
+    const start = clock.now();
+    this.#longest = Math.max(this.#longest, ms);
+    this.#ending ??= this.#endInTime((backend) => {
+      const left = Math.ceil(ms - elapsed(start, clock.now()));
+      return left > 0 ? backend.retain(this.request, left) : backend.release(this.request);
+    });
     return this.#ending;
   }
 
@@ -126,7 +149,7 @@ export class Stint {
   async #undo(free: (backend: QuorumNode) => Promise<ReleaseOutcome>): Promise<ReleaseOutcome> {
     // A vote that is still on its way must find its token refused.
     const unanswered = this.#asking !== undefined || this.#isAmbiguous;
-    const isHeld = this.granted !== undefined || this.#isHeld;
+    const { isHeld } = this;
     if (!unanswered && !isHeld && !this.#isQueued) return "notHeld";
     if (!unanswered && isHeld) return this.#persist(free);
     await this.#persist((backend) => backend.withdraw(this.request, unanswered));
@@ -136,7 +159,7 @@ export class Stint {
   #persist<T>(work: (backend: QuorumNode) => Promise<T>): Promise<T> {
     const { node, request } = this;
     const { closings } = node;
-    const isOver = (waited: number) => waited > request.ttl || node.closings > closings;
+    const isOver = (waited: number) => waited > this.#longest || node.closings > closings;
     const persistence = { key: request.keys[0], keepAlive: false, isOver };
     return persist(node.backend.clock, persistence, () => node.ask(work));
   }
