@@ -22,10 +22,9 @@ async function votesAgain({ server }: Site, { locks }: Member): Promise<void> {
   await eventually(
     `node ${server.port} votes again`,
     async () => {
-      // Held for long enough that all nodes are asked for it.
-      await locks.using("probe", { ttl: TTL }, () => new Promise((resume) => setTimeout(resume, 50)));
-      const [, , from] =
-        (await askForLines(server.port, "GET", "lock:quorum")).join(" ").match(/(\S+) (\d+) \d+/) ?? [];
+      await locks.using("probe", { ttl: TTL }, () => undefined);
+      const mark = (await askForLines(server.port, "GET", "lock:quorum")).join(" ");
+      const [, from] = / (\d+)$/.exec(mark.trim()) ?? [];
       const [seconds] = await askForLines(server.port, "TIME");
       return from !== undefined && Number(from) < Number(seconds) * 1_000_000 ? true : undefined;
     },
