@@ -20,10 +20,10 @@ export interface Weather {
   readonly duplicate: number;
   readonly slow: number;
   readonly slowest: number;
+  /** As the Redis backend has it: then a request has failed, and is refused by the node should it still arrive. */
+  readonly requestTimeout: number;
 }
 
-/** As the Redis backend has it: then a request has failed, and is refused by the node should it still arrive. */
-const REQUEST_TIMEOUT = 500;
 /** As the Redis backend has it: waiters ask again. */
 const SILENCE = 1_000;
 
@@ -86,7 +86,7 @@ export class Link {
     const link: Partial<QuorumNode> = {
       name: "simulated",
       clock,
-      requestTimeout: REQUEST_TIMEOUT,
+      requestTimeout: this.weather.requestTimeout,
       grantsPermits: true,
       takesTogether: () => true,
       vote: (request, fence) => this.#call<Vote>(() => node.vote(request, fence)),
@@ -125,10 +125,10 @@ export class Link {
 
   #call<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const { loss, duplicate } = this.weather;
+      const { loss, duplicate, requestTimeout } = this.weather;
       const sent = this.timeline.now;
       const sentAt = this.clock.now();
-      const timer = this.clock.setTimer(() => reject(unanswered()), REQUEST_TIMEOUT);
+      const timer = this.clock.setTimer(() => reject(unanswered()), requestTimeout);
       const answer = (settle: () => void) => {
         if (this.random.chance(loss)) return;
         this.#toClient(() => {
@@ -139,7 +139,7 @@ export class Link {
       const arrive = () => {
         if (this.node.isDown) return;
         // The server's clock tells it that it is too late.
-        if (this.timeline.now - sent > REQUEST_TIMEOUT) return;
+        if (this.timeline.now - sent > requestTimeout) return;
         work().then(
           (value) => {
             const told = this.#translate(value, sentAt);

@@ -92,6 +92,8 @@ class Simulation {
       duplicate: random.chance(0.5) ? 0 : random.between(0, 0.2),
       slow: random.between(0, 0.2),
       slowest: random.chance(0.3) ? 900 : 60,
+      // Below the ttl, and above it.
+      requestTimeout: random.chance(0.5) ? 150 : 500,
     };
   }
 
@@ -157,11 +159,11 @@ class Simulation {
       return;
     }
     const node = this.#nodes[random.index(this.#nodes.length)];
+    if (node === undefined || node.isDown) return;
     // At most one is without its data at a time: two would be a majority of three.
-    const down = this.#nodes.filter(({ isDown }) => isDown).length;
-    if (node === undefined || node.isDown || down > 0) return;
+    const isAlone = this.#nodes.every(({ isDown }) => !isDown);
     node.isDown = true;
-    if (this.#losesData && random.chance(0.6) && this.#mayForget()) node.loseData();
+    if (this.#losesData && isAlone && random.chance(0.6) && this.#mayForget()) node.loseData();
     this.#timeline.after(pause, () => {
       node.isDown = false;
     });
