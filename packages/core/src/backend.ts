@@ -90,7 +90,7 @@ export interface Busy {
 
 export type AcquireOutcome = Granted | Busy;
 
-/** A node of a quorum that has no say: it has lost its data, and with it leases that may still stand elsewhere. */
+/** A node of a quorum that has no say: it has lost data, or may have, and with it leases that may still stand elsewhere. */
 export interface Abstained {
   readonly status: "abstained";
 }
@@ -99,7 +99,15 @@ export interface Abstained {
 export type Vote = AcquireOutcome | Abstained;
 
 /** What a node of a quorum says of itself. */
-export interface Membership {
+export type Membership =
+  | Member
+  /** It does not know of ever having been a member. */
+  | { readonly status: "stranger" }
+  /** It was a member before it restarted, and has come back with all of its data, or with an older state. */
+  | { readonly status: "restarted" };
+
+export interface Member {
+  readonly status: "member";
   /** The same server has the same id, by whatever connection. */
   readonly id: string;
   /** Milliseconds until it votes. */
@@ -278,9 +286,6 @@ export interface QuorumNode extends LockBackend {
    */
   vote(request: AcquireRequest, fence: number): Promise<Vote>;
 
-  /**
-   * What the node remembers of being a member for a prefix; null when it does not. `votesIn` makes it a member that
-   * votes after so many milliseconds, unless it is one.
-   */
-  enroll(prefix: string, votesIn?: number): Promise<Membership | null>;
+  /** Whether the node is a member for a prefix. `votesIn` makes it one that votes after so many ms, unless it is one. */
+  enroll(prefix: string, votesIn?: number): Promise<Membership>;
 }

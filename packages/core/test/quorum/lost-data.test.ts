@@ -6,12 +6,27 @@ import { found, heldOn, type Member, type Site, useSites } from "../support/quor
 /** Also the longest: for so long one that has lost its data does not vote. */
 const TTL = 3_000;
 
-const losses: Record<string, (site: Site) => Promise<unknown>> = {
-  "killed and restarted empty": async ({ server }) => {
-    await server.kill();
-    await server.restart({ empty: true });
+interface Loss {
+  /** Before the lease is granted. */
+  prepare?(site: Site): Promise<unknown>;
+  lose(site: Site): Promise<unknown>;
+}
+
+const losses: Record<string, Loss> = {
+  "killed and restarted empty": {
+    lose: async ({ server }) => {
+      await server.kill();
+      await server.restart({ empty: true });
+    },
   },
-  "emptied by FLUSHALL": ({ server }) => askServer(server.port, "FLUSHALL"),
+  "killed and restarted with an older snapshot": {
+    prepare: ({ server }) => askServer(server.port, "SAVE"),
+    lose: async ({ server }) => {
+      await server.kill();
+      await server.restart();
+    },
+  },
+  "emptied by FLUSHALL": { lose: ({ server }) => askServer(server.port, "FLUSHALL") },
 };
 
 /** Asks again and again, also without a place in a queue, until it gets the key from `lease`. */
@@ -30,18 +45,19 @@ async function take({ locks }: Member, key: string, lease: Lease) {
   }
 }
 
-for (const [loss, lose] of Object.entries(losses)) {
-  describe(`3 of 5 nodes have a lease, and one of these is ${loss}`, () => {
+for (const [name, loss] of Object.entries(losses)) {
+  describe(`3 of 5 nodes have a lease, and one of these is ${name}`, () => {
     const sites = useSites(5);
 
     it.each([0, 2])("nobody else gets it before its end, and others after it: node %i", async (lost) => {
       const key = `held by three ${lost}`;
       const old = await found(sites, { maxTtl: TTL });
       const holder = await sites.open({ maxTtl: TTL, proxied: [3, 4] });
+      await loss.prepare?.(sites.at(lost));
       for (const index of [3, 4]) sites.at(index).proxy.blackhole();
       const lease = await holder.locks.acquire(key, { ttl: TTL, renew: false });
       expect(await heldOn(sites, key)).toEqual([true, true, true, false, false]);
-      await lose(sites.at(lost));
+      await loss.lose(sites.at(lost));
       expect(lease.validFor).toBeGreaterThan(0);
       const fresh = await sites.open({ maxTtl: TTL });
       const taken = await Promise.all([take(old, key, lease), take(fresh, key, lease)]);

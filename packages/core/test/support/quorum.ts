@@ -2,6 +2,7 @@ import type { RedisNodes } from "@lock/redis-harness";
 import { startRedisNodes } from "@lock/redis-harness";
 import { afterAll, beforeAll } from "vitest";
 import type { LockBackend } from "../../src/backend.ts";
+import type { RedisBackendOptions } from "../../src/backends/redis/redis-backend.ts";
 import { type QuorumBackend, type QuorumBackendOptions, quorumBackend } from "../../src/quorum.ts";
 import { type Library, libraries, type TestClient } from "./clients.ts";
 
@@ -16,6 +17,7 @@ export async function openQuorum(
   urls: readonly string[],
   options: QuorumBackendOptions = {},
   libraryOf = (index: number): Library | undefined => libraries[index % libraries.length],
+  backendOptions: RedisBackendOptions = {},
 ): Promise<QuorumProcess> {
   const clients = await Promise.all(
     urls.map((url, index) => {
@@ -25,7 +27,7 @@ export async function openQuorum(
     }),
   );
   const backend = quorumBackend(
-    clients.map((client) => client.backend()),
+    clients.map((client) => client.backend(backendOptions)),
     options,
   );
   const close = async () => {

@@ -62,12 +62,12 @@ export class InProcessBackend implements QuorumNode {
     return this.#attempt(request, fence);
   }
 
-  async enroll(prefix: string, votesIn?: number): Promise<Membership | null> {
+  async enroll(prefix: string, votesIn?: number): Promise<Membership> {
     if (votesIn !== undefined && !this.#members.has(prefix)) {
       this.#members.set(prefix, { since: this.clock.now(), after: votesIn });
     }
     const left = this.#votesIn(prefix);
-    return left === undefined ? null : { id: this.#id, votesIn: left };
+    return left === undefined ? { status: "stranger" } : { status: "member", id: this.#id, votesIn: left };
   }
 
   async attempt(request: AcquireRequest): Promise<AcquireOutcome> {

@@ -1,4 +1,4 @@
-import type { AcquireRequest, Membership, QuorumNode, Vote } from "../../backend.ts";
+import type { AcquireRequest, Member, Membership, QuorumNode, Vote } from "../../backend.ts";
 import { elapsed, type Instant } from "../../clock.ts";
 import { asBackendError } from "../../errors.ts";
 import { poll } from "./poll.ts";
@@ -10,7 +10,7 @@ export class Node {
   /** When each question that is not answered yet was asked; the oldest comes first. */
   readonly #pending = new Set<{ readonly since: Instant }>();
   #voted = true;
-  readonly #enrolled = new Map<string, Membership & { readonly told: Instant }>();
+  readonly #enrolled = new Map<string, Member & { readonly told: Instant }>();
   /** For which prefixes it was a member once and is not any more. */
   readonly #lost = new Set<string>();
 
@@ -40,7 +40,7 @@ export class Node {
   }
 
   /** What is known of its membership. */
-  membership(prefix: string): Membership | undefined {
+  membership(prefix: string): Member | undefined {
     return this.#enrolled.get(prefix);
   }
 
@@ -50,9 +50,12 @@ export class Node {
   }
 
   /** Asks whether it is a member, or, with `votesIn`, makes it one. */
-  async enroll(prefix: string, votesIn?: number): Promise<Membership | null> {
+  async enroll(prefix: string, votesIn?: number): Promise<Membership> {
     const membership = await this.ask((backend) => backend.enroll(prefix, votesIn));
-    if (membership !== null) this.#enrolled.set(prefix, { ...membership, told: this.backend.clock.now() });
+    if (membership.status === "member") {
+      this.#enrolled.set(prefix, { ...membership, told: this.backend.clock.now() });
+    }
+    if (membership.status === "restarted") this.#lost.add(prefix);
     return membership;
   }
 

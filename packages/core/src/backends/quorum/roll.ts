@@ -65,7 +65,7 @@ export class Roll {
     );
     return asked.filter((_, index) => {
       const answer = answers[index];
-      return answer?.status === "answered" && answer.value === null;
+      return answer?.status === "answered" && answer.value.status !== "member";
     });
   }
 
@@ -75,7 +75,7 @@ export class Roll {
     await poll(clock, nodeTimeout, questions);
   }
 
-  async #learn(node: Node, prefix: string, votesIn?: number): Promise<Membership | null> {
+  async #learn(node: Node, prefix: string, votesIn?: number): Promise<Membership> {
     const membership = await node.enroll(prefix, votesIn);
     this.#noteTwins(prefix);
     return membership;

@@ -47,7 +47,8 @@ export class Commands {
   readonly #keep: string;
   readonly #countsReceivers: string;
   readonly #acquire = new Map<string, BatchedScript>();
-  readonly #vote = new Map<string, BatchedScript>();
+  /** By prefix: see `scripts/member.lua`. */
+  readonly #vote = new Map<string, { readonly mark: string; readonly script: BatchedScript }>();
   readonly #withdraw = new Map<string, BatchedScript>();
   readonly #release: BatchedScript;
   readonly #forceRelease: BatchedScript;
@@ -90,12 +91,27 @@ export class Commands {
     }
   }
 
-  async enroll(prefix: string, votesIn: number | undefined): Promise<Membership | null> {
-    const args = [randomBytes(12).toString("base64url"), votesIn === undefined ? "" : String(votesIn)];
-    const [text = ""] = await this.run(undefined, scripts.enrollScript, [memberKey(prefix)], args);
-    if (text === "unknown") return null;
-    const [id = "", left] = text.split(" ");
-    return { id, votesIn: readNumber(left) };
+  /** Whether it is known how the server votes: that is so once it has been found to be a member. */
+  mayVote(prefix: string): boolean {
+    return this.#vote.has(prefix);
+  }
+
+  /** `data`: what the server still has, should it have restarted; "" only asks. */
+  async enroll(
+    prefix: string,
+    votesIn: number | undefined,
+    data: "complete" | "lost" | "",
+  ): Promise<Membership> {
+    const key = memberKey(prefix);
+    const args = [randomBytes(12).toString("base64url"), votesIn === undefined ? "" : String(votesIn), data];
+    const [text = ""] = await this.run(undefined, scripts.enrollScript, [key], args);
+    if (text === "stranger" || text === "restarted") return { status: text };
+    const [id = "", mark = "", left] = text.split(" ");
+    if (this.#vote.get(prefix)?.mark !== mark) {
+      const script = this.#batched(scripts.voteScript(mark), this.#acquireHeader(prefix), [key]);
+      this.#vote.set(prefix, { mark, script });
+    }
+    return { status: "member", id, votesIn: readNumber(left) };
   }
 
   /** `isVote`: it was asked for as a vote. */
@@ -194,9 +210,9 @@ export class Commands {
   }
 
   #voteScript(prefix: string): BatchedScript {
-    return cached(this.#vote, prefix, () =>
-      this.#batched(scripts.voteScript, this.#acquireHeader(prefix), [memberKey(prefix)]),
-    );
+    const vote = this.#vote.get(prefix);
+    if (vote === undefined) throw new Error("a node votes when it has been enrolled");
+    return vote.script;
   }
 
   #acquireHeader(prefix: string): (sentAt: Instant) => readonly string[] {

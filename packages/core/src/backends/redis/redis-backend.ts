@@ -20,6 +20,7 @@ import { checkCount, checkDuration } from "../../options.ts";
 import { validityLeft } from "../../timing.ts";
 import { Commands, partsOf, refused } from "./commands.ts";
 import type { RedisDriver } from "./driver.ts";
+import { keepsEveryWrite } from "./durability.ts";
 import { unreadable } from "./faults.ts";
 import { inspectLock, listLocks } from "./inspection.ts";
 import { Notices, noticeChannel, writeNotice } from "./notices.ts";
@@ -122,13 +123,21 @@ export class RedisBackend implements QuorumNode {
     return outcome;
   }
 
-  vote(request: AcquireRequest, fence: number): Promise<Vote> {
+  async vote(request: AcquireRequest, fence: number): Promise<Vote> {
+    const { prefix } = request;
+    const mayVote = this.#commands.mayVote(prefix) || (await this.enroll(prefix)).status === "member";
+    if (!mayVote) return { status: "abstained" };
     this.#votes.add(request);
     return this.#attempt(request, fence);
   }
 
-  enroll(prefix: string, votesIn?: number): Promise<Membership | null> {
-    return this.#commands.enroll(prefix, votesIn);
+  async enroll(prefix: string, votesIn?: number): Promise<Membership> {
+    const membership = await this.#commands.enroll(prefix, votesIn, "");
+    if (membership.status !== "restarted") return membership;
+    if (await this.#inTime(keepsEveryWrite(this.#driver))) {
+      return this.#commands.enroll(prefix, votesIn, "complete");
+    }
+    return votesIn === undefined ? membership : this.#commands.enroll(prefix, votesIn, "lost");
   }
 
   hint(request: AcquireRequest): Promise<Granted | null> {

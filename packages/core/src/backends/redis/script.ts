@@ -6,6 +6,8 @@ export interface Script {
   readonly source: string;
   /** SHA-1 of the source, as EVALSHA names it. */
   readonly sha: string;
+  /** What is added to the arguments where the server does not know the script. */
+  readonly whenUnknown?: readonly string[];
 }
 
 /** Joins parts into one script: later parts may use the local functions of earlier ones. */

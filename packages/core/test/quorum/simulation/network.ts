@@ -90,7 +90,7 @@ export class Link {
       grantsPermits: true,
       takesTogether: () => true,
       vote: (request, fence) => this.#call<Vote>(() => node.vote(request, fence)),
-      enroll: (prefix, votesIn) => this.#call<Membership | null>(() => node.backend.enroll(prefix, votesIn)),
+      enroll: (prefix, votesIn) => this.#call<Membership>(() => node.backend.enroll(prefix, votesIn)),
       extend: (held, ttl, fence) => this.#call<ExtendOutcome>(() => node.backend.extend(held, ttl, fence)),
       release: (held) => this.#call<ReleaseOutcome>(() => node.backend.release(held)),
       withdraw: (request, unanswered) => this.#withdraw(request, unanswered),

@@ -1,12 +1,21 @@
--- KEYS: member. ARGV: id (where the server does not tell its own), after how many ms it votes ('' only asks)
--- Answers '<id> <ms until it votes>', or 'unknown'
-local now = server_time()
-if ARGV[2] ~= '' then
-  redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. whole(now + ARGV[2] * 1000), 'NX')
+-- KEYS: member. ARGV: id of the mark if one is made; after how many ms it votes then ('' makes none); and, where it has
+-- restarted since it became a member: 'complete' if its data is, 'lost' if it is to be a new member, '' only asks
+-- Answers '<id of the server> <id of the mark> <ms until it votes>', 'stranger' or 'restarted'
+local now, run_id = server_time(), server_run_id()
+local made_by, mark, votes_from = read_mark(redis.call('GET', KEYS[1]))
+
+local function sign()
+  redis.call('SET', KEYS[1], run_id .. ' ' .. mark .. ' ' .. votes_from)
 end
-local id, votes_from = read_member(redis.call('GET', KEYS[1]))
-if not id then return { 'unknown' } end
+
+if mark and made_by ~= run_id and ARGV[3] ~= 'lost' then
+  if ARGV[3] == '' then return { 'restarted' } end
+  sign()
+elseif ARGV[2] ~= '' and made_by ~= run_id then
+  mark, votes_from = ARGV[1], whole(now + ARGV[2] * 1000)
+  sign()
+end
+if not mark then return { 'stranger' } end
 -- The same for all of its databases.
-local server = redis.pcall('INFO', 'server')
-local run_id = type(server) == 'string' and string.match(server, 'run_id:(%x+)')
-return { (run_id or id) .. ' ' .. whole(math.max(0, math.ceil((votes_from - now) / 1000))) }
+local id = run_id == '-' and mark or run_id
+return { id .. ' ' .. mark .. ' ' .. whole(math.max(0, math.ceil((votes_from - now) / 1000))) }

@@ -10,10 +10,12 @@ local line
 local told_alive = {}
 -- The least fencing token that a grant may have, as text, where a quorum asks for one of its votes; else nil.
 local least
+-- The least that any counter of this node may be; else nil.
+local since
 
 local function contended(offset, count, token, ttl, mode_text, ticket, info)
   local channel, alive, keep, counts_receivers = string.match(ARGV[3], '^(%S+) (%S+) (%S+) (%S+)$')
-  line = line or make_line(now, retention, counts_receivers)
+  line = line or make_line(now, retention, counts_receivers, since)
   local mode = line.mode(mode_text)
   local keys, held, mine = {}, {}, {}
   for i = 1, count do

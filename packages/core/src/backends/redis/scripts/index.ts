@@ -1,4 +1,4 @@
-import { defineScript } from "../script.ts";
+import { defineScript, type Script } from "../script.ts";
 import acquire from "./acquire.lua";
 import adopt from "./adopt.lua";
 import batch from "./batch.lua";
@@ -20,7 +20,6 @@ import voteFirst from "./vote-first.lua";
 import withdraw from "./withdraw.lua";
 
 export const acquireScript = defineScript("acquire", batch, grant, head, line, enter, acquire);
-export const voteScript = defineScript("vote", batch, grant, head, member, voteFirst, line, enter, vote);
 export const enrollScript = defineScript("enroll", batch, grant, member, enroll);
 export const releaseScript = defineScript("release", batch, grant, line, release);
 export const retainScript = defineScript("retain", batch, grant, line, retain);
@@ -31,3 +30,13 @@ export const forceReleaseScript = defineScript("forceRelease", batch, grant, lin
 export const inspectScript = defineScript("inspect", batch, grant, inspect);
 export const scanScript = defineScript("scan", scan);
 export const notifyScript = defineScript("notify", notify);
+
+/**
+ * How a server votes that is a member by this mark. One that has restarted knows no script: so it is asked with one more
+ * argument, and looks what has become of its mark. Every mark has a script of its own, since by one that they shared it
+ * would look at one of them only.
+ */
+export function voteScript(mark: string): Script {
+  const source = [`-- ${mark}`, batch, grant, head, member, voteFirst, line, enter, vote];
+  return { ...defineScript("vote", ...source), whenUnknown: ["restarted?"] };
+}

@@ -1,5 +1,6 @@
 -- The line of those who hold a lock and wait for it: who may enter, in any mode. Made only where somebody is in it.
-local function make_line(now, retention, counts_receivers)
+-- `since`: the least that a fence counter may be, if there is such a limit.
+local function make_line(now, retention, counts_receivers, since)
   local line = {}
 
   function line.keys(offset)
@@ -105,6 +106,7 @@ local function make_line(now, retention, counts_receivers)
       end
     end
     if fence == 0 then fence = math.max(now, least or 0) end
+    fence = math.max(fence, since or 0)
     for _, k in ipairs(keys) do
       redis.call('SET', k.fence, whole(fence), 'PX', retention)
     end
