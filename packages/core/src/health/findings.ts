@@ -136,7 +136,7 @@ function persistence({ facts }: ReachableNode, { isQuorum }: Scene): ReturnType<
     code: "persistence",
     found: facts.snapshots ? "it keeps snapshots, but no append-only file" : "it keeps nothing on disk",
     advice: isQuorum
-      ? "After a restart it has forgotten its votes and may give them twice: set appendonly yes, or keep it down for the longest ttl."
+      ? "After a restart it may have forgotten its votes, and gives none for the longest ttl: set appendonly yes, and appendfsync always."
       : "After a restart a lock may be granted again that its holder still believes in (fencing tokens grow all the same): set appendonly yes.",
   };
 }
@@ -148,7 +148,7 @@ function fsync({ facts }: ReachableNode, { isQuorum }: Scene): ReturnType<Rule> 
     severity: "warning",
     code: "fsync",
     found: `appendfsync is ${appendFsync}`,
-    advice: `A power failure may lose the votes of ${appendFsync === "everysec" ? "up to a second" : "many seconds"}: set appendfsync always, or keep it down for the longest ttl.`,
+    advice: "After a restart it may have forgotten its newest votes, and gives none for the longest ttl: set appendfsync always.",
   };
 }
 
@@ -161,7 +161,7 @@ function restart({ facts }: ReachableNode, { longestTtl, isQuorum }: Scene): Ret
     code: "restarted",
     found: `it started ${Math.floor(uptime / 1_000)} s ago, without the leases of before`,
     advice: isQuorum
-      ? `It may have forgotten votes that still count: it should not vote for another ${left} s.`
+      ? `It may have forgotten votes that still count, and gives none for another ${left} s.`
       : `Holders may believe in leases that it has forgotten for another ${left} s: check fencing tokens.`,
   };
 }

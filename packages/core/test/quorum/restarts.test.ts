@@ -2,7 +2,7 @@ import { askServer, startRedis } from "@lock/redis-harness";
 import { describe, expect, it } from "vitest";
 import { keepsEveryWrite } from "../../src/backends/redis/durability.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
-import { createLocks, type LockEvents, type LocksWithoutPermits } from "../../src/index.ts";
+import { createLocks, type Lease, type LockEvents, type LocksWithoutPermits } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6 } from "../support/clients.ts";
 import { openQuorum } from "../support/quorum.ts";
@@ -128,21 +128,27 @@ describe("nodes that keep snapshots", () => {
   it("grant no fencing token below one that they have forgotten", async () => {
     const old = await found(sites, { maxTtl: TTL, proxied: [0], nodeTimeout: 250 });
     await untilAllGrant(old.locks);
-    const key = "counted";
-    await old.locks.using(key, () => undefined);
+    const write = (locks: LocksWithoutPermits) =>
+      Promise.all(
+        ["one", ["two", "three"], "four"].map((key) => locks.using(key, { wait: 20_000 }, fenceOf)),
+      );
+    await write(old.locks);
     await saveSnapshot(sites.at(2));
     sites.at(0).proxy.blackhole();
-    const fence = await old.locks.using(key, ({ fencingToken }) => fencingToken);
+    const forgotten = await write(old.locks);
     await restart(sites.at(2));
     await sites.at(1).server.kill();
     const urls = sites.all.map(({ server }) => server.url);
     await using late = await openQuorum(urls, { maxTtl: TTL }, undefined, { clock: clockAt(-HOUR) });
     const locks = createLocks({ backend: late.backend });
-    expect(await locks.using(key, { wait: 20_000 }, ({ fencingToken }) => fencingToken)).toBeGreaterThan(
-      fence,
-    );
+    const read = await locks.readWrite("four").read.using({ wait: 20_000 }, fenceOf);
+    const written = await write(locks);
+    for (const [index, fence] of forgotten.entries()) expect(written[index]).toBeGreaterThan(fence);
+    expect(read).toBeGreaterThanOrEqual(forgotten[2] ?? Number.NaN);
   });
 });
+
+const fenceOf = ({ fencingToken }: Lease) => fencingToken;
 
 /** The clock of a client that is wrong by so many milliseconds. */
 function clockAt(offset: number): Clock {

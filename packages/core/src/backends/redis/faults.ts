@@ -26,7 +26,7 @@ const LASTING = {
     "the ACL user lacks rights: it needs ~<prefix>:* &<prefix>:* +eval +evalsha +get +set +del +exists +type " +
     "+pexpire +pttl +time +publish +subscribe +unsubscribe +zadd +zrem +zrange +zrangebyscore +zremrangebyscore " +
     "+zcard +zcount +zscore +hget +hset +hmget +hdel +hgetall +ping, and +scan for list(), +wait +client|id for " +
-    "minReplicas",
+    "minReplicas, +info for a quorum",
   WRONGTYPE: "a key of this lock holds a value of another type: does another program use the same prefix?",
   CROSSSLOT: "the keys are in different hash slots; does the client's key prefix contain a brace?",
   DENIED: "the server is in protected mode",
