@@ -148,7 +148,8 @@ function fsync({ facts }: ReachableNode, { isQuorum }: Scene): ReturnType<Rule> 
     severity: "warning",
     code: "fsync",
     found: `appendfsync is ${appendFsync}`,
-    advice: "After a restart it may have forgotten its newest votes, and gives none for the longest ttl: set appendfsync always.",
+    advice:
+      "After a restart it may have forgotten its newest votes, and gives none for the longest ttl: set appendfsync always.",
   };
 }
 
