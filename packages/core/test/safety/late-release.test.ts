@@ -1,7 +1,7 @@
 import { startFaultyProxy } from "@lock/redis-harness";
 import { useRedis } from "@lock/redis-harness/vitest";
 import { expect, it } from "vitest";
-import { createLocks } from "../../src/index.ts";
+import { createLocks, LockBackendError } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6, nodeRedis6 } from "../support/clients.ts";
 
@@ -30,5 +30,20 @@ for (const { library, client } of libraries) {
     await locks.close();
     await others.close();
     for (const client of [near, far]) client.close();
+  });
+
+  it(`nothing is to be undone of a request that was never sent, ${library.name}`, async () => {
+    await using proxy = await startFaultyProxy(redis.server);
+    const far = await library.connect(proxy.url, { client });
+    const locks = createLocks({ backend: far.backend({ requestTimeout: 300 }) });
+    await eventually("a connection", () => far.command("PING").catch(() => undefined));
+    proxy.refuse();
+    await eventually("it is known that it was not sent", async () => {
+      const error: unknown = await locks.tryAcquire("unsent").catch((error: unknown) => error);
+      expect(error).toMatchObject({ code: "LOCK_BACKEND", retryable: true });
+      return error instanceof LockBackendError && !error.ambiguous ? true : undefined;
+    });
+    await locks.close();
+    far.close();
   });
 }

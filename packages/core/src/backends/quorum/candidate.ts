@@ -143,7 +143,7 @@ export class Candidate implements Waiting {
   }
 
   get #hasMajority(): boolean {
-    return this.holding.granted().length >= this.electorate.majority;
+    return this.holding.votes >= this.electorate.majority;
   }
 
   /**
@@ -151,16 +151,18 @@ export class Candidate implements Waiting {
    * might never be: one node alone must not keep a key from all, and without a majority nobody can have it.
    */
   get #isTurnedAway(): boolean {
-    const { nodes, majority, maxTtl } = this.electorate;
+    const { nodes, majority } = this.electorate;
+    return this.#isHomeBusy && nodes.filter((node) => node.votes).length >= majority;
+  }
+
+  get #isHomeBusy(): boolean {
     const stint = this.holding.at(this.#home);
-    if (stint?.isBusy !== true || stint.isBlocked(maxTtl)) return false;
-    return nodes.filter((node) => node.votes).length >= majority;
+    return stint?.isBusy === true && !stint.isBlocked(this.electorate.maxTtl);
   }
 
   /** It stands in a queue from which it will be told of its turn. */
   get #isServed(): boolean {
-    const stint = this.holding.at(this.#home);
-    return stint?.isWaiting === true && !stint.isBlocked(this.electorate.maxTtl);
+    return this.#isHomeBusy && this.holding.at(this.#home)?.isWaiting === true;
   }
 
   #result(ballots: Ballots): Granted | undefined {

@@ -48,6 +48,13 @@ export class Holding {
     return granted;
   }
 
+  /** How many nodes have granted it. */
+  get votes(): number {
+    let votes = 0;
+    for (const stint of this.#stints) if (stint?.granted !== undefined) votes += 1;
+    return votes;
+  }
+
   /** The fencing tokens that the nodes granted with. */
   fences(): number[] {
     return this.granted().map(({ fencingToken }) => fencingToken);

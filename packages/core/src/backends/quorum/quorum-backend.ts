@@ -7,29 +7,25 @@ import type {
   LockName,
   LockState,
   NoticeListener,
-  Ownership,
   QuorumNode,
   ReleaseOutcome,
-  Renewed,
 } from "../../backend.ts";
 import type { Clock } from "../../clock.ts";
-import { LockUsageError, QuorumError } from "../../errors.ts";
-import { showKeys } from "../../key.ts";
+import { LockUsageError } from "../../errors.ts";
 import { checkDuration } from "../../options.ts";
 import { show } from "../../show.ts";
-import { DRIFT, together } from "../../timing.ts";
+import { DRIFT } from "../../timing.ts";
 import { Candidate } from "./candidate.ts";
-import { type Electorate, homeOf } from "./electorate.ts";
+import type { Electorate } from "./electorate.ts";
 import { majorityOf } from "./fence.ts";
 import { Holding } from "./holding.ts";
 import { mergeStates } from "./merge.ts";
 import { Node } from "./node.ts";
 import { QuorumNotices } from "./notices.ts";
-import { type Answer, canReach, countUnknown, poll, valuesOf } from "./poll.ts";
+import { poll, valuesOf } from "./poll.ts";
 import { readProof, writeProof } from "./proof.ts";
 import { Roll } from "./roll.ts";
-import type { Stint } from "./stint.ts";
-import { readAnswers } from "./votes.ts";
+import { ending, renewal, undecided } from "./tenure.ts";
 
 /** Options of the quorum backend. Durations are milliseconds. */
 export interface QuorumBackendOptions {
@@ -108,14 +104,14 @@ export class QuorumBackend implements LockBackend {
   }
 
   async withdraw(request: AcquireRequest): Promise<void> {
-    await this.#poll(this.#candidates.get(request)?.giveUp() ?? []);
+    await this.#inTime(this.#candidates.get(request)?.giveUp() ?? []);
   }
 
   async extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome> {
     const holding = this.#holding(held);
     const questions = holding.stints.map((stint) => stint?.extend(ttl, fence));
     try {
-      const outcome = await this.#renewal(held, questions);
+      const outcome = await renewal(this.#electorate, held, questions);
       if (outcome.status === "lost") holding.endAll();
       else holding.spread(ttl, true);
       return outcome;
@@ -127,11 +123,11 @@ export class QuorumBackend implements LockBackend {
   }
 
   release(held: AcquireRequest): Promise<ReleaseOutcome> {
-    return this.#free(held, (stint) => stint.end());
+    return ending(this.#electorate, held, this.#holding(held), (stint) => stint.end());
   }
 
   retain(held: AcquireRequest, ms: number): Promise<ReleaseOutcome> {
-    return this.#free(held, (stint) => stint.retain(ms));
+    return ending(this.#electorate, held, this.#holding(held), (stint) => stint.retain(ms));
   }
 
   handOff(held: AcquireRequest): string {
@@ -146,14 +142,13 @@ export class QuorumBackend implements LockBackend {
   ): Promise<ExtendOutcome> {
     const parts = readProof(proof, from, this.#nodes.length);
     const at = this.#nodes.filter((_, index) => parts[index] !== null);
-    const holding = Holding.ofLease(this.#electorate, request, at);
-    this.#candidates.set(request, new Candidate(this.#electorate, request, holding));
+    const holding = this.#keep(request, Holding.ofLease(this.#electorate, request, at));
     const questions = this.#nodes.map((node, index) => {
       const part = parts[index];
       if (!part) return undefined;
       return node.ask((backend) => backend.adopt(request, part.token, fencingToken, part.proof));
     });
-    const outcome = await this.#renewal(request, questions);
+    const outcome = await renewal(this.#electorate, request, questions);
     if (outcome.status === "lost") this.#inBackground(this.release(request));
     else holding.elected(fencingToken);
     return outcome;
@@ -190,7 +185,7 @@ export class QuorumBackend implements LockBackend {
   }
 
   async close(): Promise<void> {
-    await this.#poll([...this.#background]);
+    await this.#inTime([...this.#background]);
     // A node that is away is not told any more: what it has ends with its ttl.
     for (const node of this.#nodes) node.closings += 1;
     await Promise.all(this.#nodes.map(({ backend }) => backend.close()));
@@ -199,59 +194,12 @@ export class QuorumBackend implements LockBackend {
   /** What a lease has at the nodes; of one that was granted elsewhere only its token is known. */
   #holding(held: AcquireRequest): Holding {
     const known = this.#candidates.get(held);
-    if (known !== undefined) return known.holding;
-    const holding = Holding.ofLease(this.#electorate, held);
-    this.#candidates.set(held, new Candidate(this.#electorate, held, holding));
+    return known?.holding ?? this.#keep(held, Holding.ofLease(this.#electorate, held));
+  }
+
+  #keep(request: AcquireRequest, holding: Holding): Holding {
+    this.#candidates.set(request, new Candidate(this.#electorate, request, holding));
     return holding;
-  }
-
-  /** @throws QuorumError */
-  async #renewal(
-    held: Ownership,
-    questions: readonly (Promise<ExtendOutcome> | undefined)[],
-  ): Promise<ExtendOutcome> {
-    const { majority, drift } = this.#electorate;
-    const renewed = (answers: readonly Answer<ExtendOutcome>[]) =>
-      valuesOf(answers).filter((value) => value.status === "renewed");
-    const answers = await this.#poll(questions, (soFar) => {
-      const count = renewed(soFar).length;
-      return count >= majority || !canReach(majority, count, soFar);
-    });
-    const validity = together(renewed(answers), majority, this.clock.now());
-    if (validity !== undefined) return { ...validity, drift, status: "renewed" } satisfies Renewed;
-    const values = valuesOf(answers);
-    const gone = values.filter(({ status }) => status === "lost").length;
-    const never = questions.filter((question) => question === undefined).length;
-    if (gone === 0 || this.#nodes.length - gone - never >= majority)
-      throw this.#undecided(showKeys(held.keys), answers);
-    const isStolen = values.some((value) => value.status === "lost" && value.reason === "stolen");
-    return { status: "lost", reason: isStolen ? "stolen" : "expired" };
-  }
-
-  /** @throws QuorumError */
-  async #free(
-    held: AcquireRequest,
-    free: (stint: Stint) => Promise<ReleaseOutcome>,
-  ): Promise<ReleaseOutcome> {
-    const { majority } = this.#electorate;
-    const holding = this.#holding(held);
-    const freeing = holding.leave().map((stint) => stint && free(stint));
-    for (const work of freeing) if (work !== undefined) this.#inBackground(work);
-    const released = (answers: readonly Answer<ReleaseOutcome>[]) =>
-      valuesOf(answers).filter((outcome) => outcome === "released").length;
-    const home = homeOf(this.#electorate);
-    const answers = await this.#poll(
-      freeing,
-      // Who comes next is turned away while home has not heard.
-      (soFar) => released(soFar) >= majority && soFar[home]?.status !== "pending",
-    );
-    const count = released(answers);
-    const unknown = countUnknown(answers);
-    // Nobody else could have a majority of the others.
-    if (count < majority && this.#nodes.length - unknown < majority)
-      throw this.#undecided(showKeys(held.keys), answers);
-    holding.letGo();
-    return count + unknown >= majority ? "released" : "notHeld";
   }
 
   /** Asks all nodes. @throws QuorumError when no majority answers */
@@ -265,21 +213,11 @@ export class QuorumBackend implements LockBackend {
     const answers = await poll(this.clock, timeout ?? this.#electorate.nodeTimeout, questions);
     const values = valuesOf(answers);
     if (values.length >= this.#electorate.majority) return values;
-    throw this.#undecided(key, answers);
+    throw undecided(this.#electorate, { keys: [key] }, answers);
   }
 
-  #poll<T>(
-    questions: readonly (Promise<T> | undefined)[],
-    isDecided?: (answers: readonly Answer<T>[]) => boolean,
-  ): Promise<readonly Answer<T>[]> {
-    return poll(this.clock, this.#electorate.nodeTimeout, questions, isDecided);
-  }
-
-  #undecided(key: string, answers: readonly Answer<unknown>[]): QuorumError {
-    return new QuorumError(
-      key,
-      readAnswers(this.#nodes, answers, () => ({ vote: "answered" })),
-    );
+  #inTime(work: readonly Promise<unknown>[]): Promise<unknown> {
+    return poll(this.clock, this.#electorate.nodeTimeout, work);
   }
 
   /** Work that no caller waits for; `close` does. Nobody is told when it fails: what is not undone ends with its ttl. */

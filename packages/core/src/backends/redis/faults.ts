@@ -38,6 +38,9 @@ const SCRIPT_PERMISSION = /can't run this command|can't access (at least )?one o
 /** What clients say when they were closed for good, by their owner or by their own timeout. */
 const CLOSED = /client is closed|connection is closed|the client was destroyed/i;
 
+/** What clients say of a command that they did not send: they have no connection, and were told not to queue. */
+const UNSENT = /enableOfflineQueue options is false|the client is offline/i;
+
 /** An error of a client without what must not be logged: credentials in addresses, and command arguments. */
 function withoutSecrets(error: unknown): Error {
   const { message, name, stack } = error instanceof Error ? error : new Error(String(error));
@@ -63,7 +66,12 @@ export function backendError(error: unknown, key: string | undefined): LockBacke
     const closed = CLOSED.test(cause.message);
     const advice = closed ? "; connect the client before use, and close it only after the locks" : "";
     const text = `redis could not be asked: ${cause.message}${advice}`;
-    return new LockBackendError(text, { key, cause, retryable: !closed, ambiguous: true });
+    return new LockBackendError(text, {
+      key,
+      cause,
+      retryable: !closed,
+      ambiguous: !UNSENT.test(cause.message),
+    });
   }
   const retryable = code in PASSING;
   const text = `redis refused (${code}): ${{ ...PASSING, ...LASTING }[code]}`;
