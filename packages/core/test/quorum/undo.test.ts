@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { LockTimeoutError } from "../../src/index.ts";
+import { createLocks, LockTimeoutError } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
+import { ioredis6, type Library } from "../support/clients.ts";
+import { openQuorum } from "../support/quorum.ts";
 import { expectNothingLeftOn, found, heldOn, useSites } from "../support/quorum-sites.ts";
 
 const NODE_TIMEOUT = 150;
@@ -53,6 +55,28 @@ describe("nothing is left on any node", () => {
     const releases = drop();
     await lease.release();
     await Promise.all(releases);
+    await expectNothingLeftOn(sites);
+  });
+
+  it("of a lease that a node was away from, although other locks on the same backend are closed", async () => {
+    await found(sites);
+    // Without a queue the client sends nothing by itself later.
+    const client = { maxRetriesPerRequest: 0, enableOfflineQueue: false };
+    const connect: Library["connect"] = async (url) => {
+      const connected = await ioredis6.connect(url, { client });
+      await eventually("a connection", () => connected.command("PING").catch(() => undefined));
+      return connected;
+    };
+    const urls = sites.all.map(({ proxy }) => proxy.url);
+    await using process = await openQuorum(urls, {}, () => ({ ...ioredis6, connect }));
+    const { backend } = process;
+    const locks = createLocks({ backend });
+    const lease = await locks.acquire("away", { ttl: 60_000 });
+    await eventually("all have it", async () => (await heldOn(sites, "away")).every(Boolean) || undefined);
+    sites.at(4).proxy.refuse();
+    expect(await lease.release()).toBe("released");
+    await createLocks({ backend, prefix: "others" }).close();
+    sites.at(4).proxy.heal();
     await expectNothingLeftOn(sites);
   });
 

@@ -5,8 +5,6 @@ import { poll } from "./poll.ts";
 
 /** One of the independent backends of a quorum, and whether it answers. */
 export class Node {
-  /** How often the quorum was closed: what is tried again and again ends with it. */
-  closings = 0;
   /** When each question that is not answered yet was asked; the oldest comes first. */
   readonly #pending = new Set<{ readonly since: Instant }>();
   #voted = true;

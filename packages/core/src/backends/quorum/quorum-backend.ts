@@ -186,8 +186,6 @@ export class QuorumBackend implements LockBackend {
 
   async close(): Promise<void> {
     await this.#inTime([...this.#background]);
-    // A node that is away is not told any more: what it has ends with its ttl.
-    for (const node of this.#nodes) node.closings += 1;
     await Promise.all(this.#nodes.map(({ backend }) => backend.close()));
   }
 

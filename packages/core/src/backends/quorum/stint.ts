@@ -158,8 +158,8 @@ export class Stint {
 
   #persist<T>(work: (backend: QuorumNode) => Promise<T>): Promise<T> {
     const { node, request } = this;
-    const { closings } = node;
-    const isOver = (waited: number) => waited > this.#longest || node.closings > closings;
+    // It ends with the client, too.
+    const isOver = (waited: number) => waited > this.#longest;
     const persistence = { key: request.keys[0], keepAlive: false, isOver };
     return persist(node.backend.clock, persistence, () => node.ask(work));
   }

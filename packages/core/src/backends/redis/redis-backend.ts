@@ -123,12 +123,15 @@ export class RedisBackend implements QuorumNode {
     return outcome;
   }
 
-  async vote(request: AcquireRequest, fence: number): Promise<Vote> {
-    const { prefix } = request;
-    const mayVote = this.#commands.mayVote(prefix) || (await this.enroll(prefix)).status === "member";
-    if (!mayVote) return { status: "abstained" };
+  vote(request: AcquireRequest, fence: number): Promise<Vote> {
+    if (!this.#commands.mayVote(request.prefix)) return this.#firstVote(request, fence);
     this.#votes.add(request);
     return this.#attempt(request, fence);
+  }
+
+  async #firstVote(request: AcquireRequest, fence: number): Promise<Vote> {
+    const { status } = await this.enroll(request.prefix);
+    return status === "member" ? this.vote(request, fence) : { status: "abstained" };
   }
 
   async enroll(prefix: string, votesIn?: number): Promise<Membership> {
