@@ -17,6 +17,8 @@ export interface QuorumTerms {
   readonly ttl: number;
   /** A node that comes back without its data abstains for so long: no shorter than any ttl and any minHold. */
   readonly maxTtl: number;
+  /** Whether the nodes keep every write over a restart: then they vote at once. */
+  readonly durable: boolean;
 }
 
 /** Decorates a node; `index` counts from 0. */
@@ -32,12 +34,12 @@ export async function openLocksBy(library: Library, url: string, who: Who): Prom
 export async function openQuorumLocksBy(
   library: Library,
   urls: readonly string[],
-  { ttl, maxTtl, ...who }: Who & QuorumTerms,
+  { ttl, maxTtl, durable, ...who }: Who & QuorumTerms,
   wrap: Wrap = (node) => node,
 ): Promise<OpenLocks<LocksWithoutPermits>> {
   const nodes = await Promise.all(urls.map((url) => openBackend[library](url)));
   const backends = nodes.map(({ backend }, index) => wrap(backend, index));
-  const locks = createLocks({ backend: quorumBackend(backends, { maxTtl }), ttl, ...who });
+  const locks = createLocks({ backend: quorumBackend(backends, { maxTtl, durable }), ttl, ...who });
   return closing(locks, () => {
     for (const { close } of nodes) close();
   });

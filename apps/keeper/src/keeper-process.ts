@@ -13,7 +13,7 @@ await runWorker<ToKeeper, FromKeeper>(async (main) => {
   // crew.ts wrote it, with the same type.
   const task = main.argument as Task;
   const who = { prefix: "demo", holder: nameOf(task.keeper) };
-  const terms = { ttl: MAX_TTL_MS, maxTtl: MAX_TTL_MS };
+  const terms = { ttl: MAX_TTL_MS, maxTtl: MAX_TTL_MS, durable: true };
   await using opened = await openQuorumLocksBy(task.library, nodeUrlsOfParent(), { ...who, ...terms });
   const world = worldOf(task, main);
   opened.locks.on("extended", ({ key, validFor }) => {

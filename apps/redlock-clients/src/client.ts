@@ -7,7 +7,7 @@ import { toldVotes } from "./told-votes.ts";
 import { takeTurn } from "./turn.ts";
 
 /** A node that comes back without its data abstains for maxTtl, so it is no longer than it must be. */
-const TERMS = { ttl: TTL_MS, maxTtl: 2 * TTL_MS };
+const TERMS = { ttl: TTL_MS, maxTtl: 2 * TTL_MS, durable: true };
 /** Up to so long it does something else between two turns. */
 const PAUSE_MS = 150;
 

@@ -93,6 +93,8 @@ export type AcquireOutcome = Granted | Busy;
 /** A node of a quorum that has no say: it has lost data, or may have, and with it leases that may still stand elsewhere. */
 export interface Abstained {
   readonly status: "abstained";
+  /** It is a member that votes later; otherwise it has to become one. */
+  readonly isMember: boolean;
 }
 
 /** What a node of a quorum answers. */
@@ -103,8 +105,19 @@ export type Membership =
   | Member
   /** It does not know of ever having been a member. */
   | { readonly status: "stranger" }
-  /** It was a member before it restarted, and has come back with all of its data, or with an older state. */
+  /** It was a member before it restarted, and may have come back with an older state. */
   | { readonly status: "restarted" };
+
+/** How a node is asked whether it is a member. */
+export interface Enrolment {
+  /**
+   * Makes it a member that votes after so many milliseconds, unless it is one; counted from its restart, where it knows
+   * of one. 0 founds a quorum, which one that has restarted cannot. Undefined only asks.
+   */
+  readonly votesIn: number | undefined;
+  /** It keeps every write over a restart, and is a member as before. */
+  readonly durable: boolean;
+}
 
 export interface Member {
   readonly status: "member";
@@ -286,6 +299,6 @@ export interface QuorumNode extends LockBackend {
    */
   vote(request: AcquireRequest, fence: number): Promise<Vote>;
 
-  /** Whether the node is a member for a prefix. `votesIn` makes it one that votes after so many ms, unless it is one. */
-  enroll(prefix: string, votesIn?: number): Promise<Membership>;
+  /** Whether the node is a member for a prefix; and makes it one, if asked to. */
+  enroll(prefix: string, enrolment: Enrolment): Promise<Membership>;
 }

@@ -1,10 +1,10 @@
 import type { BackendNode } from "../backend.ts";
 import { backendError } from "../backends/redis/faults.ts";
-import { readConfig, readInfo, readNumber, readTime, readWord } from "../backends/redis/server-replies.ts";
 import type { Clock } from "../clock.ts";
 import { LockBackendError } from "../errors.ts";
 import { redacted } from "../show.ts";
 import type { ClockOffset, NodeFacts, NodeReport } from "./facts.ts";
+import { readConfig, readInfo, readNumber, readTime, readWord } from "./replies.ts";
 
 const ROUNDS = 5;
 /** A slow server is not asked again and again: what is known by then will do. */

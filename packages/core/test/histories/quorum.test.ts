@@ -48,7 +48,7 @@ async function breakNodes(member: Member, isOver: () => boolean): Promise<{ kept
 }
 
 it(`${GRANTS} grants by 5 nodes that are killed and emptied, to processes that are killed: one at a time, with growing tokens`, async () => {
-  const options = { maxTtl: TTL, nodeTimeout: NODE_TIMEOUT };
+  const options = { maxTtl: TTL, nodeTimeout: NODE_TIMEOUT, durable: true };
   const member = await found(sites, options);
   await askServer(budget.server.port, "SET", "budget", String(GRANTS + KILLS * WORKERS));
   let isOver = false;

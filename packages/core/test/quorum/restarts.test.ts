@@ -1,8 +1,17 @@
-import { askServer, startRedis } from "@lock/redis-harness";
-import { describe, expect, it } from "vitest";
-import { keepsEveryWrite } from "../../src/backends/redis/durability.ts";
+import { askServer } from "@lock/redis-harness";
+import { useRedis } from "@lock/redis-harness/vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { AcquireRequest } from "../../src/backend.ts";
+import type { RedisDriver } from "../../src/backends/redis/driver.ts";
+import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
-import { createLocks, type Lease, type LockEvents, type LocksWithoutPermits } from "../../src/index.ts";
+import {
+  createLocks,
+  type Lease,
+  LockBackendError,
+  type LockEvents,
+  type LocksWithoutPermits,
+} from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6 } from "../support/clients.ts";
 import { openQuorum } from "../support/quorum.ts";
@@ -53,35 +62,11 @@ describe("a node that keeps every write", () => {
     await untilAllGrant(locks);
   });
 
-  it("does not vote when it is not sure to keep them any more", async () => {
-    const { locks } = await found(sites, { maxTtl: TTL });
-    await restart(sites.at(2), ["--appendfsync", "everysec"]);
-    expect(await votesFor("not synced", locks)).toEqual(["granted", "granted", "abstained"]);
+  it("does not vote where nobody says that it does", async () => {
+    const { locks } = await found(sites, { maxTtl: TTL, durable: false });
+    await restart(sites.at(2));
+    expect(await votesFor("not durable", locks)).toEqual(["granted", "granted", "abstained"]);
     await untilAllGrant(locks);
-  });
-
-  it("is not one that took over from a master", async () => {
-    const { server } = sites.at(1);
-    await using replica = await startRedis({
-      persist: true,
-      args: ["--replicaof", server.host, String(server.port)],
-    });
-    const answers = await Promise.all(
-      [server, replica].map(async ({ port, url }) => {
-        await eventually(
-          "it is in step",
-          async () =>
-            /role:master|master_link_status:up/.test(await askServer(port, "INFO", "replication")) ||
-            undefined,
-        );
-        await askServer(port, "REPLICAOF", "NO", "ONE");
-        const client = await ioredis6.connect(url);
-        const answer = await keepsEveryWrite(client.driver);
-        client.close();
-        return answer;
-      }),
-    );
-    expect(answers).toEqual([true, false]);
   });
 });
 
@@ -98,6 +83,36 @@ describe("nodes that keep snapshots", () => {
     expect(lease.validFor).toBe(0);
     expect(next.fencingToken).toBeGreaterThan(lease.fencingToken);
     await next.release();
+  });
+
+  it("vote when they restarted long ago, although nobody asked since", async () => {
+    const { locks } = await found(sites, { maxTtl: 100 });
+    await locks.using("long ago", { ttl: 100, wait: 20_000 }, () => undefined);
+    await Promise.all(sites.all.map(saveSnapshot));
+    await Promise.all(sites.all.map((site) => restart(site)));
+    await eventually("long ago", async () => {
+      const told = await Promise.all(sites.all.map(({ server }) => askServer(server.port, "INFO", "server")));
+      return told.every((info) => Number(/uptime_in_seconds:(\d+)/.exec(info)?.[1]) >= 3) || undefined;
+    });
+    const fresh = await sites.open({ maxTtl: 100 });
+    expect(await fresh.locks.tryAcquire("long ago", { ttl: 100 })).not.toBeNull();
+  });
+
+  it("that restart again before they vote are noticed at once", async () => {
+    const { locks } = await found(sites, { maxTtl: TTL });
+    await untilAllGrant(locks);
+    const { locks: patient } = await sites.open({ maxTtl: 60_000 });
+    const last = sites.at(2);
+    const mark = () => askServer(last.server.port, "GET", "lock:quorum");
+    await saveSnapshot(last);
+    for (let times = 0; times < 2; times++) {
+      const before = await mark();
+      await restart(last);
+      await eventually("it is a member anew", async () => {
+        await votesFor("again", patient);
+        return (await mark()) === before ? undefined : true;
+      });
+    }
   });
 
   it("vote on when they have forgotten nothing but their scripts", async () => {
@@ -147,6 +162,90 @@ describe("nodes that keep snapshots", () => {
     expect(read).toBeGreaterThanOrEqual(forgotten[2] ?? Number.NaN);
   });
 });
+
+describe("a node", () => {
+  const redis = useRedis();
+  const ask = (...words: string[]) => askServer(redis.server.port, ...words);
+
+  /** A node that has granted what it has forgotten by its restart. */
+  async function forgetful(prefix: string, args: readonly string[] = []) {
+    const client = await ioredis6.connect(redis.url);
+    onTestFinished(() => client.close());
+    const node = client.backend();
+    await node.enroll(prefix, { votesIn: 0, durable: false });
+    await ask("SAVE");
+    const vote = () => node.vote(requestOf(prefix), Date.now() * 1_000);
+    expect(await vote()).toMatchObject({ status: "granted" });
+    await redis.server.kill();
+    await redis.server.restart({ args });
+    return { node, vote };
+  }
+
+  it.each([
+    ["too few replicas", ["--min-replicas-to-write", "1"], ["CONFIG", "SET", "min-replicas-to-write", "0"]],
+    ["no memory", ["--maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"]],
+    ["a master to follow", ["--replicaof", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"]],
+  ])(
+    "does not vote later, although it could write nothing when it restarted: %s",
+    async (name, args, mend) => {
+      const { vote } = await forgetful(name.replaceAll(" ", "-"), args);
+      await expect(vote()).rejects.toBeInstanceOf(LockBackendError);
+      await ask(...mend);
+      expect(await vote()).toMatchObject({ status: "abstained", isMember: false });
+    },
+  );
+
+  it("does not vote when it restarts while it is told how", async () => {
+    const { server } = redis;
+    const client = await ioredis6.connect(server.url);
+    onTestFinished(() => client.close());
+    const late: RedisDriver = {
+      ...client.driver,
+      eval: async (source, keys, args) => {
+        const isVote = args.at(-1) === "guarded";
+        if (isVote) await server.kill();
+        if (isVote) await server.restart();
+        return client.driver.eval(source, keys, args);
+      },
+    };
+    const [soon, other] = [client.backend(), new RedisBackend(late)];
+    for (const node of [soon, other]) await node.enroll("late", { votesIn: 0, durable: false });
+    await ask("SAVE");
+    expect(await soon.vote(requestOf("late"), Date.now() * 1_000)).toMatchObject({ status: "granted" });
+    await ask("SCRIPT", "FLUSH");
+    expect(await other.vote(requestOf("late"), Date.now() * 1_000)).toMatchObject({ status: "abstained" });
+  });
+
+  it("is not made a founder when it has restarted", async () => {
+    const { node, vote } = await forgetful("founder");
+    expect(await node.enroll("founder", { votesIn: 0, durable: false })).toEqual({ status: "restarted" });
+    expect(await vote()).toMatchObject({ status: "abstained" });
+  });
+
+  it.each([
+    ["was noted to have restarted, in a run that goes on", (mark: string) => `${mark} restarted`],
+    ["has a mark that cannot be read", () => "a1b2c3 1795327215761286"],
+  ])("becomes a member anew when it %s", async (when, change) => {
+    const prefix = when.replaceAll(/\W/g, "-");
+    const { node, vote } = await forgetful(prefix);
+    const enroll = (votesIn: number | undefined) => node.enroll(prefix, { votesIn, durable: false });
+    await enroll(1);
+    const [, mark = ""] = (await ask("GET", `${prefix}:quorum`)).split("\r\n");
+    await ask("SET", `${prefix}:quorum`, change(mark));
+    expect(await vote()).toMatchObject({ status: "abstained", isMember: false });
+    expect(await enroll(undefined)).toEqual({ status: "restarted" });
+    expect(await enroll(60_000)).toMatchObject({ status: "member" });
+    expect(await vote()).toMatchObject({ status: "abstained", isMember: true });
+  });
+});
+
+let requests = 0;
+
+function requestOf(prefix: string): AcquireRequest {
+  requests += 1;
+  const [keys, token, mode] = [["key"] as const, `token-${requests}`, { kind: "exclusive" } as const];
+  return { prefix, keys, token, mode, ttl: 60_000, queue: false, holder: "test", meta: undefined };
+}
 
 const fenceOf = ({ fencingToken }: Lease) => fencingToken;
 

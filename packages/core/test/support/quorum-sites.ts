@@ -67,9 +67,9 @@ export function useSites(count: number, options: RedisNodesOptions = {}): Sites 
     },
     at: (index) => siteAt(sites, index),
     // A busy machine is no node that is away.
-    open: async ({ proxied = [], nodeTimeout = 2_000, ...options } = {}) => {
+    open: async ({ proxied = [], nodeTimeout = 2_000, durable = options.persist === true, ...rest } = {}) => {
       const urls = sites.map(({ server, proxy }, index) => (proxied.includes(index) ? proxy : server).url);
-      const process = await openQuorum(urls, { ...options, nodeTimeout });
+      const process = await openQuorum(urls, { ...rest, nodeTimeout, durable });
       const { backend } = process;
       const locks = createLocks({ backend });
       closing.push(async () => {

@@ -5,6 +5,7 @@ import type {
   AcquireRequest,
   BackendNode,
   Busy,
+  Enrolment,
   ExtendOutcome,
   Granted,
   HolderState,
@@ -58,11 +59,12 @@ export class InProcessBackend implements QuorumNode {
   }
 
   async vote(request: AcquireRequest, fence: number): Promise<Vote> {
-    if (this.#votesIn(request.prefix) !== 0) return { status: "abstained" };
+    const votesIn = this.#votesIn(request.prefix);
+    if (votesIn !== 0) return { status: "abstained", isMember: votesIn !== undefined };
     return this.#attempt(request, fence);
   }
 
-  async enroll(prefix: string, votesIn?: number): Promise<Membership> {
+  async enroll(prefix: string, { votesIn }: Enrolment): Promise<Membership> {
     if (votesIn !== undefined && !this.#members.has(prefix)) {
       this.#members.set(prefix, { since: this.clock.now(), after: votesIn });
     }

@@ -11,6 +11,8 @@ export interface Electorate {
   readonly drift: number;
   /** The longest ttl of a lease. */
   readonly maxTtl: number;
+  /** Whether the nodes keep every write over a restart. */
+  readonly durable: boolean;
   /** Those who wait for a hint. */
   readonly waiting: Set<Waiting>;
   /** Work that no caller waits for; nobody is told when it fails. */

@@ -1,4 +1,4 @@
-import type { AcquireRequest, Member, Membership, QuorumNode, Vote } from "../../backend.ts";
+import type { AcquireRequest, Enrolment, Member, Membership, QuorumNode, Vote } from "../../backend.ts";
 import { elapsed, type Instant } from "../../clock.ts";
 import { asBackendError } from "../../errors.ts";
 import { poll } from "./poll.ts";
@@ -8,7 +8,7 @@ export class Node {
   /** When each question that is not answered yet was asked; the oldest comes first. */
   readonly #pending = new Set<{ readonly since: Instant }>();
   #voted = true;
-  readonly #enrolled = new Map<string, Member & { readonly told: Instant }>();
+  readonly #enrolled = new Map<string, Member>();
   /** For which prefixes it was a member once and is not any more. */
   readonly #lost = new Set<string>();
 
@@ -47,23 +47,11 @@ export class Node {
     return this.#lost.has(prefix);
   }
 
-  /** Asks whether it is a member, or, with `votesIn`, makes it one. */
-  async enroll(prefix: string, votesIn?: number): Promise<Membership> {
-    const membership = await this.ask((backend) => backend.enroll(prefix, votesIn));
-    if (membership.status === "member") {
-      this.#enrolled.set(prefix, { ...membership, told: this.backend.clock.now() });
-    }
-    if (membership.status === "restarted") this.#lost.add(prefix);
+  /** Asks whether it is a member, and may make it one. */
+  async enroll(prefix: string, enrolment: Enrolment): Promise<Membership> {
+    const membership = await this.ask((backend) => backend.enroll(prefix, enrolment));
+    if (membership.status === "member") this.#enrolled.set(prefix, membership);
     return membership;
-  }
-
-  #noteAbstention(prefix: string): void {
-    const membership = this.#enrolled.get(prefix);
-    if (membership === undefined) return;
-    // It said for how long it would abstain.
-    if (elapsed(membership.told, this.backend.clock.now()) < membership.votesIn) return;
-    this.#enrolled.delete(prefix);
-    this.#lost.add(prefix);
   }
 
   /** Asks it for a vote. */
@@ -71,7 +59,9 @@ export class Node {
     try {
       const vote = await this.ask((backend) => backend.vote(request, fence));
       this.#voted = vote.status !== "abstained";
-      if (!this.#voted) this.#noteAbstention(request.prefix);
+      if (vote.status === "abstained" && !vote.isMember && this.#enrolled.delete(request.prefix)) {
+        this.#lost.add(request.prefix);
+      }
       return vote;
     } catch (error) {
       const { ambiguous, retryable } = asBackendError(error, request.keys[0]);

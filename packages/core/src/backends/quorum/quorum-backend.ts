@@ -41,6 +41,12 @@ export interface QuorumBackendOptions {
    * Default 60,000.
    */
   readonly maxTtl?: number;
+  /**
+   * Whether all nodes keep every write over a restart: `appendonly yes`, `appendfsync always`,
+   * `no-appendfsync-on-rewrite no`, and no replica ever takes over. Then one that has restarted votes at once. It is not
+   * checked, and where it is not so, two may be let in. The same on all processes. Default false.
+   */
+  readonly durable?: boolean;
 }
 
 /**
@@ -63,13 +69,15 @@ export class QuorumBackend implements LockBackend {
   readonly #background = new Set<Promise<unknown>>();
 
   constructor(backends: readonly QuorumNode[], options: QuorumBackendOptions = {}) {
-    const { nodeTimeout = 250, drift = DRIFT, maxTtl = 60_000 } = options;
+    const { nodeTimeout = 250, drift = DRIFT, maxTtl = 60_000, durable = false } = options;
     const [first] = checkNodes(backends);
     checkDuration("nodeTimeout", nodeTimeout, 1, 60_000);
     checkDuration("maxTtl", maxTtl, 1, Number.MAX_SAFE_INTEGER);
     if (typeof drift !== "number" || !(drift >= 0 && drift <= 0.5)) {
       throw new LockUsageError(`drift must be a number from 0 to 0.5, got ${show(drift)}`);
     }
+    if (typeof durable !== "boolean")
+      throw new LockUsageError(`durable must be a boolean, got ${show(durable)}`);
     const majority = majorityOf(backends.length);
     this.name = `quorum of ${backends.length}`;
     this.clock = first.clock;
@@ -82,7 +90,9 @@ export class QuorumBackend implements LockBackend {
     );
     const nodes = this.#nodes;
     const background = (work: Promise<unknown>) => this.#inBackground(work);
-    this.#electorate = { clock, nodes, majority, nodeTimeout, drift, maxTtl, waiting: new Set(), background };
+    const waiting: Electorate["waiting"] = new Set();
+    const terms = { nodeTimeout, drift, maxTtl, durable };
+    this.#electorate = { clock, nodes, majority, ...terms, waiting, background };
     this.#roll = new Roll(this.#electorate);
     this.#notices = new QuorumNotices(backends);
   }

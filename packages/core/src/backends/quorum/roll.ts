@@ -8,8 +8,9 @@ import { poll } from "./poll.ts";
 /**
  * Which nodes may vote. A node that restarts without its data must not: what it granted may still stand, and with its
  * vote somebody else could get a majority ("delayed restarts": redis.io, "Distributed Locks with Redis"). So each node
- * keeps a mark that it is a member, and one without it becomes a member that votes later. Only where all nodes answer, and
- * none of them has the mark, the quorum is new, and votes at once: any that is away might have had it.
+ * keeps a mark that it is a member, and one without it, or with one from before its restart, becomes a member that votes
+ * later. Only where all nodes answer, and none of them has the mark, the quorum is new, and votes at once: any that is away
+ * might have had it.
  */
 export class Roll {
   readonly #calling = new Map<string, Promise<void>>();
@@ -36,24 +37,26 @@ export class Roll {
   }
 
   async #call(prefix: string): Promise<void> {
-    const strangers = await this.#strangers(prefix);
-    this.#assertNoTwins();
-    if (strangers.length === 0) return;
     const { nodes, nodeTimeout, maxTtl, clock, background } = this.electorate;
+    const { strangers, restarted } = await this.#ask(prefix);
+    this.#assertNoTwins();
     const isNew = strangers.length === nodes.length && !nodes.some((node) => node.hasLost(prefix));
     if (isNew) {
       await this.#enroll(prefix, strangers, 0);
       this.#assertNoTwins();
       return;
     }
+    // Its counters are replaced by its clock: that must have passed what the fastest client proposed before.
+    const votesIn = maxTtl + AHEAD;
+    if (restarted.length > 0) await this.#enroll(prefix, restarted, votesIn);
+    if (strangers.length === 0) return;
     // Another process may be founding the quorum just now: it is done within this time.
     const later = new Promise<void>((resume) => clock.setTimer(resume, nodeTimeout));
-    // Its counters are replaced by its clock: that must have passed what the fastest client proposed before.
-    background(later.then(() => this.#enroll(prefix, strangers, maxTtl + AHEAD)));
+    background(later.then(() => this.#enroll(prefix, strangers, votesIn)));
   }
 
   /** The nodes that are not members, of those that answer. */
-  async #strangers(prefix: string): Promise<readonly Node[]> {
+  async #ask(prefix: string): Promise<{ strangers: readonly Node[]; restarted: readonly Node[] }> {
     const { clock, nodes, majority, nodeTimeout } = this.electorate;
     const asked = nodes.filter((node) => node.membership(prefix) === undefined && !node.isSilent);
     const isEnough = () => nodes.filter((node) => node.membership(prefix) !== undefined).length >= majority;
@@ -63,10 +66,12 @@ export class Roll {
       asked.map((node) => this.#learn(node, prefix)),
       isEnough,
     );
-    return asked.filter((_, index) => {
-      const answer = answers[index];
-      return answer?.status === "answered" && answer.value.status !== "member";
-    });
+    const who = (status: Membership["status"]) =>
+      asked.filter((_, index) => {
+        const answer = answers[index];
+        return answer?.status === "answered" && answer.value.status === status;
+      });
+    return { strangers: who("stranger"), restarted: who("restarted") };
   }
 
   async #enroll(prefix: string, strangers: readonly Node[], votesIn: number): Promise<void> {
@@ -76,7 +81,8 @@ export class Roll {
   }
 
   async #learn(node: Node, prefix: string, votesIn?: number): Promise<Membership> {
-    const membership = await node.enroll(prefix, votesIn);
+    const { durable } = this.electorate;
+    const membership = await node.enroll(prefix, { votesIn, durable });
     this.#noteTwins(prefix);
     return membership;
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type {
   AcquireRequest,
+  Enrolment,
   ExtendOutcome,
   LockName,
   Membership,
@@ -96,22 +97,18 @@ export class Commands {
     return this.#vote.has(prefix);
   }
 
-  /** `data`: what the server still has, should it have restarted; "" only asks. */
-  async enroll(
-    prefix: string,
-    votesIn: number | undefined,
-    data: "complete" | "lost" | "",
-  ): Promise<Membership> {
+  async enroll(prefix: string, { votesIn, durable }: Enrolment): Promise<Membership> {
     const key = memberKey(prefix);
-    const args = [randomBytes(12).toString("base64url"), votesIn === undefined ? "" : String(votesIn), data];
+    const id = randomBytes(12).toString("base64url");
+    const args = [id, votesIn === undefined ? "" : String(votesIn), durable ? "1" : ""];
     const [text = ""] = await this.run(undefined, scripts.enrollScript, [key], args);
     if (text === "stranger" || text === "restarted") return { status: text };
-    const [id = "", mark = "", left] = text.split(" ");
+    const [server = "", mark = "", left] = text.split(" ");
     if (this.#vote.get(prefix)?.mark !== mark) {
       const script = this.#batched(scripts.voteScript(mark), this.#acquireHeader(prefix), [key]);
       this.#vote.set(prefix, { mark, script });
     }
-    return { status: "member", id, votesIn: readNumber(left) };
+    return { status: "member", id: server, votesIn: readNumber(left) };
   }
 
   /** `isVote`: it was asked for as a vote. */

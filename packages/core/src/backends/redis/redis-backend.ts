@@ -3,6 +3,7 @@ import type {
   AcquireOutcome,
   AcquireRequest,
   BackendNode,
+  Enrolment,
   ExtendOutcome,
   Granted,
   LockName,
@@ -20,7 +21,6 @@ import { checkCount, checkDuration } from "../../options.ts";
 import { validityLeft } from "../../timing.ts";
 import { Commands, partsOf, refused } from "./commands.ts";
 import type { RedisDriver } from "./driver.ts";
-import { keepsEveryWrite } from "./durability.ts";
 import { unreadable } from "./faults.ts";
 import { inspectLock, listLocks } from "./inspection.ts";
 import { Notices, noticeChannel, writeNotice } from "./notices.ts";
@@ -130,17 +130,12 @@ export class RedisBackend implements QuorumNode {
   }
 
   async #firstVote(request: AcquireRequest, fence: number): Promise<Vote> {
-    const { status } = await this.enroll(request.prefix);
-    return status === "member" ? this.vote(request, fence) : { status: "abstained" };
+    const { status } = await this.enroll(request.prefix, { votesIn: undefined, durable: false });
+    return status === "member" ? this.vote(request, fence) : { status: "abstained", isMember: false };
   }
 
-  async enroll(prefix: string, votesIn?: number): Promise<Membership> {
-    const membership = await this.#commands.enroll(prefix, votesIn, "");
-    if (membership.status !== "restarted") return membership;
-    if (await this.#inTime(keepsEveryWrite(this.#driver))) {
-      return this.#commands.enroll(prefix, votesIn, "complete");
-    }
-    return votesIn === undefined ? membership : this.#commands.enroll(prefix, votesIn, "lost");
+  enroll(prefix: string, enrolment: Enrolment): Promise<Membership> {
+    return this.#commands.enroll(prefix, enrolment);
   }
 
   hint(request: AcquireRequest): Promise<Granted | null> {

@@ -147,7 +147,7 @@ export type AcquireAnswer =
       /** Which of the request's keys are not ready for it, from 1. */
       readonly missing: readonly number[];
     } & Circumstances)
-  | { readonly status: "abstained"; readonly now: number }
+  | { readonly status: "abstained"; readonly now: number; readonly isMember: boolean }
   | { readonly status: "late"; readonly now: number }
   | { readonly status: "withdrawn"; readonly now: number };
 
@@ -185,6 +185,7 @@ export function readAcquireAnswer(text: string): AcquireAnswer {
       missing: missing.split(",").map(Number),
     };
   }
-  if (status === "late" || status === "withdrawn" || status === "abstained") return { status, now };
+  if (status === "abstained") return { status, now, isMember: rest[0] === "1" };
+  if (status === "late" || status === "withdrawn") return { status, now };
   throw unreadable(text);
 }

@@ -21,7 +21,8 @@ export async function runScript(
     reply = await driver.evalsha(script.sha, keys, args);
   } catch (error) {
     if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-    reply = await driver.eval(script.source, keys, [...args, ...(script.whenUnknown ?? [])]);
+    if (script.guard !== undefined) await runScript(driver, script.guard, keys, []);
+    reply = await driver.eval(script.source, keys, script.guard ? [...args, "guarded"] : args);
   }
   if (!Array.isArray(reply)) throw unreadable(reply);
   return reply.map(String);

@@ -6,8 +6,11 @@ export interface Script {
   readonly source: string;
   /** SHA-1 of the source, as EVALSHA names it. */
   readonly sha: string;
-  /** What is added to the arguments where the server does not know the script. */
-  readonly whenUnknown?: readonly string[];
+  /**
+   * What has to succeed, with the same keys, before a server is told the script that did not know it; the script then has
+   * one argument more.
+   */
+  readonly guard?: Script;
 }
 
 /** Joins parts into one script: later parts may use the local functions of earlier ones. */

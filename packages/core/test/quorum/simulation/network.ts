@@ -54,7 +54,7 @@ export class SimulatedNode {
 
   async vote(request: AcquireRequest, fence: number): Promise<Vote> {
     if (this.#withdrawn.has(request.token)) throw refused();
-    if (this.votesAnyway) await this.#backend.enroll(request.prefix, 0);
+    if (this.votesAnyway) await this.#backend.enroll(request.prefix, { votesIn: 0, durable: false });
     return this.#backend.vote(request, fence);
   }
 
@@ -90,7 +90,7 @@ export class Link {
       grantsPermits: true,
       takesTogether: () => true,
       vote: (request, fence) => this.#call<Vote>(() => node.vote(request, fence)),
-      enroll: (prefix, votesIn) => this.#call<Membership>(() => node.backend.enroll(prefix, votesIn)),
+      enroll: (...asked) => this.#call<Membership>(() => node.backend.enroll(...asked)),
       extend: (held, ttl, fence) => this.#call<ExtendOutcome>(() => node.backend.extend(held, ttl, fence)),
       release: (held) => this.#call<ReleaseOutcome>(() => node.backend.release(held)),
       withdraw: (request, unanswered) => this.#withdraw(request, unanswered),

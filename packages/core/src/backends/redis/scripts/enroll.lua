@@ -1,21 +1,29 @@
--- KEYS: member. ARGV: id of the mark if one is made; after how many ms it votes then ('' makes none); and, where it has
--- restarted since it became a member: 'complete' if its data is, 'lost' if it is to be a new member, '' only asks
+-- KEYS: member. ARGV: id of the mark if one is made; after how many ms it votes then ('' makes none); '1' if the server has
+-- kept every write when it has restarted
 -- Answers '<id of the server> <id of the mark> <ms until it votes>', 'stranger' or 'restarted'
-local now, run_id = server_time(), server_run_id()
+local now, run_id = server_time(), server_says('run_id') or '-'
 local made_by, mark, votes_from = read_mark(redis.call('GET', KEYS[1]))
+local wait = tonumber(ARGV[2])
 
-local function sign()
+local function sign(id, from)
+  mark, votes_from = id, from
   redis.call('SET', KEYS[1], run_id .. ' ' .. mark .. ' ' .. votes_from)
 end
 
-if mark and made_by ~= run_id and ARGV[3] ~= 'lost' then
-  if ARGV[3] == '' then return { 'restarted' } end
-  sign()
-elseif ARGV[2] ~= '' and made_by ~= run_id then
-  mark, votes_from = ARGV[1], whole(now + ARGV[2] * 1000)
-  sign()
+if not made_by then
+  if not wait then return { 'stranger' } end
+  sign(ARGV[1], whole(now + wait * 1000))
+elseif made_by ~= run_id then
+  if votes_from and ARGV[3] == '1' then
+    sign(mark, votes_from)
+  elseif wait and wait > 0 then
+    -- What it has forgotten is older than its start; which it tells in whole seconds of its clock.
+    local uptime = math.max(0, (tonumber(server_says('uptime_in_seconds')) or 0) - 1)
+    sign(ARGV[1], whole(now + wait * 1000 - uptime * 1000000))
+  else
+    return { 'restarted' }
+  end
 end
-if not mark then return { 'stranger' } end
 -- The same for all of its databases.
 local id = run_id == '-' and mark or run_id
 return { id .. ' ' .. mark .. ' ' .. whole(math.max(0, math.ceil((votes_from - now) / 1000))) }

@@ -2,6 +2,7 @@ import { defineScript, type Script } from "../script.ts";
 import acquire from "./acquire.lua";
 import adopt from "./adopt.lua";
 import batch from "./batch.lua";
+import check from "./check.lua";
 import enroll from "./enroll.lua";
 import enter from "./enter.lua";
 import extend from "./extend.lua";
@@ -31,12 +32,13 @@ export const inspectScript = defineScript("inspect", batch, grant, inspect);
 export const scanScript = defineScript("scan", scan);
 export const notifyScript = defineScript("notify", notify);
 
+const checkScript = defineScript("check", member, check);
+
 /**
- * How a server votes that is a member by this mark. One that has restarted knows no script: so it is asked with one more
- * argument, and looks what has become of its mark. Every mark has a script of its own, since by one that they shared it
- * would look at one of them only.
+ * How a server votes that is a member by this mark. One that has restarted knows no script: that is when it looks what has
+ * become of its mark. Every mark has a script of its own, since by one that they shared it would look at one of them only.
  */
 export function voteScript(mark: string): Script {
   const source = [`-- ${mark}`, batch, grant, head, member, voteFirst, line, enter, vote];
-  return { ...defineScript("vote", ...source), whenUnknown: ["restarted?"] };
+  return { ...defineScript("vote", ...source), guard: checkScript };
 }

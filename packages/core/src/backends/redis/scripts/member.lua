@@ -1,10 +1,24 @@
 -- The mark of a member of the quorum of a prefix: "<run id> <mark id> <votes from, us>", and " restarted" once that was
 -- found. It is gone when the server has lost its data: then it may also have lost leases that still stand elsewhere. So it
 -- has no expiry. The run id is another one after every restart, from which a server may come back with an older state.
+
+-- By which run of the server it was made, or '' if that is over; its id; and from when the server votes.
 local function read_mark(text)
-  return string.match(text or '', '^(%S+) (%S+) (%d+)')
+  if not text then return nil end
+  local made_by, id, votes_from, rest = string.match(text, '^(%S+) (%S+) (%d+)(.*)$')
+  return rest == '' and made_by or '', id, votes_from
 end
 
-local function server_run_id()
-  return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') or '-'
+local function server_says(name)
+  return string.match(redis.call('INFO', 'server'), name .. ':(%w+)')
+end
+
+-- Reads a mark, and notes in it that the server has restarted, should it have.
+local function check_mark(key)
+  local text = redis.call('GET', key)
+  local made_by = read_mark(text)
+  if not made_by or made_by == '' or made_by == server_says('run_id') then return text end
+  text = text .. ' restarted'
+  redis.call('SET', key, text)
+  return text
 end

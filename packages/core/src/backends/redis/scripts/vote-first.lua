@@ -1,16 +1,9 @@
 -- One vote of this server as a node of a quorum. KEYS and answers: see enter.lua; the last key is the mark of a member:
 -- see member.lua.
 -- ARGV: see there, then six per request: as for an acquire, and the least fencing token that the grant may have; and one
--- more where the server does not know this script, as none does after a restart: then it looks whether it has
--- Answers also 'abstained <now>': it has lost its data, or may have, or has never been a member
-local mark = redis.call('GET', KEYS[#KEYS])
-if #ARGV % 6 == 4 then
-  local made_by = read_mark(mark)
-  if made_by and made_by ~= server_run_id() then
-    mark = mark .. ' restarted'
-    redis.call('SET', KEYS[#KEYS], mark)
-  end
-end
+-- more where the server did not know this script, as none does after a restart: then it looks whether it has
+-- Answers also 'abstained <now> <1 if it votes later>': it has lost its data, or may have, or has never been a member
+local mark = #ARGV % 6 == 4 and check_mark(KEYS[#KEYS]) or redis.call('GET', KEYS[#KEYS])
 local votes_from = tonumber(string.match(mark or '', '^%S+ %S+ (%d+)$'))
 local votes = votes_from and votes_from <= now
 
