@@ -136,7 +136,7 @@ function persistence({ facts }: ReachableNode, { isQuorum }: Scene): ReturnType<
     code: "persistence",
     found: facts.snapshots ? "it keeps snapshots, but no append-only file" : "it keeps nothing on disk",
     advice: isQuorum
-      ? "After a restart it may have forgotten its votes, and gives none for the longest ttl: set appendonly yes, and appendfsync always."
+      ? "After a restart it may have forgotten its votes, and gives none for the longest ttl: set appendonly yes, and appendfsync always; then durable: true."
       : "After a restart a lock may be granted again that its holder still believes in (fencing tokens grow all the same): set appendonly yes.",
   };
 }

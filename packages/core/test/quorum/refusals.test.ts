@@ -73,6 +73,7 @@ describe("a quorum refuses", () => {
     ["drift", { drift: -0.1 }],
     ["drift", { drift: 0.6 }],
     ["drift", { drift: Number.NaN }],
+    ["durable", { durable: "no" as never }],
     ["maxTtl", { maxTtl: 0 }],
     ["maxTtl", { maxTtl: Number.POSITIVE_INFINITY }],
   ])("a bad %s: %o", (name, options) => {

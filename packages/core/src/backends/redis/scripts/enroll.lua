@@ -2,7 +2,7 @@
 -- kept every write when it has restarted
 -- Answers '<id of the server> <id of the mark> <ms until it votes>', 'stranger' or 'restarted'
 local now, run_id = server_time(), server_says('run_id') or '-'
-local made_by, mark, votes_from = read_mark(redis.call('GET', KEYS[1]))
+local made_by, mark, votes_from, is_noted = read_mark(redis.call('GET', KEYS[1]))
 local wait = tonumber(ARGV[2])
 
 local function sign(id, from)
@@ -13,13 +13,13 @@ end
 if not made_by then
   if not wait then return { 'stranger' } end
   sign(ARGV[1], whole(now + wait * 1000))
-elseif made_by ~= run_id then
+elseif made_by ~= run_id or is_noted then
   if votes_from and ARGV[3] == '1' then
     sign(mark, votes_from)
   elseif wait and wait > 0 then
-    -- What it has forgotten is older than its start; which it tells in whole seconds of its clock.
-    local uptime = math.max(0, (tonumber(server_says('uptime_in_seconds')) or 0) - 1)
-    sign(ARGV[1], whole(now + wait * 1000 - uptime * 1000000))
+    -- What a run has forgotten is older than its start, which it tells in whole seconds of its clock.
+    local uptime = made_by ~= run_id and tonumber(server_says('uptime_in_seconds')) or 0
+    sign(ARGV[1], whole(now + wait * 1000 - math.max(0, uptime - 1) * 1000000))
   else
     return { 'restarted' }
   end
