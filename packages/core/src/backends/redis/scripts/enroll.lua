@@ -1,7 +1,7 @@
 -- KEYS: member. ARGV: id of the mark if one is made; after how many ms it votes then ('' makes none); '1' if the server has
 -- kept every write when it has restarted
 -- Answers '<id of the server> <id of the mark> <ms until it votes>', 'stranger' or 'restarted'
-local now, run_id = server_time(), server_says('run_id') or '-'
+local now, run_id = server_time(), server_says('run_id')
 local made_by, mark, votes_from, is_noted = read_mark(redis.call('GET', KEYS[1]))
 local wait = tonumber(ARGV[2])
 

@@ -11,7 +11,7 @@ local function read_mark(text)
 end
 
 local function server_says(name)
-  return string.match(redis.call('INFO', 'server'), name .. ':(%w+)')
+  return string.match(redis.call('INFO', 'server'), name .. ':(%w+)') or '-'
 end
 
 -- Reads a mark, and notes in it that the server has restarted, should it have.
