@@ -1,7 +1,7 @@
-import { askServer, type RedisServer } from "@lock/redis-harness";
+import { askForLines, askServer, type RedisServer } from "@lock/redis-harness";
 import { useRedis } from "@lock/redis-harness/vitest";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { AcquireRequest } from "../../src/backend.ts";
+import type { AcquireRequest, QuorumNode } from "../../src/backend.ts";
 import type { RedisDriver } from "../../src/backends/redis/driver.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
@@ -169,7 +169,7 @@ describe("a node", () => {
     const client = await ioredis6.connect(redis.url);
     onTestFinished(() => client.close());
     const node = client.backend();
-    await node.enroll(prefix, { votesIn: 0, durable: false });
+    await becomeMember(node, prefix);
     await ask("SAVE");
     const vote = () => node.vote(requestOf(prefix), Date.now() * 1_000);
     expect(await vote()).toMatchObject({ status: "granted" });
@@ -206,7 +206,7 @@ describe("a node", () => {
       },
     };
     const [soon, other] = [client.backend(), new RedisBackend(late)];
-    for (const node of [soon, other]) await node.enroll("late", { votesIn: 0, durable: false });
+    for (const node of [soon, other]) await becomeMember(node, "late");
     await ask("SAVE");
     expect(await soon.vote(requestOf("late"), Date.now() * 1_000)).toMatchObject({ status: "granted" });
     await ask("SCRIPT", "FLUSH");
@@ -217,6 +217,38 @@ describe("a node", () => {
     const { node, vote } = await forgetful("founder");
     expect(await node.enroll("founder", { votesIn: 0, durable: false })).toEqual({ status: "restarted" });
     expect(await vote()).toMatchObject({ status: "abstained" });
+  });
+
+  it("is not founded by one who heard long ago that it can be", async () => {
+    const client = await ioredis6.connect(redis.url);
+    onTestFinished(() => client.close());
+    const [hasty, slow] = [client.backend(), client.backend({ requestTimeout: 300 })];
+    const found = { votesIn: 0, durable: false };
+    for (const node of [hasty, slow]) {
+      expect(await node.enroll("slow", { ...found, votesIn: undefined })).toEqual({ status: "stranger" });
+    }
+    const before = Number((await askForLines(redis.server.port, "TIME"))[0]);
+    await eventually("its time is over", async () => {
+      const [now] = await askForLines(redis.server.port, "TIME");
+      return Number(now) - before >= 2 || undefined;
+    });
+    expect(await slow.enroll("slow", found)).toEqual({ status: "stranger" });
+    // It has heard of it anew.
+    expect(await slow.enroll("slow", found)).toMatchObject({ status: "member", votesIn: 0 });
+    await ask("DEL", "slow:quorum");
+    await redis.server.kill();
+    await redis.server.restart({ empty: true });
+    expect(await hasty.enroll("slow", found)).toEqual({ status: "stranger" });
+  });
+
+  it("votes as soon as others when its clock was ahead as it became a member", async () => {
+    const client = await ioredis6.connect(redis.url);
+    onTestFinished(() => client.close());
+    const node = client.backend();
+    const enroll = (votesIn: number | undefined) => node.enroll("ahead", { votesIn, durable: false });
+    expect(await enroll(HOUR)).toMatchObject({ status: "member", votesIn: HOUR });
+    expect(await enroll(undefined)).toMatchObject({ votesIn: expect.toSatisfy(isUnder(HOUR + 1)) });
+    expect(await enroll(1)).toMatchObject({ votesIn: 1 });
   });
 
   it.each([
@@ -244,6 +276,11 @@ function untilUp({ port }: RedisServer, seconds: number): Promise<unknown> {
     const uptime = Number(/uptime_in_seconds:(\d+)/.exec(await askServer(port, "INFO", "server"))?.[1]);
     return uptime >= seconds || undefined;
   });
+}
+
+async function becomeMember(node: QuorumNode, prefix: string): Promise<void> {
+  await node.enroll(prefix, { votesIn: undefined, durable: false });
+  await node.enroll(prefix, { votesIn: 0, durable: false });
 }
 
 let requests = 0;

@@ -23,6 +23,8 @@ export interface Member {
 export interface OpenOptions extends QuorumBackendOptions {
   /** Which nodes are reached through their proxies. Default: none. */
   readonly proxied?: readonly number[];
+  /** Of the nodes' backends. */
+  readonly requestTimeout?: number;
 }
 
 /** One of the servers of a quorum, and a proxy in front of it. */
@@ -67,9 +69,17 @@ export function useSites(count: number, options: RedisNodesOptions = {}): Sites 
     },
     at: (index) => siteAt(sites, index),
     // A busy machine is no node that is away.
-    open: async ({ proxied = [], nodeTimeout = 2_000, durable = options.persist === true, ...rest } = {}) => {
+    open: async ({
+      proxied = [],
+      nodeTimeout = 2_000,
+      requestTimeout = 2_000,
+      durable = options.persist === true,
+      ...rest
+    } = {}) => {
       const urls = sites.map(({ server, proxy }, index) => (proxied.includes(index) ? proxy : server).url);
-      const process = await openQuorum(urls, { ...rest, nodeTimeout, durable });
+      const process = await openQuorum(urls, { ...rest, nodeTimeout, durable }, undefined, {
+        requestTimeout,
+      });
       const { backend } = process;
       const locks = createLocks({ backend });
       closing.push(async () => {
@@ -95,7 +105,8 @@ export async function found(sites: Sites, options: OpenOptions = {}): Promise<Me
   };
   if (!(await areMembers())) {
     // One that takes its time: what does not answer a founder soon enough joins later, and votes later.
-    const founder = await sites.open({ ...options, proxied: [], nodeTimeout: 10_000 });
+    const patient = { proxied: [], nodeTimeout: 10_000, requestTimeout: 10_000 };
+    const founder = await sites.open({ ...options, ...patient });
     await eventually("all are members", () => founder.locks.using("founding", { ttl: 1_000 }, areMembers));
   }
   return sites.open(options);

@@ -3,7 +3,7 @@ import { LockUsageError } from "../../errors.ts";
 import type { Electorate } from "./electorate.ts";
 import { AHEAD } from "./fence.ts";
 import type { Node } from "./node.ts";
-import { poll } from "./poll.ts";
+import { poll, valuesOf } from "./poll.ts";
 
 /**
  * Which nodes may vote. A node that restarts without its data must not: what it granted may still stand, and with its
@@ -38,8 +38,11 @@ export class Roll {
 
   async #call(prefix: string): Promise<void> {
     const { nodes, nodeTimeout, maxTtl, clock, background } = this.electorate;
-    const { strangers, restarted } = await this.#ask(prefix);
+    const answers = await this.#ask(prefix);
     this.#assertNoTwins();
+    const who = (is: (membership: Membership) => boolean) =>
+      answers.flatMap(([node, membership]) => (is(membership) ? [node] : []));
+    const strangers = who(({ status }) => status === "stranger");
     const isNew = strangers.length === nodes.length && !nodes.some((node) => node.hasLost(prefix));
     if (isNew) {
       await this.#enroll(prefix, strangers, 0);
@@ -47,31 +50,22 @@ export class Roll {
       return;
     }
     // Its counters are replaced by its clock: that must have passed what the fastest client proposed before.
-    const votesIn = maxTtl + AHEAD;
-    if (restarted.length > 0) await this.#enroll(prefix, restarted, votesIn);
+    const longest = maxTtl + AHEAD;
+    const again = who((it) => it.status === "restarted" || (it.status === "member" && it.votesIn > longest));
+    if (again.length > 0) await this.#enroll(prefix, again, longest);
     if (strangers.length === 0) return;
     // Another process may be founding the quorum just now: it is done within this time.
     const later = new Promise<void>((resume) => clock.setTimer(resume, nodeTimeout));
-    background(later.then(() => this.#enroll(prefix, strangers, votesIn)));
+    background(later.then(() => this.#enroll(prefix, strangers, longest)));
   }
 
-  /** The nodes that are not members, of those that answer. */
-  async #ask(prefix: string): Promise<{ strangers: readonly Node[]; restarted: readonly Node[] }> {
+  /** What the nodes say of which it is not known whether they are members. */
+  async #ask(prefix: string): Promise<readonly (readonly [Node, Membership])[]> {
     const { clock, nodes, majority, nodeTimeout } = this.electorate;
     const asked = nodes.filter((node) => node.membership(prefix) === undefined && !node.isSilent);
     const isEnough = () => nodes.filter((node) => node.membership(prefix) !== undefined).length >= majority;
-    const answers = await poll(
-      clock,
-      nodeTimeout,
-      asked.map((node) => this.#learn(node, prefix)),
-      isEnough,
-    );
-    const who = (status: Membership["status"]) =>
-      asked.filter((_, index) => {
-        const answer = answers[index];
-        return answer?.status === "answered" && answer.value.status === status;
-      });
-    return { strangers: who("stranger"), restarted: who("restarted") };
+    const questions = asked.map(async (node) => [node, await this.#learn(node, prefix)] as const);
+    return valuesOf(await poll(clock, nodeTimeout, questions, isEnough));
   }
 
   async #enroll(prefix: string, strangers: readonly Node[], votesIn: number): Promise<void> {

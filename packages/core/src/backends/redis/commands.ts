@@ -50,6 +50,8 @@ export class Commands {
   readonly #acquire = new Map<string, BatchedScript>();
   /** By prefix: see `scripts/member.lua`. */
   readonly #vote = new Map<string, { readonly mark: string; readonly script: BatchedScript }>();
+  /** By prefix: the run id and the time of a server that was no member when it was asked. */
+  readonly #stranger = new Map<string, readonly [string, string]>();
   readonly #withdraw = new Map<string, BatchedScript>();
   readonly #release: BatchedScript;
   readonly #forceRelease: BatchedScript;
@@ -100,10 +102,16 @@ export class Commands {
   async enroll(prefix: string, { votesIn, durable }: Enrolment): Promise<Membership> {
     const key = memberKey(prefix);
     const id = randomBytes(12).toString("base64url");
-    const args = [id, votesIn === undefined ? "" : String(votesIn), durable ? "1" : ""];
+    const [run, now] = this.#stranger.get(prefix) ?? ["-", "0"];
+    const terms = [votesIn === undefined ? "" : String(votesIn), durable ? "1" : ""];
+    const args = [id, ...terms, run, now, String(this.options.requestTimeout)];
     const [text = ""] = await this.run(undefined, scripts.enrollScript, [key], args);
-    if (text === "stranger" || text === "restarted") return { status: text };
-    const [server = "", mark = "", left] = text.split(" ");
+    if (text === "restarted") return { status: text };
+    const [server = "", mark = "", left = ""] = text.split(" ");
+    if (server === "stranger") {
+      this.#stranger.set(prefix, [mark, left]);
+      return { status: server };
+    }
     if (this.#vote.get(prefix)?.mark !== mark) {
       const script = this.#batched(scripts.voteScript(mark), this.#acquireHeader(prefix), [key]);
       this.#vote.set(prefix, { mark, script });

@@ -39,7 +39,7 @@ const SCRIPT_PERMISSION = /can't run this command|can't access (at least )?one o
 const CLOSED = /client is closed|connection is closed|the client was destroyed/i;
 
 /** What clients say of a command that they did not send: they have no connection, and were told not to queue. */
-const UNSENT = /enableOfflineQueue options is false|the client is offline/i;
+const UNSENT = /stream isn't writeable and enableOfflineQueue|the client is offline/i;
 
 /** An error of a client without what must not be logged: credentials in addresses, and command arguments. */
 function withoutSecrets(error: unknown): Error {

@@ -1,6 +1,7 @@
--- KEYS: member. ARGV: id of the mark if one is made; after how many ms it votes then ('' makes none); '1' if the server has
--- kept every write when it has restarted
--- Answers '<id of the server> <id of the mark> <ms until it votes>', 'stranger' or 'restarted'
+-- KEYS: member. ARGV: id of the mark if one is made; after how many ms it votes then ('' makes none, '0' founds a quorum);
+-- '1' if the server has kept every write when it has restarted; and for a founder what it was told as a stranger: run id, now
+-- (us); and for how many ms that holds
+-- Answers '<id of the server> <id of the mark> <ms until it votes>', 'stranger <run id> <now>' or 'restarted'
 local now, run_id = server_time(), server_says('run_id')
 local made_by, mark, votes_from, is_noted = read_mark(redis.call('GET', KEYS[1]))
 local wait = tonumber(ARGV[2])
@@ -10,8 +11,11 @@ local function sign(id, from)
   redis.call('SET', KEYS[1], run_id .. ' ' .. mark .. ' ' .. votes_from)
 end
 
+-- Others may have founded it since, been granted leases by this server, and have seen it lose them.
+local is_too_late = wait == 0 and (ARGV[4] ~= run_id or now - ARGV[5] > ARGV[6] * 1000)
+
 if not made_by then
-  if not wait then return { 'stranger' } end
+  if not wait or is_too_late then return { 'stranger ' .. run_id .. ' ' .. whole(now) } end
   sign(ARGV[1], whole(now + wait * 1000))
 elseif made_by ~= run_id or is_noted then
   if votes_from and ARGV[3] == '1' then
@@ -23,6 +27,9 @@ elseif made_by ~= run_id or is_noted then
   else
     return { 'restarted' }
   end
+elseif wait and wait > 0 and votes_from - now > wait * 1000 then
+  -- Its clock was ahead when it became a member, and was put right.
+  sign(mark, whole(now + wait * 1000))
 end
 -- The same for all of its databases.
 local id = run_id == '-' and mark or run_id
