@@ -83,10 +83,8 @@ async function takeOver(
   if (outcome.status === "lost") throw gone(request, outcome.reason);
   const slot = mode.kind === "permits" && typeof mode.slot === "number" ? mode.slot : undefined;
   const granted: Granted = {
+    ...outcome,
     status: "granted",
-    since: outcome.since,
-    ttl: outcome.ttl,
-    drift: outcome.drift,
     fencingToken,
     slot,
   };

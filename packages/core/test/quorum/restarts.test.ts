@@ -5,13 +5,7 @@ import type { AcquireRequest, QuorumNode } from "../../src/backend.ts";
 import type { RedisDriver } from "../../src/backends/redis/driver.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
-import {
-  createLocks,
-  type Lease,
-  LockBackendError,
-  type LockEvents,
-  type LocksWithoutPermits,
-} from "../../src/index.ts";
+import { createLocks, type Lease, LockBackendError, type LocksWithoutPermits } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6 } from "../support/clients.ts";
 import { openQuorum } from "../support/quorum.ts";
@@ -22,9 +16,9 @@ const TTL = 3_000;
 const HOUR = 3_600_000;
 const ALL_GRANT = ["granted", "granted", "granted"];
 
-async function restart({ server }: Site, args: readonly string[] = []): Promise<void> {
+async function restart({ server }: Site): Promise<void> {
   await server.kill();
-  await server.restart({ args });
+  await server.restart();
 }
 
 /** What a server without an append-only file starts with from now on. */
@@ -32,18 +26,14 @@ const saveSnapshot = ({ server }: Site) => askServer(server.port, "SAVE");
 
 /** How the nodes vote for a key that nobody else wants. */
 async function votesFor(key: string, locks: LocksWithoutPermits): Promise<readonly string[]> {
-  const told = once(locks, "voted");
-  await locks.using(key, { ttl: TTL, wait: 20_000 }, () => undefined);
-  return (await told).votes.map(({ vote }) => vote);
-}
-
-function once(locks: LocksWithoutPermits, name: "voted"): Promise<LockEvents["voted"]> {
-  return new Promise((resolve) => {
-    const stop = locks.on(name, (event) => {
+  const told = new Promise<readonly string[]>((resolve) => {
+    const stop = locks.on("voted", ({ votes }) => {
       stop();
-      resolve(event);
+      resolve(votes.map(({ vote }) => vote));
     });
   });
+  await locks.using(key, { ttl: TTL, wait: 20_000 }, () => undefined);
+  return told;
 }
 
 async function untilAllGrant(locks: LocksWithoutPermits): Promise<void> {
@@ -77,7 +67,7 @@ describe("nodes that keep snapshots", () => {
     const old = await found(sites, { maxTtl: TTL });
     await Promise.all(sites.all.map(saveSnapshot));
     const lease = await old.locks.acquire("all at once", { ttl: TTL, renew: false });
-    await Promise.all(sites.all.map((site) => restart(site)));
+    await Promise.all(sites.all.map(restart));
     const fresh = await sites.open({ maxTtl: TTL });
     const next = await fresh.locks.acquire("all at once", { wait: 20_000 });
     expect(lease.validFor).toBe(0);
@@ -89,7 +79,7 @@ describe("nodes that keep snapshots", () => {
     const { locks } = await found(sites, { maxTtl: 100 });
     await locks.using("long ago", { ttl: 100, wait: 20_000 }, () => undefined);
     await Promise.all(sites.all.map(saveSnapshot));
-    await Promise.all(sites.all.map((site) => restart(site)));
+    await Promise.all(sites.all.map(restart));
     await Promise.all(sites.all.map(({ server }) => untilUp(server, 3)));
     const fresh = await sites.open({ maxTtl: 100 });
     expect(await fresh.locks.tryAcquire("long ago", { ttl: 100 })).not.toBeNull();
@@ -124,8 +114,9 @@ describe("nodes that keep snapshots", () => {
     const opened = await Promise.all(
       tenants.map(async ({ database, prefix }) => {
         const urls = sites.all.map(({ server }) => server.url + database);
-        const { backend } = await openQuorum(urls, { maxTtl: TTL, nodeTimeout: 2_000 });
-        return createLocks({ backend, prefix });
+        const process = await openQuorum(urls, { maxTtl: TTL, nodeTimeout: 2_000 });
+        onTestFinished(() => process[Symbol.asyncDispose]());
+        return createLocks({ backend: process.backend, prefix });
       }),
     );
     await Promise.all(opened.map(untilAllGrant));
@@ -134,7 +125,6 @@ describe("nodes that keep snapshots", () => {
     for (const locks of opened) {
       expect(await votesFor("first after it", locks)).toEqual(["granted", "granted", "abstained"]);
     }
-    for (const locks of opened) await locks.close();
   });
 
   it("grant no fencing token below one that they have forgotten", async () => {
@@ -164,10 +154,15 @@ describe("a node", () => {
   const redis = useRedis();
   const ask = (...words: string[]) => askServer(redis.server.port, ...words);
 
-  /** A node that has granted what it has forgotten by its restart. */
-  async function forgetful(prefix: string, args: readonly string[] = []) {
+  async function connect() {
     const client = await ioredis6.connect(redis.url);
     onTestFinished(() => client.close());
+    return client;
+  }
+
+  /** A node that has granted what it has forgotten by its restart. */
+  async function forgetful(prefix: string, args: readonly string[] = []) {
+    const client = await connect();
     const node = client.backend();
     await becomeMember(node, prefix);
     await ask("SAVE");
@@ -194,8 +189,7 @@ describe("a node", () => {
 
   it("does not vote when it restarts while it is told how", async () => {
     const { server } = redis;
-    const client = await ioredis6.connect(server.url);
-    onTestFinished(() => client.close());
+    const client = await connect();
     const late: RedisDriver = {
       ...client.driver,
       eval: async (source, keys, args) => {
@@ -220,8 +214,7 @@ describe("a node", () => {
   });
 
   it("is not founded by one who heard long ago that it can be", async () => {
-    const client = await ioredis6.connect(redis.url);
-    onTestFinished(() => client.close());
+    const client = await connect();
     const [hasty, slow] = [client.backend(), client.backend({ requestTimeout: 300 })];
     const found = { votesIn: 0, durable: false };
     for (const node of [hasty, slow]) {
@@ -242,8 +235,7 @@ describe("a node", () => {
   });
 
   it("votes as soon as others when its clock was ahead as it became a member", async () => {
-    const client = await ioredis6.connect(redis.url);
-    onTestFinished(() => client.close());
+    const client = await connect();
     const node = client.backend();
     const enroll = (votesIn: number | undefined) => node.enroll("ahead", { votesIn, durable: false });
     expect(await enroll(HOUR)).toMatchObject({ status: "member", votesIn: HOUR });

@@ -68,9 +68,9 @@ export class Roll {
     return valuesOf(await poll(clock, nodeTimeout, questions, isEnough));
   }
 
-  async #enroll(prefix: string, strangers: readonly Node[], votesIn: number): Promise<void> {
+  async #enroll(prefix: string, nodes: readonly Node[], votesIn: number): Promise<void> {
     const { clock, nodeTimeout } = this.electorate;
-    const questions = strangers.map((node) => this.#learn(node, prefix, votesIn));
+    const questions = nodes.map((node) => this.#learn(node, prefix, votesIn));
     await poll(clock, nodeTimeout, questions);
   }
 
