@@ -1,9 +1,17 @@
 import { type AcquireContext, acquireLock } from "./acquire.ts";
 import type { AcquireRequest, Granted } from "./backend.ts";
-import { LockBackendError } from "./errors.ts";
+import { UnconfirmedGrantError } from "./errors.ts";
 import { type HeldLease, RENEWED } from "./held-lease.ts";
 import { showKeys } from "./key.ts";
-import type { Patience } from "./patience.ts";
+import { newOwnerToken } from "./owner-token.ts";
+import { type Patience, TIME_OVER } from "./patience.ts";
+import { pauseToRetry } from "./timing.ts";
+
+/** What was granted, and the request that it was granted to: another one where owner tokens had to be given up. */
+export interface InOrder {
+  readonly request: AcquireRequest;
+  readonly granted: Granted;
+}
 
 /**
  * Takes keys one after the other where no single attempt can take them together. Everybody takes them in the same
@@ -12,6 +20,24 @@ import type { Patience } from "./patience.ts";
  * @throws what `acquireLock` throws
  */
 export async function acquireInOrder(
+  context: AcquireContext,
+  first: AcquireRequest,
+  patience: Patience,
+): Promise<InOrder> {
+  let request = first;
+  for (let faults = 0; ; faults++) {
+    try {
+      return { request, granted: await takeInOrder(context, request, patience) };
+    } catch (error) {
+      if (!(error instanceof UnconfirmedGrantError)) throw error;
+      const pause = pauseToRetry(context.backend.clock, faults, true);
+      if ((await patience.until(pause)) === TIME_OVER) throw error;
+    }
+    request = { ...first, token: newOwnerToken() };
+  }
+}
+
+async function takeInOrder(
   context: AcquireContext,
   request: AcquireRequest,
   patience: Patience,
@@ -33,8 +59,10 @@ export async function acquireInOrder(
   }
 }
 
-function lostMeanwhile({ keys }: AcquireRequest): LockBackendError {
+function lostMeanwhile({ keys }: AcquireRequest): UnconfirmedGrantError {
   const key = showKeys(keys);
-  const text = `one of ${JSON.stringify(key)} was lost while the others were waited for`;
-  return new LockBackendError(text, { key, retryable: true, ambiguous: false });
+  return new UnconfirmedGrantError(
+    `one of ${JSON.stringify(key)} was lost while the others were waited for`,
+    key,
+  );
 }

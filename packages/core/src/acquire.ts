@@ -1,7 +1,14 @@
 import type { AcquireRequest, Granted, LockBackend, Votes } from "./backend.ts";
-import { LockBackendError, LockTimeoutError, QuorumError, type SeenHolder } from "./errors.ts";
+import {
+  LockBackendError,
+  LockTimeoutError,
+  QuorumError,
+  type SeenHolder,
+  UnconfirmedGrantError,
+} from "./errors.ts";
 import type { HeldLease, LeaseTerms } from "./held-lease.ts";
 import { showKeys } from "./key.ts";
+import { newOwnerToken } from "./owner-token.ts";
 import { type Patience, TIME_OVER, type Worker } from "./patience.ts";
 import { pauseToRetry, validityLeft } from "./timing.ts";
 
@@ -20,6 +27,8 @@ export interface AcquireContext {
   permitsDiffer(request: AcquireRequest, others: number): void;
   /** Withdraws the request in the background, until that was heard: it must never delay the caller. */
   withdraw(request: AcquireRequest, unanswered: boolean): void;
+  /** Whether a grant that did not count may be followed by another one, of another owner token. */
+  readonly renewsTokens: boolean;
   /** Watches over a release that no caller waits for. */
   undo(request: AcquireRequest, releasing: Promise<unknown>): void;
 }
@@ -44,12 +53,15 @@ export function acquireLock(
  * this object, one suspended function and the promise of a hint.
  */
 class Acquisition implements Worker {
+  #request: AcquireRequest;
   #attempts = 0;
   #faults = 0;
   #lastFault: LockBackendError | undefined;
   #holder: SeenHolder | undefined;
   #busy = false;
   #contended = false;
+  /** The server has queued it, and has not been told otherwise. */
+  #queued = false;
   #permitsDiffer = false;
   /** An attempt is on its way now. */
   #asking = false;
@@ -60,10 +72,12 @@ class Acquisition implements Worker {
 
   constructor(
     private readonly context: AcquireContext,
-    private readonly request: AcquireRequest,
+    request: AcquireRequest,
     private readonly patience: Patience,
     private readonly terms: LeaseTerms,
-  ) {}
+  ) {
+    this.#request = request;
+  }
 
   async run(): Promise<HeldLease> {
     try {
@@ -71,7 +85,7 @@ class Acquisition implements Worker {
         const granted = (await this.#survive(this.#ask())) ?? (await this.#nextHint());
         this.#assertWanted();
         if (granted !== null && this.#isValid(granted)) return this.#lease(granted);
-        if (granted !== null) await this.#survive(this.#giveBack());
+        if (granted !== null) await this.#survive(this.#tooLate());
       }
     } catch (error) {
       this.context.ended(this.patience);
@@ -86,7 +100,7 @@ class Acquisition implements Worker {
 
   #lease(granted: Granted): HeldLease {
     this.context.ended(this.patience);
-    return this.context.lease(this.request, granted, this.patience, this.terms);
+    return this.context.lease(this.#request, granted, this.patience, this.terms);
   }
 
   /** The caller's time is over, or it gave up, while it waited: the hint is called off by its withdrawal. */
@@ -108,7 +122,7 @@ class Acquisition implements Worker {
   }
 
   #stillBusy(): LockTimeoutError {
-    const { keys, mode } = this.request;
+    const { keys, mode } = this.#request;
     const key = showKeys(keys);
     const slot = mode.kind === "permits" && mode.slot !== "any" ? mode.slot : undefined;
     const what = slot === undefined ? undefined : `slot ${slot} of ${JSON.stringify(key)}`;
@@ -117,7 +131,8 @@ class Acquisition implements Worker {
 
   /** One attempt; null when the key is busy. */
   async #ask(): Promise<Granted | null> {
-    const { context, request, patience } = this;
+    const { context, patience } = this;
+    const request = this.#request;
     const { backend } = context;
     this.#asking = true;
     this.#attempts += 1;
@@ -136,6 +151,7 @@ class Acquisition implements Worker {
     }
     if (outcome.status === "granted") return outcome;
     this.#busy = true;
+    this.#queued ||= request.queue;
     this.#holder = outcome.holder;
     return null;
   }
@@ -145,7 +161,8 @@ class Acquisition implements Worker {
    * at once where the last attempt failed.
    */
   #nextHint(): Promise<Granted | null> | null {
-    const { context, request, patience } = this;
+    const { context, patience } = this;
+    const request = this.#request;
     if (!this.#busy) return null;
     this.#busy = false;
     if (!this.#contended) {
@@ -160,15 +177,27 @@ class Acquisition implements Worker {
     return context.backend.hint(request);
   }
 
-  /** A grant that was heard of after its validity is none: it is given back, and counts as a fault. */
-  async #giveBack(): Promise<never> {
-    const { context, request } = this;
-    await context.backend.release(request);
-    const key = showKeys(request.keys);
-    throw new LockBackendError(
-      `${JSON.stringify(key)} was granted, but the answer took longer than a ttl of ${request.ttl} ms allows`,
-      { key, retryable: true, ambiguous: false },
+  /** A grant that was heard of after its validity is none, and counts as a fault. */
+  async #tooLate(): Promise<never> {
+    const { keys, ttl } = this.#request;
+    const key = showKeys(keys);
+    throw new UnconfirmedGrantError(
+      `${JSON.stringify(key)} was granted, but the answer took longer than a ttl of ${ttl} ms allows`,
+      key,
     );
+  }
+
+  /** Undoes a grant that does not count, and goes on under another owner token. */
+  async #giveBack(): Promise<void> {
+    const { context } = this;
+    const given = this.#request;
+    this.#request = { ...given, token: newOwnerToken() };
+    this.#queued = false;
+    try {
+      await context.backend.withdraw(given, true);
+    } catch {
+      context.withdraw(given, true);
+    }
   }
 
   /** Null after a fault that may pass, and a pause. @throws what `work` throws when it is over */
@@ -179,11 +208,13 @@ class Acquisition implements Worker {
       if (!(error instanceof LockBackendError)) throw error;
       const { clock } = this.context.backend;
       this.#asking = false;
-      this.#unanswered ||= error.ambiguous;
       this.#lastFault = error;
+      if (error instanceof UnconfirmedGrantError) await this.#giveBack();
+      else this.#unanswered ||= error.ambiguous;
       this.#faults += 1;
-      if (error instanceof QuorumError) this.context.voted(this.request, async () => error.votes);
+      if (error instanceof QuorumError) this.context.voted(this.#request, async () => error.votes);
       if (!error.retryable || this.patience.left <= 0 || this.#isExhausted) throw error;
+      if (error instanceof UnconfirmedGrantError && !this.context.renewsTokens) throw error;
       const pause = pauseToRetry(clock, this.#faults, true);
       if ((await this.patience.until(pause)) === TIME_OVER) throw error;
       return null;
@@ -192,18 +223,16 @@ class Acquisition implements Worker {
 
   /** As often asked as the caller allows. */
   get #isExhausted(): boolean {
-    const { limit } = this.request.retry ?? {};
+    const { limit } = this.#request.retry ?? {};
     return limit !== undefined && this.context.backend.retries === true && this.#attempts > limit;
   }
 
   /** Once. */
   #undo(): void {
-    const { context, request } = this;
     const unanswered = this.#unanswered || this.#asking;
-    const queued = request.queue && this.#contended;
-    if (this.#undone || !(unanswered || queued)) return;
+    if (this.#undone || !(unanswered || this.#queued)) return;
     this.#undone = true;
-    context.withdraw(request, unanswered);
+    this.context.withdraw(this.#request, unanswered);
   }
 
   /**
@@ -217,7 +246,7 @@ class Acquisition implements Worker {
     const { backend } = this.context;
     const text = `${backend.name} did not answer within ${Math.round(this.patience.waited)} ms`;
     return new LockBackendError(text, {
-      key: showKeys(this.request.keys),
+      key: showKeys(this.#request.keys),
       retryable: true,
       ambiguous: true,
     });

@@ -72,8 +72,6 @@ export interface Granted extends Validity {
   readonly slot?: number | undefined;
   /** How many permits others named, where that differs from the request; the smaller number rules. */
   readonly otherPermits?: number | undefined;
-  /** The backend wants an extend after so many milliseconds, sooner than for renewal, if it is held so long. */
-  readonly confirmAfter?: number;
   /** On a quorum. */
   readonly votes?: Votes;
 }
@@ -227,8 +225,8 @@ export interface LockBackend {
   attempt(request: AcquireRequest): Promise<AcquireOutcome>;
 
   /**
-   * Waits for news of a queued request: the lock itself when it was handed over, or null when it is worth
-   * asking again. Hints may be spurious; they may never be necessary for safety.
+   * Waits for news of a queued request: null when it is worth asking again, or the lock itself where the backend lives in
+   * this process. Hints may be spurious; they may never be necessary for safety.
    */
   hint(request: AcquireRequest): Promise<Granted | null>;
 

@@ -30,19 +30,19 @@ export function elapsed(since: Instant, now: Instant): number {
   return Math.max(now.mono - since.mono, now.wall - since.wall);
 }
 
-/** Milliseconds that have surely passed: the smaller of what both clocks say, so a clock that is set does not. */
+/** Milliseconds that have surely passed: the smaller of what both clocks say, so a clock that is set does not count. */
 export function surelyElapsed(since: Instant, now: Instant): number {
-  return Math.min(now.mono - since.mono, now.wall - since.wall);
+  return Math.max(0, Math.min(now.mono - since.mono, now.wall - since.wall));
+}
+
+/** Milliseconds that this process may have run: for deadlines, and for what is reported. Never negative, never stepped. */
+export function ranFor(since: Instant, now: Instant): number {
+  return now.mono - since.mono;
 }
 
 /** The instant `ms` milliseconds after (or, negative, before) another one. */
 export function shift(instant: Instant, ms: number): Instant {
   return { mono: instant.mono + ms, wall: instant.wall + ms };
-}
-
-/** The earlier of two instants. */
-export function earlier(a: Instant, b: Instant): Instant {
-  return { mono: Math.min(a.mono, b.mono), wall: Math.min(a.wall, b.wall) };
 }
 
 /** `setTimeout` fires at once for anything longer. */

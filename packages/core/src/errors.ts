@@ -113,6 +113,16 @@ export class LockBackendError extends LockError {
   }
 }
 
+/**
+ * A key was granted, and the grant does not count: too few replicas know of it, or the answer was too late. It has to be
+ * given back, and its owner token is never asked for again: what is late could free, or be, the next grant.
+ */
+export class UnconfirmedGrantError extends LockBackendError {
+  constructor(message: string, key: string, cause?: unknown) {
+    super(message, { key, cause, retryable: true, ambiguous: true });
+  }
+}
+
 /** A fault as `LockBackendError`: what a backend should have thrown, should it have thrown something else. */
 export function asBackendError(error: unknown, key: string): LockBackendError {
   if (error instanceof LockBackendError) return error;

@@ -8,7 +8,7 @@ import type {
   ReleaseOutcome,
 } from "./backend.ts";
 import type { Instant, Timer } from "./clock.ts";
-import { elapsed, surelyElapsed } from "./clock.ts";
+import { elapsed, ranFor, surelyElapsed } from "./clock.ts";
 import { asBackendError, type LockBackendError, LockLostError, type LostReason } from "./errors.ts";
 import { type Events, tell } from "./events.ts";
 import { showKeys } from "./key.ts";
@@ -38,6 +38,8 @@ export interface LeaseContext {
   checkTtl(ttl: number): void;
   /** The lease is over, in whatever way. */
   ended(lease: HeldLease): void;
+  /** Has `close` wait for work that a caller may not wait for. */
+  own(work: Promise<unknown>): void;
   /** Frees what is held in the background, once that is possible: no caller waits for it. */
   withdraw(held: AcquireRequest): void;
   /** Runs work in the background that no caller waits for. */
@@ -96,9 +98,6 @@ export class HeldLease implements Lease {
     this.#ttl = held.ttl;
     this.#granted = { earliest: granted.since, latest: context.backend.clock.now() };
     this.#nextRenewal = this.#renewal(granted, granted.since);
-    if (granted.confirmAfter !== undefined) {
-      this.#nextRenewal = { from: this.#granted.latest, after: granted.confirmAfter };
-    }
     this.#arm();
   }
 
@@ -139,6 +138,7 @@ export class HeldLease implements Lease {
     if (this.#state.name === "lost") return Promise.resolve("expired");
     if (this.#state.name === "handedOver") return Promise.resolve("handedOver");
     const done = this.#release();
+    this.context.own(done);
     this.#end({ name: "released", done });
     return done;
   }
@@ -149,7 +149,7 @@ export class HeldLease implements Lease {
     const { fencingToken, held, slot, terms } = this;
     const now = backend.clock.now();
     const proof = this.letGo();
-    events.emit("handedOver", { key: this.#key, fencingToken, held: elapsed(this.#granted.earliest, now) });
+    events.emit("handedOver", { key: this.#key, fencingToken, held: this.#heldFor(now) });
     const { prefix, keys, token, meta } = held;
     const mode = held.mode.kind === "permits" && slot !== undefined ? { ...held.mode, slot } : held.mode;
     return writeTicket({
@@ -218,6 +218,11 @@ export class HeldLease implements Lease {
     return Math.max(1, Math.min(ttl, Math.ceil(left)));
   }
 
+  /** Milliseconds, as events tell them. */
+  #heldFor(now: Instant): number {
+    return ranFor(this.#granted.earliest, now);
+  }
+
   #minHoldLeft(now: Instant): number {
     return this.terms.minHold - surelyElapsed(this.#granted.latest, now);
   }
@@ -245,7 +250,7 @@ export class HeldLease implements Lease {
     const isOver = (waited: number) => waited > RELEASE_PATIENCE;
     try {
       const outcome = await persist(clock, { key, keepAlive: true, isOver }, free);
-      const held = elapsed(this.#granted.earliest, clock.now());
+      const held = this.#heldFor(clock.now());
       events.emit("released", { key, fencingToken: this.fencingToken, outcome, held });
       // After an unanswered try that came through, the key is not ours while our lease still stands.
       const came = unanswered && this.#left(clock.now()) > 0;
@@ -299,8 +304,7 @@ export class HeldLease implements Lease {
   async #renew(): Promise<void> {
     this.#renewing = true;
     try {
-      // An extend never shortens: with a ttl of 1 it only confirms.
-      await this.#extend(this.terms.renew ? this.#ttl : 1);
+      await this.#extend(this.#ttl);
     } catch {
       // Told by the extendFailed event; tried again until the validity ends.
     }

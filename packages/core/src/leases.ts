@@ -14,6 +14,7 @@ import { newOwnerToken } from "./owner-token.ts";
 import { Patience } from "./patience.ts";
 import { persist } from "./persist.ts";
 import { show } from "./show.ts";
+import { Stop } from "./stop.ts";
 import { BackendUnattendedLeases, type UnattendedLeases } from "./unattended.ts";
 
 /** What is the same for all leases of one `createLocks`. */
@@ -38,8 +39,11 @@ export class Leases {
   readonly #held = new Set<HeldLease>();
   readonly #acquiring = new Map<Patience, Promise<unknown>>();
   readonly #undoing = new Set<Promise<unknown>>();
+  readonly #stop = new Stop();
   readonly #leaseContext: LeaseContext;
   readonly #acquireContext: AcquireContext;
+  /** Of all keys of a lease at once: it may go on in order. */
+  readonly #severalContext: AcquireContext;
   /** Of the parts of a lease while the others are waited for: nobody is told of them. */
   readonly #partContext: AcquireContext;
   #closed: Promise<void> | undefined;
@@ -51,11 +55,13 @@ export class Leases {
       events: this.events,
       checkTtl: (ttl) => checkDuration("ttl", ttl, 1, maxTtl),
       ended: (lease) => void this.#held.delete(lease),
+      own: (work) => this.#background(work),
       withdraw: (held) => this.#background(this.#withdraw(held, false)),
       undo: (key, work) => this.#undo(key, work),
     };
     this.#acquireContext = {
       backend,
+      renewsTokens: true,
       lease: (...granted) => this.#lease(...granted),
       ended: (patience) => void this.#acquiring.delete(patience),
       contended: ({ keys }, holder) => this.events.emit("contended", { key: showKeys(keys), holder }),
@@ -69,11 +75,12 @@ export class Leases {
       assertOpen: () => this.assertOpen(),
       withdraw: (request) => this.#background(this.#withdraw(request, true)),
     });
+    this.#severalContext = { ...this.#acquireContext, ended: () => undefined };
     const quiet: LeaseContext = { ...this.#leaseContext, events: new Events() };
     this.#partContext = {
-      ...this.#acquireContext,
+      ...this.#severalContext,
+      renewsTokens: false,
       lease: (request, granted, _, terms) => new HeldLease(quiet, request, granted, terms),
-      ended: () => undefined,
     };
   }
 
@@ -94,7 +101,10 @@ export class Leases {
       if (options.atomic) this.#assertTogether(target.keys);
       const request = this.#request(target, options, wait);
       const patience = new Patience(this.options.backend.clock, wait, signal);
-      return this.#track(patience, this.#acquire(request, patience, termsOf(options)));
+      return this.#track(
+        patience,
+        this.#acquire(request, patience, termsOf(options), options.atomic === true),
+      );
     } catch (error) {
       return Promise.reject(error);
     }
@@ -122,14 +132,17 @@ export class Leases {
     for (const patience of this.#acquiring.keys()) patience.interrupt(closedError());
     const patience = new Patience(backend.clock, CLOSE_PATIENCE, undefined);
     await patience.until(this.#settle());
+    this.#stop.stop();
     await patience.until(backend.close());
   }
 
-  /** Ends when nothing of ours is under way; the undo of an acquire begins when its promise settles. */
+  /** Ends when nothing of ours is under way; what ends may begin something else, such as the undo of an acquire. */
   async #settle(): Promise<void> {
-    const releases = [...this.#held].map((lease) => lease[Symbol.asyncDispose]());
-    await Promise.allSettled([...releases, ...this.#acquiring.values()]);
-    await Promise.allSettled(this.#undoing);
+    let underWay: Promise<unknown>[] = [...this.#held].map((lease) => lease[Symbol.asyncDispose]());
+    do {
+      await Promise.allSettled([...underWay, ...this.#acquiring.values(), ...this.#undoing]);
+      underWay = [...this.#acquiring.values(), ...this.#undoing];
+    } while (underWay.length > 0);
   }
 
   #request({ keys, mode }: Target, options: AcquireOptions, wait: Wait): AcquireRequest {
@@ -139,12 +152,38 @@ export class Leases {
     return { prefix, keys, mode, token, ttl: Math.min(ttl, maxHold), holder, meta, queue: wait !== 0, retry };
   }
 
-  #acquire(request: AcquireRequest, patience: Patience, terms: LeaseTerms): Promise<HeldLease> {
-    if (this.options.backend.takesTogether(request.keys)) {
-      return acquireLock(this.#acquireContext, request, patience, terms);
+  #acquire(
+    request: AcquireRequest,
+    patience: Patience,
+    terms: LeaseTerms,
+    atomic: boolean,
+  ): Promise<HeldLease> {
+    if (request.keys.length === 1) return acquireLock(this.#acquireContext, request, patience, terms);
+    return this.#acquireSeveral(request, patience, terms, atomic);
+  }
+
+  async #acquireSeveral(
+    request: AcquireRequest,
+    patience: Patience,
+    terms: LeaseTerms,
+    atomic: boolean,
+  ): Promise<HeldLease> {
+    const { backend } = this.options;
+    try {
+      if (backend.takesTogether(request.keys)) {
+        try {
+          return await acquireLock(this.#severalContext, request, patience, terms);
+        } catch (error) {
+          // The backend may have learnt just now that its server cannot.
+          if (backend.takesTogether(request.keys)) throw error;
+          if (atomic) this.#assertTogether(request.keys);
+        }
+      }
+      const inOrder = await acquireInOrder(this.#partContext, request, patience);
+      return this.#lease(inOrder.request, inOrder.granted, patience, terms);
+    } finally {
+      this.#acquiring.delete(patience);
     }
-    const granting = acquireInOrder(this.#partContext, request, patience);
-    return this.#deliver(request, granting, patience, terms);
   }
 
   async #deliver(
@@ -230,7 +269,9 @@ export class Leases {
       }
     };
     const isOver = (waited: number) => waited > WITHDRAW_PATIENCE;
-    await persist(backend.clock, { key, keepAlive: false, isOver }, withdraw).catch(() => undefined);
+    await persist(backend.clock, { key, keepAlive: false, isOver, stop: this.#stop }, withdraw).catch(
+      () => undefined,
+    );
   }
 
   #tellFault(key: string, operation: "withdraw" | "release", fault: unknown): void {
@@ -238,9 +279,10 @@ export class Leases {
   }
 
   /** Work that no caller waits for; `close` does. */
-  #background(work: Promise<void>): void {
+  #background(work: Promise<unknown>): void {
+    const ended = () => void this.#undoing.delete(work);
     this.#undoing.add(work);
-    work.finally(() => this.#undoing.delete(work));
+    work.then(ended, ended);
   }
 }
 

@@ -52,7 +52,7 @@ export class Patience {
   watch(worker: Worker): void {
     const { left, signal } = this;
     this.#worker = worker;
-    signal?.addEventListener("abort", this);
+    if (signal !== undefined) hear(signal, this);
     if (left === Number.POSITIVE_INFINITY) return;
     this.#timer = this.clock.setTimer(() => worker.callOff(), Math.max(0, left), true);
   }
@@ -63,11 +63,11 @@ export class Patience {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#worker = undefined;
-    this.signal?.removeEventListener("abort", this);
+    if (this.signal !== undefined) unhear(this.signal, this);
   }
 
-  /** The signal was aborted: a listener without a function of its own, since thousands may listen. */
-  handleEvent(): void {
+  /** The signal was aborted. */
+  aborted(): void {
     this.#worker?.callOff();
   }
 
@@ -97,4 +97,28 @@ export class Patience {
       work.finally(() => this.unwatch(worker)).then(resolve, reject);
     });
   }
+}
+
+/** Those who hear of each signal: one listener for all of them, since Node warns of more than ten as of a leak. */
+const hearers = new WeakMap<AbortSignal, SignalHearers>();
+
+class SignalHearers {
+  readonly all = new Set<Patience>();
+
+  handleEvent(): void {
+    for (const patience of [...this.all]) patience.aborted();
+  }
+}
+
+function hear(signal: AbortSignal, patience: Patience): void {
+  const known = hearers.get(signal);
+  const those = known ?? new SignalHearers();
+  if (known === undefined) hearers.set(signal, those);
+  if (those.all.size === 0) signal.addEventListener("abort", those);
+  those.all.add(patience);
+}
+
+function unhear(signal: AbortSignal, patience: Patience): void {
+  const those = hearers.get(signal);
+  if (those?.all.delete(patience) && those.all.size === 0) signal.removeEventListener("abort", those);
 }

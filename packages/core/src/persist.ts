@@ -1,5 +1,6 @@
-import { type Clock, elapsed } from "./clock.ts";
+import { type Clock, ranFor } from "./clock.ts";
 import { asBackendError } from "./errors.ts";
+import type { Stop } from "./stop.ts";
 import { pauseToRetry } from "./timing.ts";
 
 /** For how long something is tried again. */
@@ -10,12 +11,14 @@ export interface Persistence {
   readonly keepAlive: boolean;
   /** Whether to give up, so many milliseconds after the first try began. */
   isOver(waited: number): boolean;
+  /** Ends it, too, at the next fault. */
+  readonly stop?: Stop;
 }
 
 /** Tries again and again while that may help. @throws the fault that it gave up with */
 export async function persist<T>(
   clock: Clock,
-  { key, keepAlive, isOver }: Persistence,
+  { key, keepAlive, isOver, stop }: Persistence,
   work: () => Promise<T>,
 ): Promise<T> {
   const start = clock.now();
@@ -24,8 +27,9 @@ export async function persist<T>(
       return await work();
     } catch (fault) {
       const { retryable } = asBackendError(fault, key);
-      if (!retryable || isOver(elapsed(start, clock.now()))) throw fault;
-      await pauseToRetry(clock, faults, keepAlive);
+      if (!retryable || isOver(ranFor(start, clock.now())) || stop?.isOver) throw fault;
+      await pauseToRetry(clock, faults, keepAlive, stop);
+      if (stop?.isOver) throw fault;
     }
   }
 }

@@ -1,4 +1,5 @@
 import { type Clock, elapsed, type Instant } from "./clock.ts";
+import type { Stop } from "./stop.ts";
 
 /**
  * What may be lost of a ttl because the server's clock and ours do not run at quite the same rate: 1 % of it,
@@ -42,10 +43,16 @@ const FIRST_PAUSE = 25;
 const FIRST_CONTENTION_PAUSE = 4;
 const LONGEST_PAUSE = 1_000;
 
-/** Pauses before trying again after fault number `attempt`; `keepAlive` as for a timer. */
-export function pauseToRetry(clock: Clock, attempt: number, keepAlive: boolean): Promise<void> {
-  return new Promise((resume) => {
-    clock.setTimer(resume, retryPause(attempt), keepAlive);
+/** Pauses before trying again after fault number `attempt`; `keepAlive` as for a timer. `stop` cuts it short. */
+export function pauseToRetry(clock: Clock, attempt: number, keepAlive: boolean, stop?: Stop): Promise<void> {
+  return new Promise((resolve) => {
+    const resume = () => {
+      timer.cancel();
+      unlisten?.();
+      resolve();
+    };
+    const timer = clock.setTimer(resume, retryPause(attempt), keepAlive);
+    const unlisten = stop?.onStop(resume);
   });
 }
 

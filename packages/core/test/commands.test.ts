@@ -55,7 +55,8 @@ describe.each(libraries)("commands of an acquisition, contended, with $name", ({
     await crowd();
     const each = ((await commands()) - before) / (2 * WORKERS * TURNS);
     console.log(way, each);
-    expect(each).toBeLessThanOrEqual(2.2);
+    // Acquire, claim what was offered, release.
+    expect(each).toBeLessThanOrEqual(3.2);
     for (const locks of all) await locks.close();
     for (const client of clients) client.close();
   });

@@ -62,7 +62,7 @@ describe("an acquire that is ended while it gives a stale grant back", () => {
     const acquiring = locks.acquire("key", { ttl: 1_000, wait: "forever" });
     const outcome = acquiring.catch((error: unknown) => error);
     await clock.advance(0);
-    const released = backend.hang("release");
+    const released = backend.hang("withdraw");
     clock.block(995);
     answer();
     await clock.advance(0);

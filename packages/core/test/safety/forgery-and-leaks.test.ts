@@ -25,12 +25,20 @@ describe.each(libraries)("$name", ({ name, connect }) => {
     });
     await eventually("a waiter", async () => ((await rivals.inspect(key))?.waiting === 1 ? true : undefined));
     const channels = (await admin.command("PUBSUB", "CHANNELS", "lock:wake:*")) as string[];
-    const [token] = ((await admin.command("GET", `lock:{${key}}`)) as string).split(" ");
+    const [token = ""] = ((await admin.command("GET", `lock:{${key}}`)) as string).split(" ");
+    const [member = ""] = (await admin.command("ZRANGE", `lock:{${key}}:queue`, "0", "0")) as string[];
+    const [waiter = ""] = member.split(" ");
+    expect(waiter).toHaveLength(token.length);
     const forged = [
       "",
       "x",
       "a b c d",
-      `${token} 1 1 30000`,
+      token,
+      // What a true message says, too soon; and what hand-overs would say, if messages were believed.
+      waiter,
+      `${waiter} 1`,
+      `${waiter} 99 1700000000000000 30000 0 0`,
+      `${waiter} 99 1700000000000000 30000 0 0 1`,
       "AAAAAAAAAAAAAAAAAAAAAA 99 1700000000000000 30000",
       "é".repeat(9_999),
     ];
@@ -101,7 +109,7 @@ describe.each(libraries)("$name", ({ name, connect }) => {
     await eventually("no timer is left", () => (timers() <= timersBefore ? true : undefined));
   });
 
-  it("needs at most 2.2 commands for each acquisition, contended", async () => {
+  it("needs at most 3.2 commands for each acquisition, contended", async () => {
     const clients = await Promise.all([connect(redis.url), connect(redis.url)]);
     const all = clients.map((client) => createLocks({ backend: client.backend() }));
     const calls = async () => {
@@ -115,7 +123,7 @@ describe.each(libraries)("$name", ({ name, connect }) => {
     await Promise.all(all.map((locks) => locks.using(`${name} busy`, () => undefined)));
     const before = await calls();
     await Promise.all(all.flatMap((locks) => Array.from({ length: 5 }, () => worker(locks))));
-    expect(((await calls()) - before) / 200).toBeLessThanOrEqual(2.2);
+    expect(((await calls()) - before) / 200).toBeLessThanOrEqual(3.2);
     for (const locks of all) await locks.close();
     for (const client of clients) client.close();
   });

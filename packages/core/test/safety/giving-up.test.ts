@@ -175,28 +175,26 @@ describe.each(libraries)("giving up with $name", ({ name, connect }) => {
     client.close();
   });
 
-  it("of its subscriber while it connects again leaves nothing unhandled", async () => {
+  it("of its subscriber while the server stands still leaves nothing unhandled", async () => {
     await using server = await startRedis();
     const client = await connect(server.url);
-    let resumed = 0;
     let ended = 0;
     const subscriber = await client.driver.openSubscriber({
       message: () => undefined,
-      resumed: () => {
-        resumed += 1;
-      },
+      resumed: () => undefined,
       ended: () => {
         ended += 1;
       },
     });
     await subscriber.subscribe("lock:wake:again");
-    await client.command("CLIENT", "KILL", "TYPE", "pubsub");
-    await eventually("the channel is heard again", () => (resumed > 0 ? true : undefined));
     server.pause();
+    const asking = subscriber.subscribe("lock:wake:more").catch(() => undefined);
+    subscriber.close();
     subscriber.close();
     await server.kill();
     // An unhandled rejection would fail the run.
     await eventually("the end", () => (ended > 0 ? true : undefined));
+    await asking;
     client.close();
   });
 });
@@ -229,7 +227,7 @@ describe.each(libraries)("many prefixes with $name", ({ name, connect }) => {
     await handOver(`${name} after`);
     expect(await admin.command("PUBSUB", "CHANNELS", "lock:wake:*")).toHaveLength(1);
     await eventually("a warning", () =>
-      warnings.find((text) => /cannot hear hand-overs on other:wake/.test(text)),
+      warnings.find((text) => /cannot hear messages on other:wake/.test(text)),
     );
     process.off("warning", hear);
     for (const locks of [allowed, denied, rivals]) await locks.close();

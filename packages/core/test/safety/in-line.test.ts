@@ -1,15 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { lockKeys } from "../../src/backends/redis/keys.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
-import {
-  adoptScript,
-  releaseScript,
-  retainScript,
-  withdrawScript,
-} from "../../src/backends/redis/scripts/index.ts";
+import { adoptScript, retainScript, withdrawScript } from "../../src/backends/redis/scripts/index.ts";
 import { createLocks, type Lease, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
-import { ask, dead, granted, newKey, rival, useTwoBackends } from "../support/two-backends.ts";
+import { dead, newKey, useTwoBackends } from "../support/two-backends.ts";
 
 /** Nobody waits who could be served, whatever was lost on the way. On Redis, below its rechecks of a second. */
 const scene = useTwoBackends();
@@ -90,35 +85,8 @@ describe("a waiter", () => {
     await rivals.close();
   });
 
-  it("that is handed the lock anew after its release had failed keeps it", async () => {
-    const { state, backend } = losing(releaseScript.sha);
-    await backend.hint(ask());
-    const held = ask();
-    await granted(scene.two, held);
-    const [first, second] = [rival(held, { queue: true }), rival(held, { queue: true })];
-    await backend.attempt(first);
-    const toFirst = backend.hint(first);
-    await backend.attempt(second);
-    const passed = backend.hint(second);
-    await scene.two.release(held);
-    expect(await toFirst).not.toBeNull();
-    await backend.release(first);
-    expect(await passed).not.toBeNull();
-    state.left = 1;
-    await expect(backend.release(second)).rejects.toThrow();
-    expect((await backend.attempt(second)).status).toBe("busy");
-    const again = backend.hint(second);
-    await scene.two.forceRelease(held, undefined);
-    expect(await again).not.toBeNull();
-    expect((await scene.two.extend(second, 1)).status).toBe("renewed");
-    expect((await scene.two.attempt(rival(held))).status).toBe("busy");
-    await backend.release(second);
-    await backend.close();
-  });
-
   it("that was served is not in the queue any more when its lock is kept for minHold", async () => {
     const { state, backend } = losing(retainScript.sha);
-    await backend.hint(ask());
     const [locks, rivals] = [createLocks({ backend }), createLocks({ backend: scene.two })];
     const key = newKey();
     const before = await rivals.acquire(key);

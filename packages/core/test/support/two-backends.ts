@@ -6,13 +6,14 @@ import { ioredis6, type TestClient } from "./clients.ts";
 
 /** Two processes and an observer on one server. */
 export interface TwoBackends {
+  readonly url: string;
   readonly admin: TestClient;
   readonly clients: readonly TestClient[];
   readonly one: LockBackend;
   readonly two: LockBackend;
 }
 
-/** Opens them for each test of a file; their first contention lies behind them, so that requests queue at once. */
+/** Opens them for each test of a file. */
 export function useTwoBackends(): TwoBackends {
   const redis = useRedis();
   let opened: TwoBackends | undefined;
@@ -26,8 +27,7 @@ export function useTwoBackends(): TwoBackends {
     const [one, two] = clients.map((client) => client.backend());
     if (one === undefined || two === undefined || admin === undefined)
       throw new Error("two clients were asked for");
-    await Promise.all([one, two].map((backend) => backend.hint(ask())));
-    opened = { admin, clients, one, two };
+    opened = { url: redis.url, admin, clients, one, two };
   });
   afterEach(async () => {
     await Promise.all([opened?.one.close(), opened?.two.close()]);
@@ -38,6 +38,9 @@ export function useTwoBackends(): TwoBackends {
     return opened;
   };
   return {
+    get url() {
+      return now().url;
+    },
     get admin() {
       return now().admin;
     },
@@ -84,6 +87,16 @@ export async function granted(backend: LockBackend, request: AcquireRequest): Pr
   const outcome = await backend.attempt(request);
   if (outcome.status !== "granted") throw new Error("busy");
   return outcome;
+}
+
+/** What a queued request is granted when its turn comes: it asks again whenever it is told to, or it is time to. */
+export async function served(backend: LockBackend, waiter: AcquireRequest): Promise<Granted> {
+  for (let turn = 0; turn < 100; turn++) {
+    await backend.hint(waiter);
+    const outcome = await backend.attempt(waiter);
+    if (outcome.status === "granted") return outcome;
+  }
+  throw new Error("still busy");
 }
 
 /** A key that no other test uses; those of one test sort as they are made. */

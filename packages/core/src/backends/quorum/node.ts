@@ -1,5 +1,5 @@
 import type { AcquireRequest, Enrolment, Member, Membership, QuorumNode, Vote } from "../../backend.ts";
-import { elapsed, type Instant } from "../../clock.ts";
+import { type Instant, ranFor } from "../../clock.ts";
 import { asBackendError } from "../../errors.ts";
 import { poll } from "./poll.ts";
 
@@ -24,7 +24,7 @@ export class Node {
    */
   get isSilent(): boolean {
     const [oldest] = this.#pending;
-    return oldest !== undefined && elapsed(oldest.since, this.backend.clock.now()) > this.timeout;
+    return oldest !== undefined && ranFor(oldest.since, this.backend.clock.now()) > this.timeout;
   }
 
   /** Whether it votes, as far as is known: one that does not is no place to wait at. */

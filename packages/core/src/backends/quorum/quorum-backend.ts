@@ -119,6 +119,8 @@ export class QuorumBackend implements LockBackend {
 
   async extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome> {
     const holding = this.#holding(held);
+    // A node that has restarted is enrolled again also where nothing but renewals runs.
+    this.#inBackground(this.#roll.call(held.prefix));
     const questions = holding.stints.map((stint) => stint?.extend(ttl, fence));
     try {
       const outcome = await renewal(this.#electorate, held, questions);

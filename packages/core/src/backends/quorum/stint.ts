@@ -6,7 +6,7 @@ import type {
   ReleaseOutcome,
   Vote,
 } from "../../backend.ts";
-import { elapsed } from "../../clock.ts";
+import { surelyElapsed } from "../../clock.ts";
 import { asBackendError } from "../../errors.ts";
 import { persist } from "../../persist.ts";
 import type { Node } from "./node.ts";
@@ -21,11 +21,11 @@ export class Stint {
   isLost = false;
   /** What the node said last; undefined where that is not known, or while it is asked again. */
   #vote: Vote | undefined;
-  /** The node has handed it the key since. */
-  #isHandedOver = false;
   #isHeld = false;
   /** A vote that was asked for and not answered yet: never more than one. */
   #asking: Promise<Vote> | undefined;
+  /** The node has queued it, and may have it in its queue until a withdrawal is answered, whatever else it says. */
+  #wasQueued = false;
   /** A vote failed without an answer: it may have been granted. */
   #isAmbiguous = false;
   #ending: Promise<ReleaseOutcome> | undefined;
@@ -75,12 +75,8 @@ export class Stint {
     return holder !== undefined && (holder.remaining ?? Number.POSITIVE_INFINITY) > maxTtl;
   }
 
-  /** It stands in the node's queue, and has heard of nothing better. */
+  /** It stands in the node's queue. */
   get isWaiting(): boolean {
-    return this.#isQueued && !this.#isHandedOver;
-  }
-
-  get #isQueued(): boolean {
     return this.isBusy && this.request.queue;
   }
 
@@ -91,10 +87,10 @@ export class Stint {
 
   async #ask(fence: number): Promise<Vote> {
     this.#vote = undefined;
-    this.#isHandedOver = false;
     try {
       const vote = await this.node.vote(this.request, fence);
       this.#vote = vote;
+      this.#wasQueued ||= this.isWaiting;
       return vote;
     } catch (error) {
       this.#isAmbiguous ||= asBackendError(error, this.request.keys[0]).ambiguous;
@@ -106,7 +102,7 @@ export class Stint {
 
   /** Waits for news from the node's queue. */
   async hint(): Promise<void> {
-    this.#isHandedOver = (await this.node.backend.hint(this.request)) !== null;
+    await this.node.backend.hint(this.request);
   }
 
   async extend(ttl: number, fence: number | undefined): Promise<ExtendOutcome> {
@@ -134,7 +130,7 @@ export class Stint {
     const start = clock.now();
     this.#longest = Math.max(this.#longest, ms);
     this.#ending ??= this.#endInTime((backend) => {
-      const left = Math.ceil(ms - elapsed(start, clock.now()));
+      const left = Math.ceil(ms - surelyElapsed(start, clock.now()));
       return left > 0 ? backend.retain(this.request, left) : backend.release(this.request);
     });
     return this.#ending;
@@ -150,7 +146,7 @@ export class Stint {
     // A vote that is still on its way must find its token refused.
     const unanswered = this.#asking !== undefined || this.#isAmbiguous;
     const { isHeld } = this;
-    if (!unanswered && !isHeld && !this.#isQueued) return "notHeld";
+    if (!unanswered && !isHeld && !this.#wasQueued) return "notHeld";
     if (!unanswered && isHeld) return this.#persist(free);
     await this.#persist((backend) => backend.withdraw(this.request, unanswered));
     return isHeld ? "released" : "notHeld";

@@ -3,33 +3,34 @@ import type {
   AcquireRequest,
   Enrolment,
   ExtendOutcome,
+  LockMode,
   LockName,
   Membership,
   Ownership,
   ReleaseOutcome,
 } from "../../backend.ts";
-import { type Clock, type Instant, shift } from "../../clock.ts";
+import { type Instant, shift } from "../../clock.ts";
 import { LockBackendError } from "../../errors.ts";
 import { showKeys } from "../../key.ts";
-import type { RedisDriver } from "./driver.ts";
 import { backendError, unreadable } from "./faults.ts";
 import type { RunOnce } from "./inspection.ts";
 import { lockKey, lockKeys, memberKey } from "./keys.ts";
-import { writeMode, writeQueuedMode } from "./modes.ts";
+import { writeMode } from "./modes.ts";
 import { type AcquireAnswer, readAcquireAnswer, readNumber, writeInfo } from "./replies.ts";
-import type { Held } from "./runs.ts";
 import type { Script } from "./script.ts";
-import { type Answer, BatchedScript, runScript, withDeadline } from "./script-runner.ts";
+import { type Answer, BatchedScript, type BatchOptions, runScript, withDeadline } from "./script-runner.ts";
 import * as scripts from "./scripts/index.ts";
 import { serverTimeAt, type TimeSample } from "./server-time.ts";
 
+/** A lease of one key. */
+export interface Part extends LockName {
+  readonly token: string;
+}
+
 /** What all requests to one server have in common. Durations are milliseconds. */
-export interface CommandsOptions {
-  readonly driver: RedisDriver;
-  readonly clock: Clock;
-  readonly requestTimeout: number;
+export interface CommandsOptions extends BatchOptions {
   readonly fenceRetention: number;
-  /** On which this process hears of hand-overs. */
+  /** On which this process is told to ask. */
   channelOf(prefix: string): string;
 }
 
@@ -46,7 +47,6 @@ type Decided = Exclude<AcquireAnswer, { status: "late" } | { status: "withdrawn"
 export class Commands {
   readonly #retention: string;
   readonly #keep: string;
-  readonly #countsReceivers: string;
   readonly #acquire = new Map<string, BatchedScript>();
   /** By prefix: see `scripts/member.lua`. */
   readonly #vote = new Map<string, { readonly mark: string; readonly script: BatchedScript }>();
@@ -61,15 +61,14 @@ export class Commands {
   #time: TimeSample | undefined;
 
   constructor(private readonly options: CommandsOptions) {
-    const { driver, fenceRetention, requestTimeout } = options;
+    const { fenceRetention, requestTimeout } = options;
     this.#retention = String(fenceRetention);
     this.#keep = String(Math.max(KEEP_QUEUE, 2 * requestTimeout));
-    this.#countsReceivers = driver.deployment === "single" ? "1" : "0";
-    const serving = () => [this.#retention, this.#countsReceivers];
-    this.#release = this.#batched(scripts.releaseScript, serving);
-    this.#forceRelease = this.#batched(scripts.forceReleaseScript, serving);
+    const retention = [this.#retention];
+    this.#release = this.#batched(scripts.releaseScript, () => retention);
+    this.#forceRelease = this.#batched(scripts.forceReleaseScript, () => retention);
     this.#retain = this.#batched(scripts.retainScript, () => []);
-    this.#extend = this.#batched(scripts.extendScript, () => [this.#retention]);
+    this.#extend = this.#batched(scripts.extendScript, () => retention);
     this.#adopt = this.#batched(scripts.adoptScript, () => []);
   }
 
@@ -79,17 +78,16 @@ export class Commands {
    */
   async acquire(
     request: AcquireRequest,
-    ticket: number | undefined,
+    ticket: number,
     proposed: number | undefined,
-  ): Promise<{ readonly answer: Decided; readonly sample: TimeSample }> {
+  ): Promise<{ readonly answer: Decided; readonly sentAt: Instant }> {
     for (let asked = 1; ; asked++) {
-      const place = ticket === undefined ? "" : String(ticket);
+      const place = request.queue ? String(ticket) : "";
       const { text, sentAt } = await this.#sendAcquire(request, place, proposed);
       const answer = readAcquireAnswer(text);
-      const sample = { server: answer.now, sentAt, receivedAt: this.options.clock.now() };
-      this.#time = sample;
+      this.#time = { server: answer.now, receivedAt: this.options.clock.now() };
       if (answer.status === "withdrawn") throw refused(answer.status);
-      if (answer.status !== "late") return { answer, sample };
+      if (answer.status !== "late") return { answer, sentAt };
       if (asked === MOST_LATE_ANSWERS) throw refused(answer.status);
     }
   }
@@ -119,54 +117,40 @@ export class Commands {
     return { status: "member", id: server, votesIn: readNumber(left) };
   }
 
-  /** `isVote`: it was asked for as a vote. */
-  async withdraw(request: AcquireRequest, unanswered: boolean, isVote: boolean): Promise<void> {
+  async withdraw(request: AcquireRequest, unanswered: boolean): Promise<void> {
     const { prefix, keys, token, ttl, mode } = request;
     const script = cached(this.#withdraw, prefix, () =>
       this.#batched(scripts.withdrawScript, () => [
         this.options.channelOf(prefix),
         this.#retention,
-        this.#countsReceivers,
         this.#keep,
       ]),
     );
     const info = this.#info(request);
     const parts = partsOf(request).map((part, index) => {
-      const inQueue = writeQueuedMode(mode, keys.length > 1 ? index + 1 : undefined, isVote);
+      const inQueue = writeMode(mode, keys.length > 1 ? index + 1 : undefined);
       const args = [token, String(ttl), inQueue, info, unanswered ? "1" : "0"];
       return script.call(part.key, lockKeys(part), args);
     });
     await Promise.all(parts);
   }
 
-  async release(part: Held, claim: string): Promise<ReleaseOutcome> {
-    return readRelease(await this.#release.call(part.key, lockKeys(part), [part.token, claim]));
+  async release(part: Part, mode: LockMode): Promise<ReleaseOutcome> {
+    return readRelease(await this.#release.call(part.key, lockKeys(part), [part.token, heldBy(mode)]));
   }
 
-  async retain(part: Held, claim: string, ms: number): Promise<ReleaseOutcome> {
-    return readRelease(await this.#retain.call(part.key, lockKeys(part), [part.token, claim, String(ms)]));
+  async retain(part: Part, mode: LockMode, ms: number): Promise<ReleaseOutcome> {
+    const args = [part.token, heldBy(mode), String(ms)];
+    return readRelease(await this.#retain.call(part.key, lockKeys(part), args));
   }
 
-  /** `named`: the server has the lock under the holder's own token. */
-  async extend(
-    part: Held,
-    ttl: number,
-    claim: string,
-    fence: number | undefined,
-  ): Promise<{ readonly outcome: ExtendOutcome; readonly named: boolean }> {
-    const args = [part.token, String(ttl), claim, fence === undefined ? "" : String(fence)];
-    const answer = await this.#extend.call(part.key, lockKeys(part), args);
-    return { outcome: readExtend(answer, "renewed"), named: answer.text.endsWith(" 1") };
+  async extend(part: Part, mode: LockMode, ttl: number, fence: number | undefined): Promise<ExtendOutcome> {
+    const args = [part.token, String(ttl), heldBy(mode), fence === undefined ? "" : String(fence)];
+    return readExtend(await this.#extend.call(part.key, lockKeys(part), args), "renewed");
   }
 
-  async adopt(
-    part: Held,
-    request: AcquireRequest,
-    from: string,
-    fence: number,
-    claim: string,
-  ): Promise<ExtendOutcome> {
-    const args = [from, part.token, String(request.ttl), claim, String(fence), this.#info(request)];
+  async adopt(part: Part, request: AcquireRequest, from: string): Promise<ExtendOutcome> {
+    const args = [from, part.token, String(request.ttl), heldBy(request.mode), this.#info(request)];
     return readExtend(await this.#adopt.call(part.key, lockKeys(part), args), "adopted");
   }
 
@@ -193,8 +177,7 @@ export class Commands {
     header: (sentAt: Instant) => readonly string[],
     lastKeys: readonly string[] = [],
   ): BatchedScript {
-    const { driver, clock, requestTimeout } = this.options;
-    return new BatchedScript(driver, script, clock, requestTimeout, header, lastKeys);
+    return new BatchedScript(this.options, script, header, lastKeys);
   }
 
   #sendAcquire(request: AcquireRequest, ticket: string, proposed: number | undefined): Promise<Answer> {
@@ -222,7 +205,7 @@ export class Commands {
 
   #acquireHeader(prefix: string): (sentAt: Instant) => readonly string[] {
     const alive = BELIEVED_ALIVE * 1_000;
-    const process = `${this.options.channelOf(prefix)} ${alive} ${this.#keep} ${this.#countsReceivers}`;
+    const process = `${this.options.channelOf(prefix)} ${alive} ${this.#keep}`;
     return (sentAt) => [this.#notAfter(sentAt), this.#retention, process];
   }
 
@@ -242,13 +225,17 @@ export class Commands {
 }
 
 /** A lease, key by key: what is sent for each in one turn travels as one command. */
-export function partsOf({ prefix, keys, token }: Ownership): [Held, ...Held[]] {
+export function partsOf({ prefix, keys, token }: Ownership): [Part, ...Part[]] {
   const [first, ...others] = keys;
   return [{ prefix, key: first, token }, ...others.map((key) => ({ prefix, key, token }))];
 }
 
-/** Refused by the server, or by us before it was sent. */
-export function refused(status: "late" | "withdrawn"): LockBackendError {
+/** How the scripts are told that a lease is one of many of its key, or may be. */
+function heldBy({ kind }: LockMode): "one" | "many" {
+  return kind === "exclusive" ? "one" : "many";
+}
+
+function refused(status: "late" | "withdrawn"): LockBackendError {
   const why = status === "late" ? "after its time, by the server's clock" : "after it was given up";
   return new LockBackendError(`redis refused a request that arrived ${why}`, {
     retryable: status === "late",

@@ -19,7 +19,7 @@ export interface RedisDriver extends ScriptRunner {
   command(words: readonly [string, ...string[]], key?: string): Promise<unknown>;
   /** Only of a cluster: its masters, each for scripts without keys. */
   masters?(): Promise<readonly ScriptRunner[]>;
-  /** Opens a connection to hear channels on; resolves when it is ready. */
+  /** Opens a connection to hear channels on; in a cluster on any of its nodes. Resolves when it is ready. */
   openSubscriber(ears: SubscriberEars): Promise<Subscriber>;
 }
 
@@ -35,19 +35,19 @@ export interface ScriptRunner {
 export interface SubscriberEars {
   /** A message came in on one of the channels. */
   message(text: string): void;
-  /** The connection was lost and all channels are heard again: messages may have been missed. */
+  /** Only of a connection that comes back by itself: all channels are heard again, and messages may have been missed. */
   resumed(): void;
-  /** The connection ended and will not come back by itself. */
+  /** The connection was lost, or closed: it is done with. May be told more than once. */
   ended(): void;
 }
 
 /**
- * A connection that hears channels. It must reconnect and subscribe again by itself; in a cluster to another node,
- * where the one that it was connected to is gone.
+ * A connection that hears channels. It need not come back when it is lost: another one is opened then. It must not keep
+ * the process alive, nor take over options of the user's client that keep it from hearing, or from telling its end.
  */
 export interface Subscriber {
   subscribe(channel: string): Promise<void>;
-  /** Closes the connection at once. */
+  /** Closes the connection at once. Never throws. */
   close(): void;
 }
 

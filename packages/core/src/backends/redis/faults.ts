@@ -10,13 +10,15 @@ const PASSING = {
   MASTERDOWN: "the replica has lost its master",
   CLUSTERDOWN: "the cluster cannot serve this slot now",
   TRYAGAIN: "the slot is being moved",
-  MOVED: "the slot has moved; is a plain client used with a cluster?",
-  ASK: "the slot is being moved",
   NOREPLICAS: "too few replicas are connected (min-replicas-to-write)",
   OOM: "the server is out of memory (maxmemory): give it more, or find what fills it",
   MISCONF: "the server cannot save to disk and refuses writes: see its log",
   BUSY: "a script occupies the server",
 } as const;
+
+const PLAIN_CLIENT =
+  "the key is on another node of a cluster, which a plain client does not go to: use `new Cluster([...])` of ioredis, or " +
+  "`createCluster({ rootNodes: [...] })` of node-redis";
 
 /** Server errors that stay until somebody changes something. */
 const LASTING = {
@@ -28,7 +30,11 @@ const LASTING = {
     "+zcard +zcount +zscore +hget +hset +hmget +hdel +hgetall +ping, and +scan for list(), +wait +client|id for " +
     "minReplicas, +info for a quorum",
   WRONGTYPE: "a key of this lock holds a value of another type: does another program use the same prefix?",
-  CROSSSLOT: "the keys are in different hash slots; does the client's key prefix contain a brace?",
+  CROSSSLOT:
+    "the keys of one lock are in different hash slots: does the client's key prefix contain a brace? is the server, as a " +
+    "node of a quorum, cluster-enabled?",
+  MOVED: PLAIN_CLIENT,
+  ASK: PLAIN_CLIENT,
   DENIED: "the server is in protected mode",
 } as const;
 
@@ -50,6 +56,9 @@ function withoutSecrets(error: unknown): Error {
   return copy;
 }
 
+/** How the scripts say that a counter of fencing tokens was written by no lock. */
+const FENCE = "LOCKFENCE";
+
 function codeOf(message: string): keyof typeof PASSING | keyof typeof LASTING | undefined {
   if (SCRIPT_PERMISSION.test(message)) return "NOPERM";
   return CODE.exec(message)?.[1] as keyof typeof PASSING | keyof typeof LASTING | undefined;
@@ -61,6 +70,7 @@ function codeOf(message: string): keyof typeof PASSING | keyof typeof LASTING | 
  */
 export function backendError(error: unknown, key: string | undefined): LockBackendError {
   const cause = withoutSecrets(error);
+  if (cause.message.includes(FENCE)) return wrongCounter(key);
   const code = codeOf(cause.message);
   if (code === undefined) {
     const closed = CLOSED.test(cause.message);
@@ -76,6 +86,15 @@ export function backendError(error: unknown, key: string | undefined): LockBacke
   const retryable = code in PASSING;
   const text = `redis refused (${code}): ${{ ...PASSING, ...LASTING }[code]}`;
   return new LockBackendError(text, { key, cause, retryable, ambiguous: false });
+}
+
+function wrongCounter(key = ""): LockBackendError {
+  const text =
+    `the counter of fencing tokens of ${JSON.stringify(key)} (its Redis key ends in ":fence") held no number that can ` +
+    "grow, which no lock writes. It counts from the server's clock now: find the program that wrote it, and compare with " +
+    "the tokens in your stores";
+  process.emitWarning(text, "LockWarning");
+  return new LockBackendError(text, { key, retryable: true, ambiguous: false });
 }
 
 /** No answer within the time that a request may take. */

@@ -14,12 +14,6 @@ export function writeMode(mode: LockMode, part?: number): string {
   return part === undefined ? letter : `${letter}+${part}`;
 }
 
-/** A mode as it stands in the queue: see enter.lua. */
-export function writeQueuedMode(mode: LockMode, part: number | undefined, isVote: boolean): string {
-  const text = writeMode(mode, part);
-  return isVote && text === "x" ? "x0" : text;
-}
-
 export function readKind(text: string | undefined): LockMode["kind"] | undefined {
   switch (text?.[0]) {
     case "x":

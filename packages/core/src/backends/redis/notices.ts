@@ -23,6 +23,11 @@ export class Notices {
     return () => void this.#emitter.off(event, listener);
   }
 
+  /** Whether anybody does. */
+  get isHeard(): boolean {
+    return this.#emitter.eventNames().length > 0;
+  }
+
   /** Whether the message was a notice. */
   message(text: string): boolean {
     if (!text.startsWith(MARK)) return false;

@@ -1,15 +1,10 @@
 import type { LockName } from "../../backend.ts";
-import type { Clock } from "../../clock.ts";
-import { LockBackendError } from "../../errors.ts";
-import type { RedisDriver } from "./driver.ts";
+import { LockBackendError, UnconfirmedGrantError } from "../../errors.ts";
 import { backendError } from "./faults.ts";
 import { lockKeys } from "./keys.ts";
-import { withDeadline } from "./script-runner.ts";
+import { type BatchOptions, withDeadline } from "./script-runner.ts";
 
-export interface ReplicationOptions {
-  readonly driver: RedisDriver;
-  readonly clock: Clock;
-  readonly requestTimeout: number;
+export interface ReplicationOptions extends BatchOptions {
   readonly fenceRetention: number;
   readonly minReplicas: number;
 }
@@ -28,25 +23,22 @@ export class Replication {
     this.#patience = Math.ceil(options.requestTimeout / 4);
   }
 
-  get isOff(): boolean {
-    return this.options.minReplicas === 0;
-  }
-
-  /** @throws LockBackendError when too few replicas say in time that they know all that was granted before */
+  /** @throws UnconfirmedGrantError when too few replicas say in time that they know all that was granted before */
   async confirm(name: LockName): Promise<void> {
     const { driver, minReplicas } = this.options;
-    if (this.isOff) return;
+    if (minReplicas === 0) return;
     let heard: number;
     try {
       heard = await (driver.deployment === "cluster" ? this.#ask(name) : this.#together(name));
     } catch (error) {
-      throw error instanceof LockBackendError ? error : backendError(error, name.key);
+      const { message } = error instanceof LockBackendError ? error : backendError(error, name.key);
+      throw new UnconfirmedGrantError(message, name.key, error);
     }
     if (heard >= minReplicas) return;
-    throw new LockBackendError(
+    throw new UnconfirmedGrantError(
       `${JSON.stringify(name.key)} was granted and given back: ${heard} of ${minReplicas} replicas (minReplicas) had ` +
         `heard of it within ${this.#patience} ms; see what keeps the replicas, or ask for fewer`,
-      { key: name.key, retryable: true, ambiguous: false },
+      name.key,
     );
   }
 

@@ -64,12 +64,15 @@ function readSeenHolder(value: string, left = NOBODY): SeenHolder | undefined {
 
 const TOKEN_SHOWN = 8;
 
+/** The fence of a key that is kept for a waiter until it asks. */
+const OFFER = "0";
+
 export function readHolderState(value: string, pttl: string | undefined): HolderState {
   const [, token = value, fence, since, slot, info] = HOLDER.exec(value) ?? [];
   return {
     token: token.slice(0, TOKEN_SHOWN),
     ...readInfo(info ?? ""),
-    fencingToken: fence === undefined ? undefined : readNumber(fence),
+    fencingToken: fence === undefined || fence === OFFER ? undefined : readNumber(fence),
     since: since === undefined ? undefined : new Date(readNumber(since) / 1_000),
     remaining: readRemaining(pttl),
     slot: readOptional(slot),
@@ -89,44 +92,19 @@ export function readWaiterState(member: string): WaiterState {
   return { token: token.slice(0, TOKEN_SHOWN), ...readMode(mode), ...readInfo(info) };
 }
 
-/** What the server published when it handed a lock over. */
-export interface HandOver {
+/** What the server published: its waiter is to ask now. */
+export interface AskNow {
   readonly token: string;
-  readonly fencingToken: number;
-  /** Microseconds of server time. */
-  readonly grantedAt: number;
-  readonly ttl: number;
-  /** How many waiters of this process come next in the queue, and the ticket of the last of them. */
-  readonly followers: number;
-  readonly lastTicket: number;
-  /** The slot that was granted, where one was asked for. */
-  readonly slot: number | undefined;
+  /** Which of the request's keys became ready for it, from 1; undefined where all are kept for it. */
+  readonly part: number | undefined;
 }
 
-/** What the server published when one of several keys that a request waits for became ready for it. */
-export interface KeyReady {
-  readonly token: string;
-  /** Which of the request's keys, from 1. */
-  readonly part: number;
-}
+const ASK_NOW = /^(\S{1,64})(?: (\d{1,3}))?$/;
 
-const HAND_OVER = /^(\S+) (\d{1,16}) (\d{1,16}) (\d{1,10}) (\d{1,2}) (\d{1,16})(?: (\d{1,4}))?$/;
-
-/** Null for anything that is no hand-over: whoever may publish can send us any text. */
-export function readHandOver(message: string): HandOver | null {
-  const [, token, ...numbers] = HAND_OVER.exec(message) ?? [];
-  const [fencingToken, grantedAt, ttl, followers, lastTicket] = numbers.map(Number);
-  if (token === undefined || fencingToken === undefined || grantedAt === undefined) return null;
-  if (ttl === undefined || followers === undefined || lastTicket === undefined) return null;
-  return { token, fencingToken, grantedAt, ttl, followers, lastTicket, slot: readOptional(numbers[5]) };
-}
-
-const KEY_READY = /^(\S+) (\d{1,3})$/;
-
-/** Null for anything else. */
-export function readKeyReady(message: string): KeyReady | null {
-  const [, token, part] = KEY_READY.exec(message) ?? [];
-  return token === undefined ? null : { token, part: Number(part) };
+/** Null for anything else: whoever may publish can send us any text. */
+export function readAskNow(message: string): AskNow | null {
+  const [, token, part] = ASK_NOW.exec(message) ?? [];
+  return token === undefined ? null : { token, part: part === undefined ? undefined : Number(part) };
 }
 
 /** What the acquire script answered. Times in microseconds of server time, durations in milliseconds. */

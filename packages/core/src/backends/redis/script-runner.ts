@@ -2,6 +2,7 @@ import type { Clock, Instant } from "../../clock.ts";
 import type { RedisDriver, ScriptRunner } from "./driver.ts";
 import { backendError, noAnswer, unreadable } from "./faults.ts";
 import type { Script } from "./script.ts";
+import type { Slots } from "./slots.ts";
 
 /** An answer of a script, and when its request left. */
 export interface Answer {
@@ -34,9 +35,10 @@ export function withDeadline<T>(
   ms: number,
   key: string | undefined,
   work: Promise<T>,
+  keepAlive = true,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = clock.setTimer(() => reject(noAnswer(ms, key)), ms, true);
+    const timer = clock.setTimer(() => reject(noAnswer(ms, key)), ms, keepAlive);
     work.then(resolve, reject).finally(() => timer.cancel());
   });
 }
@@ -56,6 +58,15 @@ const ERROR = "error ";
 /** More would keep the server busy for over a millisecond at a time. */
 const LARGEST_BATCH = 64;
 
+/** What all scripts of one backend have in common. */
+export interface BatchOptions {
+  readonly driver: RedisDriver;
+  readonly clock: Clock;
+  /** Milliseconds. */
+  readonly requestTimeout: number;
+  readonly slots: Slots;
+}
+
 /**
  * Runs one script for many requests: those of one tick travel as one command. Clients spend most of their time
  * on each command's bookkeeping, so this is what makes a burst of locks cheaper than plain SET and DEL.
@@ -64,10 +75,8 @@ export class BatchedScript {
   #calls: Call[] = [];
 
   constructor(
-    private readonly driver: RedisDriver,
+    private readonly options: BatchOptions,
     private readonly script: Script,
-    private readonly clock: Clock,
-    private readonly timeout: number,
     /** Arguments that all requests of a batch share; asked for when it leaves. */
     private readonly header: (sentAt: Instant) => readonly string[],
     /** Keys that all requests of a batch share. */
@@ -85,14 +94,20 @@ export class BatchedScript {
   #flush(): void {
     const calls = this.#calls;
     this.#calls = [];
-    const size = this.driver.deployment === "cluster" ? 1 : LARGEST_BATCH;
-    for (let from = 0; from < calls.length; from += size) {
-      this.#send(from === 0 && calls.length <= size ? calls : calls.slice(from, from + size));
+    this.#sendAll(calls);
+  }
+
+  #sendAll(calls: readonly Call[]): void {
+    for (const batch of this.options.slots.matter ? bySlot(calls) : [calls]) {
+      for (let from = 0; from < batch.length; from += LARGEST_BATCH) {
+        this.#send(batch.length <= LARGEST_BATCH ? batch : batch.slice(from, from + LARGEST_BATCH));
+      }
     }
   }
 
   #send(calls: readonly Call[]): void {
-    const sentAt = this.clock.now();
+    const { clock, driver, requestTimeout, slots } = this.options;
+    const sentAt = clock.now();
     const keys: string[] = [];
     const args: string[] = [...this.header(sentAt)];
     for (const call of calls) {
@@ -100,19 +115,39 @@ export class BatchedScript {
       args.push(...call.args);
     }
     keys.push(...this.lastKeys);
+    let isOver = false;
     const fail = (errorOf: (key: string) => unknown) => {
+      isOver = true;
       timer.cancel();
       for (const call of calls) call.reject(errorOf(call.key));
     };
-    const timer = this.clock.setTimer(() => fail((key) => noAnswer(this.timeout, key)), this.timeout, true);
-    runScript(this.driver, this.script, keys, args).then(
+    const timer = clock.setTimer(() => fail((key) => noAnswer(requestTimeout, key)), requestTimeout, true);
+    runScript(driver, this.script, keys, args).then(
       (texts) => {
         timer.cancel();
         for (const [index, call] of calls.entries()) settle(call, texts[index], sentAt);
       },
-      (error) => fail((key) => backendError(error, key)),
+      (error) => {
+        const parts = slots.learn(error) && !isOver ? bySlot(calls) : [];
+        if (parts.length <= 1) return fail((key) => backendError(error, key));
+        // It is refused as a whole, so nothing of it was done: each part goes out by itself.
+        timer.cancel();
+        for (const part of parts) this.#send(part);
+      },
     );
   }
+}
+
+/** Requests of one lock have one hash tag, and so one slot. */
+function bySlot(calls: readonly Call[]): readonly Call[][] {
+  const parts = new Map<string | undefined, Call[]>();
+  for (const call of calls) {
+    const [lock] = call.keys;
+    const part = parts.get(lock);
+    if (part === undefined) parts.set(lock, [call]);
+    else part.push(call);
+  }
+  return [...parts.values()];
 }
 
 function settle(call: Call, text: string | undefined, sentAt: Instant): void {

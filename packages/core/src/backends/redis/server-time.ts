@@ -1,10 +1,9 @@
-import { earlier, type Instant, shift } from "../../clock.ts";
+import type { Instant } from "../../clock.ts";
 
-/** A reply that told the server's time: it was that time somewhere between sending and receiving. */
+/** A reply that told the server's time: it was that time, or later, when it was received. */
 export interface TimeSample {
   /** Microseconds of server time. */
   readonly server: number;
-  readonly sentAt: Instant;
   readonly receivedAt: Instant;
 }
 
@@ -16,12 +15,4 @@ export function serverTimeAt(sample: TimeSample, at: Instant): number {
   // The smaller of both differences: a wall clock that was set forward must not make the limit generous.
   const passed = Math.min(at.mono - sample.receivedAt.mono, at.wall - sample.receivedAt.wall);
   return sample.server + Math.floor(passed * 1_000);
-}
-
-/**
- * The earliest local instant at which the server's clock can have shown `server`: assumes that the sample's
- * request took no time to arrive. Never later than `now`, since what the server told has happened.
- */
-export function localInstantOf(sample: TimeSample, server: number, now: Instant): Instant {
-  return earlier(shift(sample.sentAt, (server - sample.server) / 1_000), now);
 }

@@ -1,98 +1,177 @@
-import type { Clock } from "../../clock.ts";
+import type { Clock, Timer } from "../../clock.ts";
 import { LockBackendError } from "../../errors.ts";
-import type { RedisDriver, Subscriber, SubscriberEars } from "./driver.ts";
+import type { Subscriber, SubscriberEars } from "./driver.ts";
 import { backendError } from "./faults.ts";
+import { Probe } from "./probe.ts";
+import { withDeadline } from "./script-runner.ts";
 
-/** After this long another attempt is made to open a subscriber that could not be opened. */
+/** So many connections are tried in a row before somebody is told that none of them hears. */
+const MOST_TRIES = 20;
+/** Pauses between them double, in milliseconds; they are longer when that was told. */
+const FIRST_PAUSE = 25;
+const LONGEST_PAUSE = 400;
+const LONGEST_PAUSE_TOLD = 5_000;
+/** A channel that was refused is tried again after so many milliseconds. */
 const SUBSCRIBE_AGAIN = 1_000;
 
-/** The one connection of a backend that hears messages: opened when it is first needed. */
+export interface SubscriptionOptions {
+  readonly clock: Clock;
+  /** Milliseconds. */
+  readonly requestTimeout: number;
+  /** Opens a connection. */
+  open(ears: SubscriberEars): Promise<Subscriber>;
+  /** Publishes on the way that scripts take. */
+  publish(channel: string, text: string): Promise<void>;
+  /** How often to make sure that messages come in, in milliseconds; undefined where nobody waits for any. */
+  pace(): number | undefined;
+  message(text: string): void;
+  /** Messages may have been missed, and come in from now on. */
+  resumed(): void;
+}
+
+/** One connection that hears messages. */
+interface Connection {
+  readonly opening: Promise<Subscriber>;
+  /** What came of each channel: resolves when that is known. */
+  readonly channels: Map<string, Promise<void>>;
+  /** How many are heard. */
+  heard: number;
+}
+
+/**
+ * The one connection of a backend that hears messages: opened when it is first needed, and again, elsewhere, whenever it
+ * ends or turns out to hear nothing. It never keeps the process alive. Nothing depends on it: who waits asks anyway.
+ */
 export class Subscription {
-  readonly #channels = new Map<string, Promise<void>>();
-  readonly #heard = new Set<string>();
-  #subscriber: Promise<Subscriber> | undefined;
+  readonly #wanted = new Set<string>();
+  readonly #probe: Probe;
+  #connection: Connection | undefined;
+  #reopening: Timer | undefined;
+  /** Connections since the last message. */
+  #tries = 0;
   #warned = false;
 
-  constructor(
-    private readonly driver: RedisDriver,
-    private readonly clock: Clock,
-    private readonly timeLimit: <T>(work: Promise<T>) => Promise<T>,
-    private readonly ears: Omit<SubscriberEars, "ended">,
-  ) {}
-
-  /** Whether messages on the channel reach us. */
-  hears(channel: string): boolean {
-    return this.#heard.has(channel);
+  constructor(private readonly options: SubscriptionOptions) {
+    this.#probe = new Probe({
+      clock: options.clock,
+      pace: options.pace,
+      publish: options.publish,
+      connection: () => (this.#connection?.heard ? this.#connection : undefined),
+      missed: (connection) => this.#lost(connection, undefined),
+      refused: (error) => this.#warn(`cannot tell waiters to ask: ${error.message}`),
+    });
   }
 
-  /** Subscribes, once per channel; resolves also when that fails, since waiters then ask on a timer instead. */
+  /** Hears a channel from now on. Resolves when it does, or cannot for now: that is tried again while somebody waits. */
   listen(channel: string): Promise<void> {
-    let listening = this.#channels.get(channel);
-    if (listening === undefined) {
-      listening = this.#subscribe(channel);
-      this.#channels.set(channel, listening);
-    }
-    return listening;
+    this.#wanted.add(channel);
+    if (this.#reopening !== undefined) return Promise.resolve();
+    const connection = this.#connection ?? this.#open();
+    return this.#hear(connection, channel);
+  }
+
+  /** Makes sure that messages come in on a channel of this process, which is heard. */
+  watch(channel: string): void {
+    void this.listen(channel);
+    this.#probe.watch(channel);
   }
 
   /** Closes the connection; `listen` opens another. */
   async close(): Promise<void> {
-    const subscriber = this.#subscriber;
-    this.#subscriber = undefined;
-    this.#channels.clear();
-    this.#heard.clear();
-    await subscriber?.then(
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#reopening?.cancel();
+    this.#reopening = undefined;
+    this.#wanted.clear();
+    this.#probe.stop();
+    await connection?.opening.then(
       (open) => open.close(),
       () => undefined,
     );
   }
 
-  #open(): Promise<Subscriber> {
-    let opening: Promise<Subscriber> | undefined;
-    opening = this.driver.openSubscriber({
-      message: (text) => this.ears.message(text),
-      resumed: () => this.ears.resumed(),
-      // It will not come back by itself: whoever waits next opens another. Its successor must not suffer.
-      ended: () => {
-        if (this.#subscriber === opening) void this.close();
+  #open(): Connection {
+    this.#tries += 1;
+    const opening = this.options.open({
+      message: (text) => {
+        if (this.#connection === connection) this.#tries = 0;
+        if (!this.#probe.message(text)) this.options.message(text);
       },
+      resumed: () => {
+        if (this.#connection === connection) this.options.resumed();
+      },
+      ended: () => this.#lost(connection, undefined),
     });
-    return opening;
+    const connection: Connection = { opening, channels: new Map(), heard: 0 };
+    this.#connection = connection;
+    for (const channel of this.#wanted) void this.#hear(connection, channel);
+    return connection;
   }
 
-  async #subscribe(channel: string): Promise<void> {
-    const opening = this.#subscriber ?? this.#open();
-    this.#subscriber = opening;
+  #hear(connection: Connection, channel: string): Promise<void> {
+    const known = connection.channels.get(channel);
+    if (known !== undefined) return known;
+    const hearing = this.#subscribe(connection, channel);
+    connection.channels.set(channel, hearing);
+    return hearing;
+  }
+
+  async #subscribe(connection: Connection, channel: string): Promise<void> {
     try {
-      const subscriber = await this.timeLimit(opening);
-      await this.timeLimit(subscriber.subscribe(channel));
-      if (this.#subscriber === opening) this.#heard.add(channel);
+      const subscriber = await this.#inTime(connection.opening);
+      await this.#inTime(subscriber.subscribe(channel));
     } catch (error) {
-      // It was closed while it opened: nobody is left who should hear.
-      if (this.#subscriber !== opening) return;
-      // Not an error of the caller's: without a subscriber its waiters are only slower. But somebody should know.
-      this.#warn(channel, error);
-      // Others may be heard on it: one channel that is not allowed must not make them deaf.
-      if (this.#heard.size === 0) {
-        await this.close();
-        opening.then((late) => late.close()).catch(() => undefined);
-      }
-      const failed = Promise.resolve();
-      this.#channels.set(channel, failed);
-      this.clock.setTimer(() => {
-        if (this.#channels.get(channel) === failed) this.#channels.delete(channel);
-      }, SUBSCRIBE_AGAIN);
+      this.#refused(connection, channel, error);
+      return;
     }
+    connection.heard += 1;
+    if (connection === this.#connection) this.options.resumed();
+  }
+
+  /** A connection could not be opened, or a channel not be heard on it. */
+  #refused(connection: Connection, channel: string, error: unknown): void {
+    if (connection !== this.#connection) return;
+    const fault = error instanceof LockBackendError ? error : backendError(error, undefined);
+    if (!fault.retryable) this.#warn(`cannot hear messages on ${channel}: ${fault.message}`);
+    // Others may be heard on it: one channel that is not allowed must not make them deaf.
+    if (connection.heard === 0) this.#lost(connection, fault);
+    else this.options.clock.setTimer(() => connection.channels.delete(channel), SUBSCRIBE_AGAIN);
+  }
+
+  /** Nothing more is to be expected of a connection: the next one may be better. */
+  #lost(connection: object, fault: LockBackendError | undefined): void {
+    const lost = this.#connection;
+    if (lost === undefined || lost !== connection) return;
+    this.#connection = undefined;
+    lost.opening.then((late) => late.close()).catch(() => undefined);
+    const isHopeless = this.#tries >= MOST_TRIES || fault?.retryable === false;
+    if (isHopeless) {
+      const why = fault === undefined ? "what this process publishes does not reach it" : fault.message;
+      this.#warn(`cannot hear messages, by ${this.#tries} connections: ${why}`);
+    }
+    const pause = Math.min(
+      FIRST_PAUSE * 2 ** Math.max(0, this.#tries - 1),
+      isHopeless ? LONGEST_PAUSE_TOLD : LONGEST_PAUSE,
+    );
+    this.#reopening = this.options.clock.setTimer(() => {
+      this.#reopening = undefined;
+      if (this.options.pace() !== undefined && this.#connection === undefined) this.#open();
+    }, pause);
   }
 
   /** Once: it will be tried, and fail, again and again. */
-  #warn(channel: string, error: unknown): void {
+  #warn(what: string): void {
     if (this.#warned) return;
     this.#warned = true;
-    const { message } = error instanceof LockBackendError ? error : backendError(error, undefined);
     process.emitWarning(
-      `cannot hear hand-overs on ${channel}, so waiters ask once a second and may be overtaken: ${message}`,
+      `${what}. Locks are as safe as ever, but waiters that are not told ask about twice a second, and hand-overs take so ` +
+        "much longer",
       "LockWarning",
     );
+  }
+
+  #inTime<T>(work: Promise<T>): Promise<T> {
+    const { clock, requestTimeout } = this.options;
+    return withDeadline(clock, requestTimeout, undefined, work, false);
   }
 }

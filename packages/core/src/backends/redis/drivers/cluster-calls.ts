@@ -30,7 +30,7 @@ export class ClusterCalls {
     try {
       return await call;
     } catch (error) {
-      throw asLostConnection(error, this.cluster.isOpen());
+      throw asMoving(asLostConnection(error, this.cluster.isOpen()));
     } finally {
       this.#since.delete(id);
     }
@@ -52,4 +52,17 @@ export class ClusterCalls {
     };
     this.cluster.lookAgain().then(done, done);
   }
+}
+
+/** A redirection that the client did not follow to its end: the slot is on its way. */
+function asMoving(error: unknown): unknown {
+  if (!(error instanceof Error && /\b(MOVED|ASK)\b/.test(error.message))) return error;
+  return new Error("TRYAGAIN the slot is being moved", { cause: error });
+}
+
+/** Any of the masters: each passes on what is published on the others. @throws Error when none is known */
+export function anyOf<Node>(masters: readonly Node[]): Node {
+  const node = masters[Math.floor(Math.random() * masters.length)];
+  if (node === undefined) throw new Error("CLUSTERDOWN no master is known");
+  return node;
 }

@@ -1,10 +1,9 @@
 import type { ClientAddress } from "../driver.ts";
 
 /** What is used of an ioredis client (5 or 6, `Redis` or `Cluster`); any object of this shape will do. */
-export interface IoredisClient extends IoredisCommands {
+export interface IoredisClient extends IoredisCommands, IoredisDuplicable {
   readonly isCluster: boolean;
   readonly status: string;
-  duplicate(override?: never): IoredisSubscriber;
   /** Only of a `Cluster`. */
   nodes?(role: "master"): readonly IoredisNode[];
   /** Only of a `Cluster`: "host:port" of the nodes of each slot, its master first. */
@@ -14,7 +13,10 @@ export interface IoredisClient extends IoredisCommands {
 }
 
 /** What is used of one node of a `Cluster`. */
-export interface IoredisNode extends IoredisCommands {
+export interface IoredisNode extends IoredisCommands, IoredisDuplicable {}
+
+/** What has a connection that another one can be made like. */
+export interface IoredisDuplicable {
   duplicate(override?: never): IoredisSubscriber;
 }
 
@@ -28,6 +30,8 @@ export interface IoredisCommands {
 
 /** What is used of the connection that hears messages. */
 export interface IoredisSubscriber {
+  readonly stream?: { unref(): unknown } | undefined;
+  connect(): Promise<unknown>;
   subscribe(...channels: string[]): Promise<unknown>;
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   disconnect(): void;

@@ -1,7 +1,7 @@
 import type { RedisDriver, ScriptRunner } from "../driver.ts";
-import { ClusterCalls } from "./cluster-calls.ts";
+import { anyOf, ClusterCalls } from "./cluster-calls.ts";
 import type { IoredisClient, IoredisCommands, IoredisNode } from "./ioredis-client.ts";
-import { type ConnectToAny, openRoamingSubscriber } from "./roaming-subscriber.ts";
+import { openIoredisSubscriber } from "./ioredis-subscriber.ts";
 
 export function ioredisRunner(client: IoredisCommands): ScriptRunner {
   return {
@@ -33,7 +33,7 @@ export function ioredisClusterDriver(client: IoredisClient): RedisDriver {
       await client.call("PING");
       return mastersOf(client).map(ioredisRunner);
     },
-    openSubscriber: (ears) => openRoamingSubscriber(connectTo(client), ears),
+    openSubscriber: async (ears) => openIoredisSubscriber(anyOf(mastersOf(client)), ears),
   };
 }
 
@@ -51,26 +51,4 @@ async function nodeOf(client: IoredisClient, redisKey: string): Promise<IoredisN
   const node = mastersOf(client).find(({ options: { host, port } }) => `${host}:${port}` === address);
   if (node === undefined) throw new Error(`CLUSTERDOWN no master is known for slot ${slot}`);
   return node;
-}
-
-function connectTo(client: IoredisClient): ConnectToAny {
-  return async (message, lost) => {
-    if (!isOpen(client)) return null;
-    const masters = mastersOf(client);
-    const node = masters[Math.floor(Math.random() * masters.length)];
-    if (node === undefined) throw new Error("Connection is closed.");
-    const connection = node.duplicate({
-      autoResubscribe: false,
-      retryStrategy: null,
-      lazyConnect: true,
-    } as never);
-    connection.on("message", (_channel, text) => message(String(text)));
-    // Without a listener ioredis would print every lost connection.
-    connection.on("error", () => undefined);
-    connection.on("end", lost);
-    return {
-      subscribe: (channels) => connection.subscribe(...channels),
-      close: () => connection.disconnect(),
-    };
-  };
 }

@@ -1,8 +1,9 @@
 import { LockUsageError } from "../../../errors.ts";
 import { show } from "../../../show.ts";
-import { addressOf, type RedisDriver, type Subscriber, type SubscriberEars } from "../driver.ts";
-import type { IoredisClient, IoredisSubscriber } from "./ioredis-client.ts";
+import { addressOf, type RedisDriver } from "../driver.ts";
+import type { IoredisClient } from "./ioredis-client.ts";
 import { ioredisClusterDriver, ioredisRunner } from "./ioredis-cluster.ts";
+import { openIoredisSubscriber } from "./ioredis-subscriber.ts";
 
 /**
  * The driver for ioredis. The client is the user's: it is never closed, configured or extended here.
@@ -20,29 +21,6 @@ export function ioredisDriver(client: IoredisClient): RedisDriver {
     deployment: "single",
     keyPrefix: client.options.keyPrefix ?? "",
     command: ([name, ...args]) => client.call(name, ...args),
-    // Subscribing again is done here: ioredis does it without a handler, so closing meanwhile would end the process.
-    openSubscriber: async (ears) => listen(client.duplicate({ autoResubscribe: false } as never), ears),
-  };
-}
-
-function listen(connection: IoredisSubscriber, ears: SubscriberEars): Subscriber {
-  const channels = new Set<string>();
-  connection.on("message", (_channel, text) => ears.message(String(text)));
-  // Without a listener ioredis would print every lost connection.
-  connection.on("error", () => undefined);
-  connection.on("end", () => ears.ended());
-  connection.on("ready", () => {
-    if (channels.size === 0) return;
-    connection.subscribe(...channels).then(
-      () => ears.resumed(),
-      () => undefined,
-    );
-  });
-  return {
-    subscribe: async (channel) => {
-      await connection.subscribe(channel);
-      channels.add(channel);
-    },
-    close: () => connection.disconnect(),
+    openSubscriber: (ears) => openIoredisSubscriber(client, ears),
   };
 }

@@ -10,7 +10,7 @@ export type NodeRedisClient = NodeRedisSingle | NodeRedisCluster | NodeRedisSent
 export interface NodeRedisSingle extends NodeRedisScripts {
   readonly options?: { readonly socket?: ClientAddress | undefined } | undefined;
   sendCommand(words: string[]): Promise<unknown>;
-  duplicate(): NodeRedisSubscriber;
+  duplicate(overrides?: never): NodeRedisSubscriber;
 }
 
 /** What is used of a `createCluster()`. */
@@ -62,4 +62,5 @@ export interface NodeRedisChannels {
 export interface NodeRedisSubscriber extends NodeRedisChannels {
   connect(): Promise<unknown>;
   destroy(): void;
+  unref?(): void;
 }

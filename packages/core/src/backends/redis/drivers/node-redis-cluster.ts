@@ -1,7 +1,7 @@
 import type { RedisDriver, ScriptRunner } from "../driver.ts";
-import { ClusterCalls } from "./cluster-calls.ts";
+import { anyOf, ClusterCalls } from "./cluster-calls.ts";
 import type { NodeRedisCluster, NodeRedisScripts } from "./node-redis-client.ts";
-import { type ConnectToAny, openRoamingSubscriber } from "./roaming-subscriber.ts";
+import { openNodeRedisSubscriber } from "./node-redis-subscriber.ts";
 
 export function nodeRedisRunner(client: NodeRedisScripts): ScriptRunner {
   return {
@@ -38,7 +38,10 @@ export function nodeRedisClusterDriver(client: NodeRedisCluster): RedisDriver {
       Promise.all(
         client.masters.map(async (master) => nodeRedisRunner(await client.nodeClient(master as never))),
       ),
-    openSubscriber: (ears) => openRoamingSubscriber(connectTo(client), ears),
+    openSubscriber: async (ears) => {
+      const node = await client.nodeClient(anyOf(client.masters) as never);
+      return openNodeRedisSubscriber(node, ears);
+    },
   };
 }
 
@@ -47,29 +50,4 @@ async function rediscover(client: NodeRedisCluster): Promise<void> {
   const nodes = client.masters.flatMap(({ client: node }) => (node?.isReady ? [node] : []));
   const answering = await Promise.any(nodes.map((node) => node.sendCommand(["PING"]).then(() => node)));
   await client._slots?.rediscover?.(answering as never);
-}
-
-function connectTo(client: NodeRedisCluster): ConnectToAny {
-  return async (message, lost) => {
-    if (!client.isOpen) return null;
-    const { masters } = client;
-    const node = masters[Math.floor(Math.random() * masters.length)];
-    if (node === undefined) throw new Error("The client is closed");
-    const connection = (await client.nodeClient(node as never)).duplicate();
-    const close = () => {
-      // It throws where it has been closed.
-      try {
-        connection.destroy();
-      } catch {}
-    };
-    await new Promise((resolve, reject) => {
-      // A connection that is lost is given up, rather than waited for.
-      connection.on("error", reject);
-      connection.on("error", close);
-      connection.on("error", lost);
-      connection.on("end", lost);
-      connection.connect().then(resolve, reject);
-    });
-    return { subscribe: (channels) => connection.subscribe([...channels], message), close };
-  };
 }

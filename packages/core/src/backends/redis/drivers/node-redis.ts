@@ -1,9 +1,10 @@
 import { LockUsageError } from "../../../errors.ts";
 import { show } from "../../../show.ts";
-import { addressOf, type RedisDriver, type Subscriber, type SubscriberEars } from "../driver.ts";
-import type { NodeRedisClient, NodeRedisSubscriber } from "./node-redis-client.ts";
+import { addressOf, type RedisDriver } from "../driver.ts";
+import type { NodeRedisClient } from "./node-redis-client.ts";
 import { keyPrefixOf, nodeRedisClusterDriver, nodeRedisRunner } from "./node-redis-cluster.ts";
 import { nodeRedisSentinelDriver } from "./node-redis-sentinel.ts";
+import { openNodeRedisSubscriber } from "./node-redis-subscriber.ts";
 
 /**
  * The driver for node-redis. The client is the user's: it is never closed, configured or extended here.
@@ -21,7 +22,7 @@ export function nodeRedisDriver(client: NodeRedisClient): RedisDriver {
     deployment: "single",
     keyPrefix: keyPrefixOf(client),
     command: (words) => client.sendCommand([...words]),
-    openSubscriber: (ears) => listen(client.duplicate(), ears),
+    openSubscriber: (ears) => openNodeRedisSubscriber(client, ears),
   };
 }
 
@@ -29,20 +30,4 @@ function wrongClient(client: unknown): LockUsageError {
   return new LockUsageError(
     `nodeRedisBackend needs a node-redis client (createClient(), createCluster() or createSentinel()), got ${show(client)}`,
   );
-}
-
-async function listen(connection: NodeRedisSubscriber, ears: SubscriberEars): Promise<Subscriber> {
-  let ready = 0;
-  // node-redis subscribes again by itself; without a listener a lost connection would end the process.
-  connection.on("error", () => undefined);
-  connection.on("end", () => ears.ended());
-  connection.on("ready", () => {
-    ready += 1;
-    if (ready > 1) ears.resumed();
-  });
-  await connection.connect();
-  return {
-    subscribe: async (channel) => void (await connection.subscribe(channel, (text) => ears.message(text))),
-    close: () => connection.destroy(),
-  };
 }

@@ -1,5 +1,5 @@
 -- KEYS, five per request: lock, fence, queue, presence, holders
--- ARGV, six per request: old token, new token, ttl (ms), claim (as for release), fence, info
+-- ARGV, five per request: old token, new token, ttl (ms), 'one' or 'many' (as for release), info
 -- The lease of the old token becomes that of the new one. Answers 'adopted <ms left>', 'expired' or 'stolen'
 local function adopt_one_of_many(lock, holders, old, new, ttl, info)
   local now = server_time()
@@ -20,23 +20,20 @@ local function adopt_one_of_many(lock, holders, old, new, ttl, info)
 end
 
 return each(#KEYS / 5, function(i)
-  local offset, a = i * 5 - 5, i * 6 - 5
-  local lock, queue, holders = KEYS[offset + 1], KEYS[offset + 3], KEYS[offset + 5]
-  local old, new, ttl, claim, fence, info = unpack(ARGV, a, a + 5)
+  local offset, a = i * 5 - 5, i * 5 - 4
+  local lock, holders = KEYS[offset + 1], KEYS[offset + 5]
+  local old, new, ttl, held_by, info = unpack(ARGV, a, a + 4)
   ttl = tonumber(ttl)
   local left
-  if claim == 'many' then
+  if held_by == 'many' then
     left = adopt_one_of_many(lock, holders, old, new, ttl, info)
     if type(left) == 'string' then return left end
   else
     local value = redis.pcall('GET', lock)
     if not value then return 'expired' end
-    local alias, first, last = string.match(claim, '^(%S+) (%S+) (%S+)$')
-    if alias then redis.call('ZREMRANGEBYSCORE', queue, first, last) end
-    if type(value) == 'table' then return 'stolen' end
-    if not (owns(value, old) or owns(value, new) or (alias and owns(value, alias))) then return 'stolen' end
-    local at = string.match(value, '^%S+ %S+ (%S+)')
-    redis.call('SET', lock, new .. ' ' .. fence .. ' ' .. at .. ' ' .. info, 'KEEPTTL')
+    if type(value) == 'table' or not (owns(value, old) or owns(value, new)) then return 'stolen' end
+    local fence_and_time = string.match(value, '^%S+ (%S+ %S+)')
+    redis.call('SET', lock, new .. ' ' .. fence_and_time .. ' ' .. info, 'KEEPTTL')
     left = redis.call('PTTL', lock)
   end
   if left < ttl then left = ttl end

@@ -1,6 +1,6 @@
 -- What an acquire and a vote of a quorum do where the short way does not lead: the line of those who want the key.
 -- KEYS, five per key of a request: lock, fence, queue, presence, holders
--- ARGV: not_after (us of server time), retention (ms), "<channel> <alive, us> <keep, ms> <counts_receivers>", ...
+-- ARGV: not_after (us of server time), retention (ms), "<channel> <alive, us> <keep, ms>", ...
 -- Answers 'granted <now> <fence> <ms left> <rejoined> <slot> <permits of others>',
 --         'busy <now> <ms left, -1 without end, -2 if nobody holds it> <ticket> <rejoined> <permits of others>
 --         <numbers of the keys that are not ready, with commas> <holder>',
@@ -14,8 +14,8 @@ local least
 local since
 
 local function contended(offset, count, token, ttl, mode_text, ticket, info)
-  local channel, alive, keep, counts_receivers = string.match(ARGV[3], '^(%S+) (%S+) (%S+) (%S+)$')
-  line = line or make_line(now, retention, counts_receivers, since)
+  local channel, alive, keep = string.match(ARGV[3], '^(%S+) (%S+) (%S+)$')
+  line = line or make_line(now, retention, since)
   local mode = line.mode(mode_text)
   local keys, held, mine = {}, {}, {}
   for i = 1, count do
@@ -29,47 +29,58 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
     return 'granted ' .. now_text .. ' ' .. fence .. ' ' .. left .. ' ' .. rejoined .. ' ' .. slot .. ' ' .. others
   end
 
-  -- The grant of a key to this token, if it has one: its fence, ms left, slot.
+  -- What this token has of a key: fence ('0': an offer), ms left, slot.
   local function own(k, state)
     if owns(state.value, token) then
-      local fence, info = string.match(state.value, '^%S+ (%S+)(.*)$')
-      return { fence, redis.call('PTTL', k.lock), '-', info = info }
+      local fence, rest = string.match(state.value, '^%S+ (%S+)(.*)$')
+      return { fence = fence, left = redis.call('PTTL', k.lock), slot = '-', rest = rest }
     end
     local ends = state.kind and redis.call('ZSCORE', k.lock, token)
     if not ends then return nil end
-    local fence, info, slot = string.match(redis.call('HGET', k.holders, token), '^(%S+)( %S+ (%S+).*)$')
-    return { fence, math.floor((ends - now) / 1000), slot, info = info }
+    local fence, rest, slot = string.match(redis.call('HGET', k.holders, token), '^(%S+)( %S+ (%S+).*)$')
+    return { fence = fence, left = math.floor((ends - now) / 1000), slot = slot, rest = rest }
   end
 
   -- Gives a grant that this token has a larger fencing token: no other was granted since, so none is passed over.
   local function raise()
     local fence = line.fence(keys, mode, least, true)
     for i = 1, count do
-      local info = mine[i].info
+      local rest = mine[i].rest
       if held[i].value then
-        redis.call('SET', keys[i].lock, token .. ' ' .. fence .. info, 'KEEPTTL')
+        redis.call('SET', keys[i].lock, token .. ' ' .. fence .. rest, 'KEEPTTL')
       else
-        redis.call('HSET', keys[i].holders, token, fence .. info)
+        redis.call('HSET', keys[i].holders, token, fence .. rest)
       end
     end
     return fence
   end
 
+  -- Makes an offer that this token has a grant.
+  local function claim()
+    local fence, slot = line.fence(keys, mode, least), mine[1].slot
+    for i = 1, count do
+      line.enter(keys[i], held[i], mode, tonumber(slot), fence, token, ttl, info)
+    end
+    return granted(fence, ttl, '0', slot)
+  end
+
   local function answer_own()
-    local left, have = math.huge, 0
+    local left, have, is_offer = math.huge, 0, false
     for i = 1, count do
       mine[i] = own(keys[i], held[i])
       if mine[i] then
         have = have + 1
-        left = math.min(left, mine[i][2])
+        left = math.min(left, mine[i].left)
+        is_offer = is_offer or mine[i].fence == '0'
       end
     end
     if have == count then
-      local fence = mine[1][1]
+      if is_offer then return claim() end
+      local fence = mine[1].fence
       if least and tonumber(fence) < tonumber(least) then fence = raise() end
-      return granted(fence, left, '0', mine[1][3])
+      return granted(fence, left, '0', mine[1].slot)
     end
-    -- Some of several keys were taken away by force: all or none.
+    -- Some of several keys were taken away: all or none.
     for i in pairs(mine) do
       if held[i].kind then line.leave(keys[i], token) else redis.call('DEL', keys[i].lock) end
       held[i] = line.read(keys[i])
@@ -77,8 +88,7 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
   end
 
   local function member(i)
-    -- 'x0' stands in the queue by itself: its process may not pass the lock on, for that is not its to give.
-    local text = mode.part and mode.kind .. '+' .. i or least and mode_text == 'x' and 'x0' or mode_text
+    local text = mode.part and mode.kind .. '+' .. i or mode_text
     return token .. ' ' .. channel .. ' ' .. ttl .. ' ' .. text .. ' ' .. info
   end
 

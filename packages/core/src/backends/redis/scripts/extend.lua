@@ -1,9 +1,7 @@
 -- KEYS, five per request: lock, fence, queue, presence, holders
--- ARGV: retention (ms), then four per request: token, ttl (ms), claim, fence
---       claim: '', or 'many' for a lock that many hold, or '<alias> <first> <last> <fence> <granted at, us> <info>' of
---       a lock that was passed on within its process: its holder takes it over in its own name
+-- ARGV: retention (ms), then four per request: token, ttl (ms), 'one' or 'many' (as for release), fence
 --       fence: '', or what the counter is to be raised to
--- Answers 'renewed <ms left> <1: in its own name>', 'expired' or 'stolen'. Only PEXPIRE must succeed: extending
+-- Answers 'renewed <ms left>', 'expired' or 'stolen'. Only PEXPIRE must succeed: extending
 -- works also when memory is full.
 local function extend_one_of_many(lock, holders, token, ttl)
   local ends = redis.pcall('ZSCORE', lock, token)
@@ -23,7 +21,7 @@ local function extend_one_of_many(lock, holders, token, ttl)
     end
     redis.call('ZADD', lock, 'XX', whole(now + ttl * 1000), token)
   end
-  return 'renewed ' .. left .. ' 1'
+  return 'renewed ' .. left
 end
 
 local function raise(fence_key, fence)
@@ -33,31 +31,21 @@ end
 
 return each(#KEYS / 5, function(i)
   local offset, a = i * 5 - 5, i * 4 - 2
-  local lock, fence_key, queue, holders = KEYS[offset + 1], KEYS[offset + 2], KEYS[offset + 3], KEYS[offset + 5]
-  local token, ttl, claim, fence = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2], ARGV[a + 3]
-  if claim == 'many' then
+  local lock, fence_key, holders = KEYS[offset + 1], KEYS[offset + 2], KEYS[offset + 5]
+  local token, ttl, held_by, fence = ARGV[a], tonumber(ARGV[a + 1]), ARGV[a + 2], ARGV[a + 3]
+  if held_by == 'many' then
     local answer = extend_one_of_many(lock, holders, token, ttl)
     if string.find(answer, '^renewed') then raise(fence_key, fence) end
     return answer
   end
   local value = redis.pcall('GET', lock)
   if type(value) == 'table' then return 'stolen' end
-  local named = owns(value, token)
-  local owned = named
-  if claim ~= '' then
-    local alias, first, last, rest = string.match(claim, '^(%S+) (%S+) (%S+) (.*)$')
-    redis.call('ZREMRANGEBYSCORE', queue, first, last)
-    if owns(value, alias) then
-      owned = true
-      named = not redis.pcall('SET', lock, token .. ' ' .. rest, 'KEEPTTL').err
-    end
-  end
-  if not owned then return value and 'stolen' or 'expired' end
+  if not owns(value, token) then return value and 'stolen' or 'expired' end
   local left = redis.call('PTTL', lock)
   if left < ttl then
     left = ttl
     redis.call('PEXPIRE', lock, ttl)
   end
   raise(fence_key, fence)
-  return 'renewed ' .. left .. ' ' .. (named and '1' or '0')
+  return 'renewed ' .. left
 end)

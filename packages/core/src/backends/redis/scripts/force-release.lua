@@ -1,10 +1,10 @@
 -- KEYS, five per request: lock, fence, queue, presence, holders
--- ARGV: retention (ms), counts_receivers, then one per request: token or the first characters of it ('' is any)
+-- ARGV: retention (ms), then one per request: token or the first characters of it ('' is any)
 -- Answers '1' or '0'
-local line = make_line(server_time(), ARGV[1], ARGV[2])
+local line = make_line(server_time(), ARGV[1])
 
 return each(#KEYS / 5, function(i)
-  local k, wanted = line.keys(i * 5 - 5), ARGV[i + 2]
+  local k, wanted = line.keys(i * 5 - 5), ARGV[i + 1]
   local held = line.read(k)
 
   local function is_meant(token)
@@ -22,6 +22,6 @@ return each(#KEYS / 5, function(i)
       taken = true
     end
   end
-  if taken and redis.call('EXISTS', k.queue) == 1 then line.serve(k, line.read(k)) end
+  if taken and redis.call('EXISTS', k.queue) == 1 then line.serve_next(k) end
   return taken and '1' or '0'
 end)

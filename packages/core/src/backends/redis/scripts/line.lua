@@ -1,6 +1,12 @@
 -- The line of those who hold a lock and wait for it: who may enter, in any mode. Made only where somebody is in it.
 -- `since`: the least that a fence counter may be, if there is such a limit.
-local function make_line(now, retention, counts_receivers, since)
+--
+-- A waiter that comes next gets an offer, which is no grant: the keys are kept for its token for OFFER ms, or its ttl
+-- where that is shorter, and its process is told to ask. Only the answer to that question grants. So a message may be
+-- lost, late, doubled or forged, and nothing that was told is ever taken back.
+local OFFER = 1000
+
+local function make_line(now, retention, since)
   local line = {}
 
   function line.keys(offset)
@@ -15,7 +21,7 @@ local function make_line(now, retention, counts_receivers, since)
 
   local function remove(k, token)
     redis.call('ZREM', k.lock, token)
-    redis.call('HDEL', k.holders, token)
+    redis.pcall('HDEL', k.holders, token)
   end
 
   -- Lets the keys of a lock that many hold end with the last of their leases.
@@ -100,6 +106,7 @@ local function make_line(now, retention, counts_receivers, since)
     for _, k in ipairs(keys) do
       local last = tonumber(redis.call('GET', k.fence) or nil)
       if last then
+        check_counter(k.fence, last, retention, now)
         fence = math.max(fence, shared and last or last + 1)
       elseif not as_it_is then
         fence = math.max(fence, now)
@@ -120,19 +127,20 @@ local function make_line(now, retention, counts_receivers, since)
     held.permits = mode.permits
   end
 
-  -- Makes a token hold the lock in a mode that fits. `place` is what `fits` gave.
+  -- Makes a token hold the lock in a mode that fits. `place` is what `fits` gave. What may fail is written first.
   function line.enter(k, held, mode, place, fence, token, ttl, info)
     local at = whole(now)
     if mode.kind == 'x' then
-      held.value, held.stale = token .. ' ' .. fence .. ' ' .. at .. ' ' .. info, nil
-      redis.call('SET', k.lock, held.value, 'PX', ttl)
+      local value = token .. ' ' .. fence .. ' ' .. at .. ' ' .. info
+      redis.call('SET', k.lock, value, 'PX', ttl)
+      held.value, held.stale = value, nil
       return
     end
+    local slot = mode.slot and place or '-'
+    redis.call('HSET', k.holders, 'kind', mode.kind, token, fence .. ' ' .. at .. ' ' .. slot .. ' ' .. info)
     if held.stale then redis.call('DEL', k.lock) end
     held.stale = nil
-    local slot = mode.slot and place or '-'
     redis.call('ZADD', k.lock, whole(now + ttl * 1000), token)
-    redis.call('HSET', k.holders, 'kind', mode.kind, token, fence .. ' ' .. at .. ' ' .. slot .. ' ' .. info)
     if mode.kind == 'p' then
       held.permits = most(held, mode)
       redis.call('HSET', k.holders, 'permits', held.permits)
@@ -145,47 +153,27 @@ local function make_line(now, retention, counts_receivers, since)
     if held.taken then held.taken[slot] = token end
   end
 
-  -- The waiters that come next and belong to the same process: how many, and the ticket of the last. They would be
-  -- served in this order anyway, so the process may pass the lock on among them by itself.
-  local function run_of(queue, channel)
-    local count, last = 0, '0'
-    for _, until_index in ipairs({ 0, 31 }) do
-      local ahead = redis.call('ZRANGE', queue, 0, until_index, 'WITHSCORES')
-      while string.match(ahead[count * 2 + 1] or '', '^%S+ (%S+) %d+ x ') == channel do
-        count = count + 1
-        last = whole(ahead[count * 2])
-      end
-      if count == 0 then break end
-    end
-    return count, last
+  -- A process that was told to ask is believed alive until it should have done so. One that has not is dead, or cannot
+  -- run: it comes back to its place by its ticket.
+  local function expect(k, channel, alive_until, ms)
+    local by = now + ms * 1000
+    if alive_until > by then redis.call('ZADD', k.presence, whole(by), channel) end
   end
 
-  local function undo(k, held, mode, place, token)
-    if mode.kind == 'x' then
-      redis.call('DEL', k.lock)
-      held.value = nil
-      return
-    end
-    line.leave(k, token)
-    held.count = held.count - 1
-    if held.count == 0 then held.kind, held.permits = nil, nil end
-    if mode.slot and held.taken then held.taken[place] = nil end
+  -- A hint must not fail what it hints at: where it is refused or lost, waiters ask by themselves.
+  local function tell(channel, message)
+    redis.pcall('PUBLISH', channel, message)
   end
 
-  -- Grants one or several keys to a waiter and tells its process. False: nobody heard it. Nil: it could not be.
-  local function hand_over(keys, held, mode, place, token, channel, ttl, info)
-    -- The write comes first: should it fail, nobody has been told, and the waiter rejoins by its ticket.
-    local granted, fence = pcall(line.fence, keys, mode)
-    if not granted then return nil end
-    for i, k in ipairs(keys) do line.enter(k, held[i], mode, place, fence, token, ttl, info) end
-    local count, last = 0, '0'
-    if mode.kind == 'x' and not mode.part then count, last = run_of(keys[1].queue, channel) end
-    if count > 0 then redis.call('SET', keys[1].fence, whole(fence + count), 'PX', retention) end
-    local message = token .. ' ' .. fence .. ' ' .. whole(now) .. ' ' .. ttl .. ' ' .. count .. ' ' .. last
-      .. (mode.slot and ' ' .. place or '')
-    if redis.call('PUBLISH', channel, message) > 0 or counts_receivers == '0' then return true end
-    for i, k in ipairs(keys) do undo(k, held[i], mode, place, token) end
-    return false
+  -- Keeps one or several keys for a waiter, and tells its process to ask. False: the server refused to write.
+  local function offer(keys, held, mode, place, waiter)
+    local ms = math.min(waiter.ttl, OFFER)
+    for i, k in ipairs(keys) do
+      if not pcall(line.enter, k, held[i], mode, place, '0', waiter.token, ms, waiter.info) then return false end
+      expect(k, waiter.channel, waiter.alive_until, ms)
+    end
+    tell(waiter.channel, waiter.token)
+    return true
   end
 
   -- All keys of one that waits for several of them, if it comes next for each. On a single server a script reaches
@@ -212,20 +200,28 @@ local function make_line(now, retention, counts_receivers, since)
     return not (mode.kind == 'p' and mode.slot and held.kind == 'p' and held.count < most(held, mode))
   end
 
-  -- Serves one that comes next and waits for several keys. Returns whether it, or its process, heard.
-  local function serve_several(k, held, mode, token, channel, ttl, info)
-    local ok, keys, states = pcall(all_keys, k, held, mode, token, info)
+  -- Serves one that comes next and waits for several keys: offers them all, or tells its process that this one is ready.
+  local function serve_several(k, held, mode, waiter)
+    local ok, keys, states = pcall(all_keys, k, held, mode, waiter.token, waiter.info)
     if not ok or not keys then
-      return redis.call('PUBLISH', channel, token .. ' ' .. mode.part) > 0 or counts_receivers == '0'
+      expect(k, waiter.channel, waiter.alive_until, OFFER)
+      tell(waiter.channel, waiter.token .. ' ' .. mode.part)
+      return
     end
     for i, each in ipairs(keys) do
-      redis.call('ZREM', each.queue,
-        token .. ' ' .. channel .. ' ' .. ttl .. ' ' .. mode.kind .. '+' .. i .. ' ' .. info)
+      redis.call('ZREM', each.queue, waiter.token .. ' ' .. waiter.channel .. ' ' .. waiter.ttl .. ' ' .. mode.kind
+        .. '+' .. i .. ' ' .. waiter.info)
     end
-    return hand_over(keys, states, mode, nil, token, channel, ttl, info)
+    offer(keys, states, mode, nil, waiter)
   end
 
-  -- Grants the lock to those who come next, in their order, until one has to wait. Whoever waits for other keys as
+  local function read_waiter(k, member)
+    local token, channel, ttl, mode, info = string.match(member, '^(%S+) (%S+) (%S+) (%S+) (.*)$')
+    local alive_until = token and tonumber(redis.call('ZSCORE', k.presence, channel) or nil)
+    return { token = token, channel = channel, ttl = tonumber(ttl), mode = mode, info = info, alive_until = alive_until }
+  end
+
+  -- Offers the lock to those who come next, in their order, until one has to wait. Whoever waits for other keys as
   -- well keeps this one ready by standing first; a reader does so, and only other readers may pass. Returns whether
   -- nobody is left in front of `self`, which wants a mode of `self_kind`. At most 1000 a call, so that no call blocks
   -- the server for long.
@@ -235,38 +231,39 @@ local function make_line(now, retention, counts_receivers, since)
       local member = held.first or redis.call('ZRANGE', k.queue, passed, passed)[1]
       held.first = nil
       if not member then return not only_readers or self_kind == 's' end
-      local token, channel, ttl, mode_text, info = string.match(member, '^(%S+) (%S+) (%S+) (%S+) (.*)$')
-      if token and token == self then return not only_readers or self_kind == 's' end
-      local alive_until = token and redis.call('ZSCORE', k.presence, channel)
-      if not alive_until or tonumber(alive_until) < now then
+      if self and owns(member, self) then return not only_readers or self_kind == 's' end
+      local waiter = read_waiter(k, member)
+      if not waiter.alive_until or waiter.alive_until < now then
         redis.call('ZREM', k.queue, member)
       else
-        local mode = line.mode(mode_text)
+        local mode = line.mode(waiter.mode)
         if only_readers and mode.kind ~= 's' then return false end
-        local place, heard = line.fits(k, held, mode), true
+        local place = line.fits(k, held, mode)
         if not place then
           if hinders(held, mode) then return false end
           passed = passed + 1
         elseif mode.part then
-          heard = serve_several(k, held, mode, token, channel, ttl, info)
-          if heard and mode.kind == 'x' then return false end
-          if heard and redis.call('ZSCORE', k.queue, member) then passed, only_readers = passed + 1, true end
+          serve_several(k, held, mode, waiter)
+          if mode.kind == 'x' then return false end
+          if redis.call('ZSCORE', k.queue, member) then passed, only_readers = passed + 1, true end
         else
           redis.call('ZREM', k.queue, member)
-          heard = hand_over({ k }, { held }, mode, place, token, channel, ttl, info)
-          if heard and mode.kind == 'x' then return false end
+          if not offer({ k }, { held }, mode, place, waiter) or mode.kind == 'x' then return false end
         end
-        if heard == nil then return false end
-        if not heard then redis.call('ZREM', k.presence, channel) end
       end
     end
     return false
   end
 
+  -- Serves those who wait for a key that was let go. What is wrong with their queue must not fail that.
+  function line.serve_next(k)
+    pcall(function() line.serve(k, line.read(k)) end)
+  end
+
   -- Hands on a lock that its only holder let go. `first` is who stands first in the queue.
   function line.hand_on(k, first)
     local held = { stale = true, first = first }
-    line.serve(k, held)
+    pcall(line.serve, k, held)
     if held.stale then redis.call('DEL', k.lock) end
   end
 

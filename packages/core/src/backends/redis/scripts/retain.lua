@@ -1,14 +1,14 @@
 -- KEYS, five per request: lock, fence, queue, presence, holders
--- ARGV, three per request: token, claim (as for release), ms
+-- ARGV, three per request: token, 'one' or 'many' (as for release), ms
 -- The lease ends by itself after so many ms, sooner or later than it would. Answers 'released' or 'notHeld'
 local now = server_time()
 local line = make_line(now)
 
 return each(#KEYS / 5, function(i)
   local offset = i * 5 - 5
-  local lock, queue, holders = KEYS[offset + 1], KEYS[offset + 3], KEYS[offset + 5]
-  local token, claim, ms = ARGV[i * 3 - 2], ARGV[i * 3 - 1], ARGV[i * 3]
-  if claim == 'many' then
+  local lock, holders = KEYS[offset + 1], KEYS[offset + 5]
+  local token, held_by, ms = ARGV[i * 3 - 2], ARGV[i * 3 - 1], ARGV[i * 3]
+  if held_by == 'many' then
     if type(redis.pcall('ZSCORE', lock, token)) ~= 'string' then return 'notHeld' end
     -- A write that needs no memory: after it the server does not refuse the next for want of memory.
     redis.call('ZREM', lock, '')
@@ -17,9 +17,7 @@ return each(#KEYS / 5, function(i)
     return 'released'
   end
   local value = redis.pcall('GET', lock)
-  local alias, first, last = string.match(claim, '^(%S+) (%S+) (%S+)$')
-  if alias then redis.call('ZREMRANGEBYSCORE', queue, first, last) end
-  if type(value) == 'table' or not (owns(value, token) or (alias and owns(value, alias))) then return 'notHeld' end
+  if type(value) == 'table' or not owns(value, token) then return 'notHeld' end
   redis.call('PEXPIRE', lock, ms)
   return 'released'
 end)

@@ -1,16 +1,15 @@
 -- KEYS, five per request: lock, fence, queue, presence, holders
--- ARGV: channel, retention (ms), counts_receivers, keep (ms),
+-- ARGV: channel, retention (ms), keep (ms),
 --       then five per request: token, ttl, mode (as it stands in the queue), info, unanswered ('1': an attempt may
 --       still arrive and must fail)
 -- Answers 'withdrawn'
-local channel, retention, counts_receivers, keep = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local channel, retention, keep = ARGV[1], ARGV[2], ARGV[3]
 local now = server_time()
-local line = make_line(now, retention, counts_receivers)
+local line = make_line(now, retention)
 
 return each(#KEYS / 5, function(i)
-  local a, k = i * 5, line.keys(i * 5 - 5)
+  local a, k = i * 5 - 1, line.keys(i * 5 - 5)
   local token, ttl, mode, info, unanswered = unpack(ARGV, a, a + 4)
-  redis.call('ZREM', k.queue, token .. ' ' .. channel .. ' ' .. ttl .. ' ' .. mode .. ' ' .. info)
   if unanswered == '1' then
     redis.call('ZREMRANGEBYSCORE', k.presence, '-inf', '(' .. whole(now))
     redis.call('ZADD', k.presence, whole(now + keep * 1000), token)
@@ -19,12 +18,11 @@ return each(#KEYS / 5, function(i)
   local held = line.read(k)
   if owns(held.value, token) then
     redis.call('DEL', k.lock)
-    held = {}
   elseif held.kind and redis.call('ZSCORE', k.lock, token) then
     line.leave(k, token)
-    held = line.read(k)
   end
+  redis.call('ZREM', k.queue, token .. ' ' .. channel .. ' ' .. ttl .. ' ' .. mode .. ' ' .. info)
   -- Those behind it may have waited for nobody else.
-  if not held.value then line.serve(k, held) end
+  line.serve_next(k)
   return 'withdrawn'
 end)
