@@ -15,7 +15,7 @@ import { showKeys } from "./key.ts";
 import type { Lease, ReleaseResult } from "./lease.ts";
 import { persist } from "./persist.ts";
 import { type LeaseTicket, writeTicket } from "./ticket.ts";
-import { longer, renewalDelay, retryPause, type Validity, validityLeft } from "./timing.ts";
+import { atMost, longer, renewalDelay, retryPause, type Validity, validityLeft } from "./timing.ts";
 
 /** How a lease is kept. */
 export interface LeaseTerms {
@@ -94,7 +94,7 @@ export class HeldLease implements Lease {
     this.token = held.token;
     this.fencingToken = granted.fencingToken;
     this.slot = granted.slot;
-    this.#validity = granted;
+    this.#validity = atMost(granted, held.ttl);
     this.#ttl = held.ttl;
     this.#granted = { earliest: granted.since, latest: context.backend.clock.now() };
     this.#nextRenewal = this.#renewal(granted, granted.since);
@@ -251,10 +251,16 @@ export class HeldLease implements Lease {
     try {
       const outcome = await persist(clock, { key, keepAlive: true, isOver }, free);
       const held = this.#heldFor(clock.now());
-      events.emit("released", { key, fencingToken: this.fencingToken, outcome, held });
       // After an unanswered try that came through, the key is not ours while our lease still stands.
       const came = unanswered && this.#left(clock.now()) > 0;
-      return outcome === "released" || came ? "released" : "expired";
+      const isReleased = outcome === "released" || came;
+      events.emit("released", {
+        key,
+        fencingToken: this.fencingToken,
+        outcome: isReleased ? "released" : "notHeld",
+        held,
+      });
+      return isReleased ? "released" : "expired";
     } catch (error) {
       const { retryable } = asBackendError(error, key);
       // The caller waits no longer, but after a failover others would, for as long as the ttl.
@@ -340,8 +346,8 @@ export class HeldLease implements Lease {
       if (this.keys.length > 1) this.context.undo(key, backend.release(this.held));
     } else {
       this.#faults = 0;
-      this.#validity = longer(this.#validity, outcome, now);
-      this.#nextRenewal = this.#renewal(outcome, asked);
+      this.#validity = longer(this.#validity, atMost(outcome, ttl), now);
+      this.#nextRenewal = this.#renewal(this.#validity, asked);
       events.emit("extended", { key, fencingToken, validFor: this.validFor });
     }
   }

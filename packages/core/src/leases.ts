@@ -253,7 +253,7 @@ export class Leases {
 
   /**
    * A request that is not withdrawn would keep those behind it waiting for as long as this process lives: so it is
-   * tried again while that may help.
+   * tried again, whatever the server says.
    */
   async #withdraw(request: AcquireRequest, unanswered: boolean): Promise<void> {
     const { backend } = this.options;
@@ -269,9 +269,11 @@ export class Leases {
       }
     };
     const isOver = (waited: number) => waited > WITHDRAW_PATIENCE;
-    await persist(backend.clock, { key, keepAlive: false, isOver, stop: this.#stop }, withdraw).catch(
-      () => undefined,
-    );
+    await persist(
+      backend.clock,
+      { key, keepAlive: false, isOver, anyFault: true, stop: this.#stop },
+      withdraw,
+    ).catch(() => undefined);
   }
 
   #tellFault(key: string, operation: "withdraw" | "release", fault: unknown): void {

@@ -11,6 +11,8 @@ export interface Persistence {
   readonly keepAlive: boolean;
   /** Whether to give up, so many milliseconds after the first try began. */
   isOver(waited: number): boolean;
+  /** Tries again whatever the fault. Default: only where that may help. */
+  readonly anyFault?: boolean;
   /** Ends it, too, at the next fault. */
   readonly stop?: Stop;
 }
@@ -18,7 +20,7 @@ export interface Persistence {
 /** Tries again and again while that may help. @throws the fault that it gave up with */
 export async function persist<T>(
   clock: Clock,
-  { key, keepAlive, isOver, stop }: Persistence,
+  { key, keepAlive, isOver, anyFault = false, stop }: Persistence,
   work: () => Promise<T>,
 ): Promise<T> {
   const start = clock.now();
@@ -26,8 +28,8 @@ export async function persist<T>(
     try {
       return await work();
     } catch (fault) {
-      const { retryable } = asBackendError(fault, key);
-      if (!retryable || isOver(ranFor(start, clock.now())) || stop?.isOver) throw fault;
+      const mayHelp = anyFault || asBackendError(fault, key).retryable;
+      if (!mayHelp || isOver(ranFor(start, clock.now())) || stop?.isOver) throw fault;
       await pauseToRetry(clock, faults, keepAlive, stop);
       if (stop?.isOver) throw fault;
     }

@@ -24,6 +24,11 @@ export function validityLeft(validity: Validity, now: Instant): number {
   return ttl - ttl * drift - GRANULARITY - elapsed(since, now);
 }
 
+/** A validity of no more than was asked for: a server whose clock was set back keeps a lease until that is put right. */
+export function atMost<V extends Validity>(validity: V, ttl: number): V {
+  return validity.ttl > ttl ? { ...validity, ttl } : validity;
+}
+
 /** The validity that ends later; extending never shortens what was already confirmed. */
 export function longer(a: Validity, b: Validity, now: Instant): Validity {
   return validityLeft(b, now) > validityLeft(a, now) ? b : a;

@@ -1,4 +1,5 @@
 export { askForLines, askServer } from "./ask.ts";
+export { type Balancer, type BalancerTarget, startBalancer } from "./balancer.ts";
 export { type Certificates, makeCertificates } from "./certificates.ts";
 export { type ClusterOptions, type RedisCluster, startCluster } from "./cluster.ts";
 export { type FaultyProxy, type ProxyTarget, startFaultyProxy } from "./faulty-proxy.ts";

@@ -99,7 +99,7 @@ export async function recordHistory(run: Run): Promise<History> {
     for (const child of first) child.send("go");
     for (const spare of spares) {
       await new Promise((resume) => setTimeout(resume, KILL_EVERY));
-      const [victim] = [...children].filter((child) => !spares.includes(child));
+      const [victim] = [...children].filter((child) => !spares.includes(child) && !child.killed);
       victim?.kill("SIGKILL");
       spare.send("go");
     }

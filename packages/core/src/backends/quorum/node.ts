@@ -9,8 +9,8 @@ export class Node {
   readonly #pending = new Set<{ readonly since: Instant }>();
   #voted = true;
   readonly #enrolled = new Map<string, Member>();
-  /** For which prefixes it was a member once and is not any more. */
-  readonly #lost = new Set<string>();
+  /** By prefix: its id when it was a member, which it is not any more. */
+  readonly #lost = new Map<string, string>();
 
   constructor(
     readonly backend: QuorumNode,
@@ -49,7 +49,8 @@ export class Node {
 
   /** Asks whether it is a member, and may make it one. */
   async enroll(prefix: string, enrolment: Enrolment): Promise<Membership> {
-    const membership = await this.ask((backend) => backend.enroll(prefix, enrolment));
+    const lastId = this.#lost.get(prefix);
+    const membership = await this.ask((backend) => backend.enroll(prefix, { ...enrolment, lastId }));
     if (membership.status === "member") this.#enrolled.set(prefix, membership);
     return membership;
   }
@@ -59,9 +60,7 @@ export class Node {
     try {
       const vote = await this.ask((backend) => backend.vote(request, fence));
       this.#voted = vote.status !== "abstained";
-      if (vote.status === "abstained" && !vote.isMember && this.#enrolled.delete(request.prefix)) {
-        this.#lost.add(request.prefix);
-      }
+      if (vote.status === "abstained" && !vote.isMember) this.#forget(request.prefix);
       return vote;
     } catch (error) {
       const { ambiguous, retryable } = asBackendError(error, request.keys[0]);
@@ -69,6 +68,12 @@ export class Node {
       if (ambiguous || retryable) this.#voted = false;
       throw error;
     }
+  }
+
+  #forget(prefix: string): void {
+    const member = this.#enrolled.get(prefix);
+    if (member !== undefined) this.#lost.set(prefix, member.id);
+    this.#enrolled.delete(prefix);
   }
 
   /** Asks it something. */

@@ -54,9 +54,14 @@ export class Roll {
     const again = who((it) => it.status === "restarted" || (it.status === "member" && it.votesIn > longest));
     if (again.length > 0) await this.#enroll(prefix, again, longest);
     if (strangers.length === 0) return;
+    const [lost, unknown] = [true, false].map((had) =>
+      strangers.filter((node) => node.hasLost(prefix) === had),
+    );
+    if (lost !== undefined && lost.length > 0) await this.#enroll(prefix, lost, longest);
+    if (unknown === undefined || unknown.length === 0) return;
     // Another process may be founding the quorum just now: it is done within this time.
     const later = new Promise<void>((resume) => clock.setTimer(resume, nodeTimeout));
-    background(later.then(() => this.#enroll(prefix, strangers, longest)));
+    background(later.then(() => this.#enroll(prefix, unknown, longest)));
   }
 
   /** What the nodes say of which it is not known whether they are members. */

@@ -148,15 +148,15 @@ export class Stint {
     const { isHeld } = this;
     if (!unanswered && !isHeld && !this.#wasQueued) return "notHeld";
     if (!unanswered && isHeld) return this.#persist(free);
-    await this.#persist((backend) => backend.withdraw(this.request, unanswered));
+    await this.#persist((backend) => backend.withdraw(this.request, unanswered), true);
     return isHeld ? "released" : "notHeld";
   }
 
-  #persist<T>(work: (backend: QuorumNode) => Promise<T>): Promise<T> {
+  #persist<T>(work: (backend: QuorumNode) => Promise<T>, anyFault = false): Promise<T> {
     const { node, request } = this;
     // It ends with the client, too.
     const isOver = (waited: number) => waited > this.#longest;
-    const persistence = { key: request.keys[0], keepAlive: false, isOver };
+    const persistence = { key: request.keys[0], keepAlive: false, isOver, anyFault };
     return persist(node.backend.clock, persistence, () => node.ask(work));
   }
 }

@@ -97,12 +97,12 @@ export class Commands {
     return this.#vote.has(prefix);
   }
 
-  async enroll(prefix: string, { votesIn, durable }: Enrolment): Promise<Membership> {
+  async enroll(prefix: string, { votesIn, durable, lastId = "" }: Enrolment): Promise<Membership> {
     const key = memberKey(prefix);
     const id = randomBytes(12).toString("base64url");
     const [run, now] = this.#stranger.get(prefix) ?? ["-", "0"];
     const terms = [votesIn === undefined ? "" : String(votesIn), durable ? "1" : ""];
-    const args = [id, ...terms, run, now, String(this.options.requestTimeout)];
+    const args = [id, ...terms, run, now, String(this.options.requestTimeout), lastId];
     const [text = ""] = await this.run(undefined, scripts.enrollScript, [key], args);
     if (text === "restarted") return { status: text };
     const [server = "", mark = "", left = ""] = text.split(" ");
@@ -136,7 +136,11 @@ export class Commands {
   }
 
   async release(part: Part, mode: LockMode): Promise<ReleaseOutcome> {
-    return readRelease(await this.#release.call(part.key, lockKeys(part), [part.token, heldBy(mode)]));
+    const isOnce = this.#watchConnections();
+    const args = [part.token, heldBy(mode)];
+    const outcome = readRelease(await this.#release.call(part.key, lockKeys(part), args));
+    if (outcome === "notHeld" && !isOnce()) throw sentTwice(part.key);
+    return outcome;
   }
 
   async retain(part: Part, mode: LockMode, ms: number): Promise<ReleaseOutcome> {
@@ -155,7 +159,20 @@ export class Commands {
   }
 
   async forceRelease(name: LockName, token: string): Promise<boolean> {
-    return (await this.#forceRelease.call(name.key, lockKeys(name), [token])).text === "1";
+    const isOnce = this.#watchConnections();
+    const { text } = await this.#forceRelease.call(name.key, lockKeys(name), [token]);
+    // Sent again by the client, it found what it had done itself.
+    return text === "1" || !isOnce();
+  }
+
+  /** Whether what is sent now has surely been executed once only, asked when it is answered. */
+  #watchConnections(): () => boolean {
+    const { driver } = this.options;
+    const before = driver.connections?.() ?? [];
+    return () => {
+      const now = driver.connections?.() ?? [];
+      return before.every((connection) => connection === undefined || now.includes(connection));
+    };
   }
 
   async notify(channel: string, text: string): Promise<void> {
@@ -241,6 +258,12 @@ function refused(status: "late" | "withdrawn"): LockBackendError {
     retryable: status === "late",
     ambiguous: false,
   });
+}
+
+/** What the first sending did is not known. */
+function sentTwice(key: string): LockBackendError {
+  const text = "the connection was lost while a release was under way, and the client sent it again";
+  return new LockBackendError(text, { key, retryable: true, ambiguous: true });
 }
 
 function readExtend({ text, sentAt }: Answer, done: string): ExtendOutcome {

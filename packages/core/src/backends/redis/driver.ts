@@ -17,6 +17,11 @@ export interface RedisDriver extends ScriptRunner {
    * any of its nodes.
    */
   command(words: readonly [string, ...string[]], key?: string): Promise<unknown>;
+  /**
+   * Only of a client that sends commands again by itself: its connections, each of which is another object when it was
+   * made anew. What was under way then may have been executed twice.
+   */
+  connections?(): readonly unknown[];
   /** Only of a cluster: its masters, each for scripts without keys. */
   masters?(): Promise<readonly ScriptRunner[]>;
   /** Opens a connection to hear channels on; in a cluster on any of its nodes. Resolves when it is ready. */

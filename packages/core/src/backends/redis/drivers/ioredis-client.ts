@@ -22,6 +22,8 @@ export interface IoredisDuplicable {
 
 /** Commands. */
 export interface IoredisCommands {
+  /** The connection; another one after each reconnect. */
+  readonly stream?: unknown;
   readonly options: ClientAddress & { readonly keyPrefix?: string | undefined };
   evalsha(sha: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;
   eval(script: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;

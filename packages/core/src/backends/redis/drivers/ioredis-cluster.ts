@@ -28,6 +28,7 @@ export function ioredisClusterDriver(client: IoredisClient): RedisDriver {
       const on = key === undefined ? client : await nodeOf(client, keyPrefix + key);
       return on.call(name, ...args);
     },
+    connections: () => mastersOf(client).map(({ stream }) => stream),
     masters: async () => {
       // Before it is connected it takes all nodes that it was given for masters.
       await client.call("PING");

@@ -21,6 +21,7 @@ export function ioredisDriver(client: IoredisClient): RedisDriver {
     deployment: "single",
     keyPrefix: client.options.keyPrefix ?? "",
     command: ([name, ...args]) => client.call(name, ...args),
+    connections: () => [client.stream],
     openSubscriber: (ears) => openIoredisSubscriber(client, ears),
   };
 }

@@ -1,6 +1,6 @@
 -- KEYS: member. ARGV: id of the mark if one is made; after how many ms it votes then ('' makes none, '0' founds a quorum);
--- '1' if the server has kept every write when it has restarted; and for a founder what it was told as a stranger: run id, now
--- (us); and for how many ms that holds
+-- '1' if the server has kept every write when it has restarted; for a founder what it was told as a stranger: run id, now
+-- (us), and for how many ms that holds; and the run id of the server when it was known as a member last, or ''
 -- Answers '<id of the server> <id of the mark> <ms until it votes>', 'stranger <run id> <now>' or 'restarted'
 local now, run_id = server_time(), server_says('run_id')
 local made_by, mark, votes_from, is_noted = read_mark(redis.call('GET', KEYS[1]))
@@ -11,19 +11,30 @@ local function sign(id, from)
   redis.call('SET', KEYS[1], run_id .. ' ' .. mark .. ' ' .. votes_from)
 end
 
+-- What a run has forgotten is older than its start, which it tells in whole seconds of its clock.
+local function votes_after(ms, has_restarted)
+  local uptime = has_restarted and tonumber(server_says('uptime_in_seconds')) or 0
+  return now + ms * 1000 - math.max(0, uptime - 1) * 1000000
+end
+
+-- A run that was no member yet cannot have voted before its first members could.
+local function first_vote()
+  local has_restarted = wait > 0 and ARGV[7] ~= '' and ARGV[7] ~= run_id
+  local from = votes_after(wait, has_restarted)
+  return whole(from > now and from or votes_after(wait, false))
+end
+
 -- Others may have founded it since, been granted leases by this server, and have seen it lose them.
 local is_too_late = wait == 0 and (ARGV[4] ~= run_id or now - ARGV[5] > ARGV[6] * 1000)
 
 if not made_by then
   if not wait or is_too_late then return { 'stranger ' .. run_id .. ' ' .. whole(now) } end
-  sign(ARGV[1], whole(now + wait * 1000))
+  sign(ARGV[1], first_vote())
 elseif made_by ~= run_id or is_noted then
   if votes_from and ARGV[3] == '1' then
     sign(mark, votes_from)
   elseif wait and wait > 0 then
-    -- What a run has forgotten is older than its start, which it tells in whole seconds of its clock.
-    local uptime = made_by ~= run_id and tonumber(server_says('uptime_in_seconds')) or 0
-    sign(ARGV[1], whole(now + wait * 1000 - math.max(0, uptime - 1) * 1000000))
+    sign(ARGV[1], whole(votes_after(wait, made_by ~= run_id)))
   else
     return { 'restarted' }
   end

@@ -55,11 +55,21 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
     return fence
   end
 
+  -- This process asks, so it lives, and so do its waiters.
+  local function keep_alive(k)
+    if told_alive[k.queue] then return end
+    redis.call('ZADD', k.presence, whole(now + alive), channel)
+    redis.call('PEXPIRE', k.queue, keep)
+    redis.call('PEXPIRE', k.presence, keep)
+    told_alive[k.queue] = true
+  end
+
   -- Makes an offer that this token has a grant.
   local function claim()
     local fence, slot = line.fence(keys, mode, least), mine[1].slot
     for i = 1, count do
       line.enter(keys[i], held[i], mode, tonumber(slot), fence, token, ttl, info)
+      if redis.call('EXISTS', keys[i].queue) == 1 then keep_alive(keys[i]) end
     end
     return granted(fence, ttl, '0', slot)
   end
@@ -107,12 +117,7 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
       local added = redis.call('ZADD', k.queue, 'NX', ticket, member(i)) == 1
       if i == 1 and not added then ticket = whole(redis.call('ZSCORE', k.queue, member(1))) end
       lost = added or lost
-      if not told_alive[k.queue] then
-        redis.call('ZADD', k.presence, whole(now + alive), channel)
-        redis.call('PEXPIRE', k.queue, keep)
-        redis.call('PEXPIRE', k.presence, keep)
-        told_alive[k.queue] = true
-      end
+      keep_alive(k)
       line.limit(k, held[i], mode)
     end
     return (lost and not first) and '1' or '0'
