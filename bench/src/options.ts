@@ -3,22 +3,46 @@ import { parseArgs } from "node:util";
 export const WORKLOADS = ["sequential", "distinct", "contended", "waiters"] as const;
 export type WorkloadName = (typeof WORKLOADS)[number];
 
+export const USAGE = `pnpm bench [options]
+
+  --quick           shorter rounds; only the fastest rivals where a key is contended
+  --only WORKLOAD   ${WORKLOADS.join(", ")}
+  --rivals no       only plain commands and @lock/core
+  --against FOLDER  only the client CPU of a free key, of this build by that of another checkout
+  --rounds N        with --against: how many (20)
+  --help            this text`;
+
 export interface Options {
   readonly only: readonly WorkloadName[];
   readonly quick: boolean;
   readonly rivals: boolean;
+  /** Another checkout. */
+  readonly against: string | undefined;
+  readonly rounds: number;
 }
 
-/** @throws Error that says what is allowed */
-export function parseOptions(args: readonly string[]): Options {
+/**
+ * `help`: it is asked how to use this.
+ * @throws Error that says what is allowed
+ */
+export function parseOptions(args: readonly string[]): Options | "help" {
   const { values } = parseArgs({
     // `pnpm bench -- --quick` hands the separator on.
     args: args.filter((arg) => arg !== "--"),
-    options: { only: { type: "string" }, quick: { type: "boolean" }, rivals: { type: "string" } },
+    options: {
+      only: { type: "string" },
+      quick: { type: "boolean" },
+      rivals: { type: "string" },
+      against: { type: "string" },
+      rounds: { type: "string" },
+      help: { type: "boolean" },
+    },
   });
-  const { only, quick = false, rivals = "yes" } = values;
+  const { only, quick = false, rivals = "yes", against, rounds = "20", help = false } = values;
+  if (help) return "help";
   if (rivals !== "yes" && rivals !== "no") throw new Error(`--rivals is yes or no, got ${rivals}`);
+  if (!/^[1-9]\d{0,3}$/.test(rounds)) throw new Error(`--rounds is a number from 1 to 9999, got ${rounds}`);
   const chosen = WORKLOADS.filter((name) => only === undefined || name === only);
   if (chosen.length === 0) throw new Error(`--only is one of ${WORKLOADS.join(", ")}, got ${only}`);
-  return { only: chosen, quick, rivals: rivals === "yes" };
+  return { only: chosen, quick, rivals: rivals === "yes", against, rounds: Number(rounds) };
 }

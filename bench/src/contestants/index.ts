@@ -1,5 +1,8 @@
+import { createLocks } from "@lock/core";
+import { ioredisBackend } from "@lock/core/ioredis";
+import { nodeRedisBackend } from "@lock/core/node-redis";
 import { type Contestant, idOf } from "./contestant.ts";
-import { oursOnIoredis5, oursOnIoredis6, oursOnNodeRedis5, oursOnNodeRedis6 } from "./ours.ts";
+import { oursOf } from "./ours.ts";
 import { plainOnIoredis5, plainOnIoredis6, plainOnNodeRedis5, plainOnNodeRedis6 } from "./plain.ts";
 import { redisSemaphore } from "./redis-semaphore.ts";
 import { redlockUniversalOnIoredis5, redlockUniversalOnNodeRedis5 } from "./redlock-universal.ts";
@@ -7,6 +10,8 @@ import { redlock4 } from "./redlock4.ts";
 import { redlock5 } from "./redlock5.ts";
 import { sesamecare } from "./sesamecare.ts";
 import { verrou } from "./verrou.ts";
+
+const ours = oursOf({ createLocks, ioredisBackend, nodeRedisBackend });
 
 const rivalsOnIoredis: readonly Contestant[] = [
   redlock5,
@@ -20,29 +25,29 @@ const rivalsOnIoredis: readonly Contestant[] = [
 /** For keys that nobody else wants. */
 export const uncontended: readonly Contestant[] = [
   plainOnIoredis5,
-  oursOnIoredis5,
+  ours.onIoredis5,
   plainOnIoredis6,
-  oursOnIoredis6,
+  ours.onIoredis6,
   plainOnNodeRedis5,
-  oursOnNodeRedis5,
+  ours.onNodeRedis5,
   plainOnNodeRedis6,
-  oursOnNodeRedis6,
+  ours.onNodeRedis6,
   ...rivalsOnIoredis,
   redlockUniversalOnNodeRedis5,
 ];
 
 /** For a key that many want: plain commands cannot wait. */
 export const contending: readonly Contestant[] = [
-  oursOnIoredis5,
-  oursOnIoredis6,
-  oursOnNodeRedis6,
+  ours.onIoredis5,
+  ours.onIoredis6,
+  ours.onNodeRedis6,
   ...rivalsOnIoredis,
 ];
 
 /** The fastest of each kind, for a short run. */
 export const contendingQuick: readonly Contestant[] = [
-  oursOnIoredis6,
-  oursOnNodeRedis6,
+  ours.onIoredis6,
+  ours.onNodeRedis6,
   redlock5,
   redisSemaphore,
   redlockUniversalOnIoredis5,

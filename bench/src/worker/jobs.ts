@@ -10,6 +10,12 @@ export interface Jobs {
     readonly request: { readonly keys: string; readonly pairs: number; readonly atOnce: number };
     readonly outcome: { readonly elapsed: number };
   };
+  /** The processor time of this process for pairs on keys of their own: as many as fit into `time`. */
+  readonly cost: {
+    readonly request: { readonly keys: string; readonly atOnce: number; readonly time: number };
+    /** Microseconds of all threads, so that the collection of what was allocated counts. */
+    readonly outcome: { readonly pairs: number; readonly cpu: number };
+  };
   /** Waiters that acquire one key, hold it and release it, over and over for some time. */
   readonly contend: {
     readonly request: {

@@ -8,6 +8,7 @@ export type OpenSession = () => Promise<Session>;
 export function runJob(message: ToWorker, session: Session, open: OpenSession): Promise<Outcome<JobName>> {
   if (message.job === "sequential") return sequential(session, message.request);
   if (message.job === "burst") return burst(session, message.request);
+  if (message.job === "cost") return cost(session, message.request);
   if (message.job === "contend") return contend(session, message.request);
   return behind(session, message.request, open);
 }
@@ -38,6 +39,21 @@ async function burst(session: Session, { keys, pairs, atOnce }: Request<"burst">
   const start = performance.now();
   await Promise.all(Array.from({ length: atOnce }, loop));
   return { elapsed: performance.now() - start };
+}
+
+async function cost(session: Session, { keys, atOnce, time }: Request<"cost">): Promise<Outcome<"cost">> {
+  let pairs = 0;
+  const end = performance.now() + time;
+  async function loop(): Promise<void> {
+    while (performance.now() < end) {
+      const release = await session.acquire(`${keys}:${pairs++}`);
+      await release();
+    }
+  }
+  const before = process.cpuUsage();
+  await Promise.all(Array.from({ length: atOnce }, loop));
+  const { user, system } = process.cpuUsage(before);
+  return { pairs, cpu: user + system };
 }
 
 async function contend(

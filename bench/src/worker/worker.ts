@@ -20,8 +20,10 @@ export class Worker {
     });
   }
 
-  static async start(contestant: Label, url: string): Promise<Worker> {
-    const child = fork(PROCESS, [idOf(contestant), url], {
+  /** `build`: the folder with the build of `@lock/core` that is measured; by default the one of this checkout. */
+  static async start(contestant: Label, url: string, build?: string): Promise<Worker> {
+    const args = build === undefined ? [] : [build];
+    const child = fork(PROCESS, [idOf(contestant), url, ...args], {
       cwd: PACKAGE,
       execArgv: ["--import", "tsx"],
       stdio: ["ignore", "ignore", "pipe", "ipc"],

@@ -7,4 +7,4 @@ export type {
   ReachableNode,
   UnreachableNode,
 } from "./health/facts.ts";
-export type { Finding, FindingCode, Severity, Thresholds } from "./health/findings.ts";
+export type { Finding, FindingCode, Severity, Thresholds } from "./health/finding.ts";

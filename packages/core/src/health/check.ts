@@ -1,15 +1,20 @@
 import type { LockBackend } from "../backend.ts";
 import { LockUsageError } from "../errors.ts";
+import { checkPrefix } from "../key.ts";
 import { checkDuration } from "../options.ts";
 import { show } from "../show.ts";
 import { findingsOfClocks } from "./clocks.ts";
 import { examine } from "./examine.ts";
 import type { NodeReport } from "./facts.ts";
-import { type Finding, findingsOfNodes, type Thresholds } from "./findings.ts";
+import type { Finding, Thresholds } from "./finding.ts";
+import { findingsOfNodes } from "./findings.ts";
 import { findingsOfVotes } from "./votes.ts";
 
-/** From where on something is a finding; each has a default. */
-export type HealthOptions = Partial<Thresholds>;
+/** From where on something is a finding, and what is asked; each has a default. */
+export interface HealthOptions extends Partial<Thresholds> {
+  /** The `prefix` of your locks, whose channels are tried. Default "lock". */
+  readonly prefix?: string;
+}
 
 /**
  * - `healthy`: nothing but notes
@@ -40,9 +45,15 @@ export async function checkHealth(
   backend: LockBackend | readonly LockBackend[],
   options: HealthOptions = {},
 ): Promise<HealthReport> {
-  const thresholds = checkThresholds(options);
+  const { prefix = "lock", ...given } = options;
+  checkPrefix(prefix);
+  const thresholds = checkThresholds(given);
   const examined = checkBackends([backend].flat()).flatMap((each) =>
-    each.nodes().map((node) => examine(node, each.clock)),
+    each.nodes().map((node) => {
+      // Only a client of several servers has no address of its own.
+      const clusterClient = node.name === each.name;
+      return examine(node, { clock: each.clock, prefix, clusterClient });
+    }),
   );
   return judge(await Promise.all(examined), thresholds);
 }
@@ -58,7 +69,7 @@ export function judge(nodes: readonly NodeReport[], thresholds: Thresholds): Hea
   return { verdict: VERDICTS[worst], nodes, findings };
 }
 
-function checkThresholds(options: HealthOptions): Thresholds {
+function checkThresholds(options: Partial<Thresholds>): Thresholds {
   const { maxClockOffset = 1_000, maxPing = 100, longestTtl = 30_000 } = options;
   const thresholds = { maxClockOffset, maxPing, longestTtl };
   for (const [name, value] of Object.entries(thresholds)) checkDuration(name, value, 1, MOST_MS);

@@ -1,5 +1,5 @@
 import type { ClockOffset, NodeReport } from "./facts.ts";
-import type { Finding } from "./findings.ts";
+import type { Finding } from "./finding.ts";
 
 interface Told extends ClockOffset {
   readonly name: string;

@@ -4,20 +4,33 @@ import type { Clock } from "../clock.ts";
 import { LockBackendError } from "../errors.ts";
 import { redacted } from "../show.ts";
 import type { ClockOffset, NodeFacts, NodeReport } from "./facts.ts";
-import { readConfig, readInfo, readNumber, readTime, readWord } from "./replies.ts";
+import { readConfig, readInfo, readNumber, readProduct, readTime, readWord } from "./replies.ts";
 
 const ROUNDS = 5;
 /** A slow server is not asked again and again: what is known by then will do. */
 const ENOUGH_MS = 500;
 const LONGEST_REFUSAL = 120;
 
+/** Tells what PUBLISH answered, also where it was refused, as the scripts of locks do it. */
+const PUBLISH = `local reply = redis.pcall("PUBLISH", ARGV[1], "")
+return type(reply) == "table" and "refused " .. tostring(reply.err) or "published"`;
+
 type Command = NonNullable<BackendNode["command"]>;
 
+/** How a server is asked. */
+export interface Approach {
+  readonly clock: Clock;
+  /** The prefix of the locks. */
+  readonly prefix: string;
+  /** Whether the client knows clusters. */
+  readonly clusterClient: boolean;
+}
+
 /** Asks one server for what locks depend on. Never rejects: a fault is a report, too. */
-export async function examine({ name, command }: BackendNode, clock: Clock): Promise<NodeReport> {
+export async function examine({ name, command }: BackendNode, approach: Approach): Promise<NodeReport> {
   if (command === undefined) return { status: "local", name };
   try {
-    return { status: "reachable", name, facts: await new Examination(command, clock).facts() };
+    return { status: "reachable", name, facts: await new Examination(command, approach).facts() };
   } catch (error) {
     const typed = error instanceof LockBackendError ? error : backendError(error, undefined);
     return { status: "unreachable", name, error: typed };
@@ -29,18 +42,20 @@ class Examination {
 
   constructor(
     private readonly command: Command,
-    private readonly clock: Clock,
+    private readonly approach: Approach,
   ) {}
 
   async facts(): Promise<NodeFacts> {
     // Also opens the connection, so that the round trips that count are nothing but that.
     await this.#ping();
-    const [told, fsync, save] = await Promise.all([
+    const [told, fsync, save, publishRefused] = await Promise.all([
       this.#ask("INFO"),
       this.#ask("CONFIG", "GET", "appendfsync"),
       this.#ask("CONFIG", "GET", "save"),
+      this.#publishRefused(),
     ]);
     const info = readInfo(told);
+    const clusterEnabled = flag(info.get("cluster_enabled"));
     const snapshots = readConfig(save).get("save");
     const { ping, clockOffset } = await this.#measure();
     return {
@@ -54,6 +69,13 @@ class Examination {
       appendOnly: flag(info.get("aof_enabled")),
       appendFsync: readWord(readConfig(fsync).get("appendfsync")),
       snapshots: snapshots === undefined ? undefined : snapshots !== "",
+      clusterEnabled,
+      shards: clusterEnabled
+        ? readNumber(readInfo(await this.#ask("CLUSTER", "INFO")).get("cluster_size"))
+        : undefined,
+      clusterClient: this.approach.clusterClient,
+      publishRefused,
+      product: readProduct(told),
       replicas: readNumber(info.get("connected_slaves")),
       clockOffset,
       refused: [...this.#refused.values()],
@@ -64,11 +86,14 @@ class Examination {
   async #measure(): Promise<{ ping: number; clockOffset: ClockOffset | undefined }> {
     const pings: number[] = [];
     const offsets: ClockOffset[] = [];
-    const start = this.clock.now().mono;
-    while (pings.length < ROUNDS && (pings.length === 0 || this.clock.now().mono - start < ENOUGH_MS)) {
-      const asked = this.clock.now().mono;
+    const start = this.approach.clock.now().mono;
+    while (
+      pings.length < ROUNDS &&
+      (pings.length === 0 || this.approach.clock.now().mono - start < ENOUGH_MS)
+    ) {
+      const asked = this.approach.clock.now().mono;
       await this.#ping();
-      pings.push(this.clock.now().mono - asked);
+      pings.push(this.approach.clock.now().mono - asked);
       const offset = await this.#offset();
       if (offset !== undefined) offsets.push(offset);
     }
@@ -76,10 +101,19 @@ class Examination {
     return { ping: pings.sort((a, b) => a - b)[Math.floor(pings.length / 2)] ?? 0, clockOffset };
   }
 
+  /** A key is named, as that of a lock would be: some servers allow only channels that share its hash slot. */
+  async #publishRefused(): Promise<string | undefined> {
+    const { prefix, clusterClient } = this.approach;
+    const channel = `${prefix}:wake:health`;
+    const keys = clusterClient ? [] : [`${prefix}:{health}`];
+    const said = String(await this.#ask("EVAL", PUBLISH, String(keys.length), ...keys, channel));
+    return said.startsWith("refused ") ? harmless(said.slice("refused ".length)) : undefined;
+  }
+
   async #offset(): Promise<ClockOffset | undefined> {
-    const before = this.clock.now();
+    const before = this.approach.clock.now();
     const server = readTime(await this.#ask("TIME"));
-    const after = this.clock.now();
+    const after = this.approach.clock.now();
     if (server === undefined) return undefined;
     const uncertainty = (after.mono - before.mono) / 2;
     return { ms: server - before.wall - uncertainty, uncertainty };

@@ -42,6 +42,16 @@ export interface NodeFacts {
   readonly appendFsync: string | undefined;
   /** Whether it saves snapshots from time to time. */
   readonly snapshots: boolean | undefined;
+  /** Whether it is in cluster mode, as many managed servers are. */
+  readonly clusterEnabled: boolean | undefined;
+  /** Of one in cluster mode: how many masters share the keys. */
+  readonly shards: number | undefined;
+  /** Whether the client knows clusters: it finds the server of each key by itself. */
+  readonly clusterClient: boolean;
+  /** What it says when a script publishes a message; undefined: it does not refuse that, or it is not known. */
+  readonly publishRefused: string | undefined;
+  /** What else than Redis it says it is: a service, or a server that is compatible with Redis. */
+  readonly product: string | undefined;
   /** How many replicas are connected to it. */
   readonly replicas: number | undefined;
   readonly clockOffset: ClockOffset | undefined;

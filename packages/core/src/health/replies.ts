@@ -11,6 +11,16 @@ export function readInfo(reply: unknown): ReadonlyMap<string, string> {
   return new Map(pairs.filter(([, value]) => PLAIN.test(value)));
 }
 
+/** Products by the line of INFO that gives them away. */
+const PRODUCTS = [
+  [/^os:Amazon ElastiCache/m, "Amazon ElastiCache or MemoryDB"],
+  [/^dragonfly_version:/m, "Dragonfly"],
+] as const;
+
+export function readProduct(info: unknown): string | undefined {
+  return PRODUCTS.find(([line]) => line.test(String(info)))?.[1];
+}
+
 /** Reads the answer of CONFIG GET: a list in RESP2, and in RESP3 whatever the client makes of a map. */
 export function readConfig(reply: unknown): ReadonlyMap<string, string> {
   if (reply instanceof Map) return new Map([...reply].map(([name, value]) => [String(name), String(value)]));

@@ -1,6 +1,6 @@
 import { majorityOf } from "../backends/quorum/fence.ts";
 import type { NodeReport } from "./facts.ts";
-import type { Finding } from "./findings.ts";
+import type { Finding } from "./finding.ts";
 
 /** What can be said only of all nodes together: whether a majority can vote, and each of them only once. */
 export function findingsOfVotes(reports: readonly NodeReport[]): Finding[] {

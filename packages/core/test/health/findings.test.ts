@@ -17,6 +17,11 @@ const FINE: NodeFacts = {
   appendOnly: true,
   appendFsync: "always",
   snapshots: false,
+  clusterEnabled: false,
+  shards: undefined,
+  clusterClient: false,
+  publishRefused: undefined,
+  product: undefined,
   replicas: 0,
   clockOffset: { ms: 0, uncertainty: 1 },
   refused: [],
@@ -82,6 +87,35 @@ describe("what follows for a single server", () => {
     ["a network that will do", { ping: 100 }, ["healthy"]],
     ["replicas", { replicas: 2 }, ["healthy", "note replicated of x"]],
     ["refused commands", { refused: ["INFO: NOPERM"] }, ["healthy", "note unknown of x"]],
+    [
+      "cluster mode behind a plain client",
+      { clusterEnabled: true, shards: 1 },
+      ["healthy", "note cluster of x"],
+    ],
+    ["cluster mode of unknown size", { clusterEnabled: true }, ["healthy", "note cluster of x"]],
+    [
+      "several shards behind a plain client",
+      { clusterEnabled: true, shards: 2 },
+      ["unhealthy", "error cluster of x"],
+    ],
+    [
+      "several shards behind a client that knows them",
+      { clusterEnabled: true, shards: 2, clusterClient: true },
+      ["healthy"],
+    ],
+    ["unknown cluster mode", { clusterEnabled: undefined }, ["healthy"]],
+    ["messages refused", { publishRefused: "NOPERM" }, ["degraded", "warning publish of x"]],
+    ["a product", { product: "Dragonfly" }, ["healthy", "note managed of x"]],
+    [
+      "a server without CONFIG",
+      { refused: ["CONFIG: ERR unknown command"] },
+      ["healthy", "note managed of x", "note unknown of x"],
+    ],
+    [
+      "a user without the right to CONFIG",
+      { refused: ["CONFIG: NOPERM this user has no permissions", "TIME: ERR unknown command"] },
+      ["healthy", "note unknown of x"],
+    ],
     ["a clock that is ahead of this host", clock(1_002), ["degraded", "warning clock of x"]],
     ["a clock that is behind this host", clock(-1_002), ["degraded", "warning clock of x"]],
     ["a clock within what can be told", clock(1_400, 400), ["healthy"]],
@@ -89,6 +123,14 @@ describe("what follows for a single server", () => {
     ["an unknown clock", { clockOffset: undefined }, ["healthy"]],
   ])("%s", (_, facts, expected) => {
     expect(judged([node("x", facts)])).toEqual(expected);
+  });
+
+  it("tells what follows for a cluster whose size is not known", () => {
+    const advice = (shards?: number) =>
+      judge([node("x", { clusterEnabled: true, shards })], THRESHOLDS).findings[0]?.advice;
+    expect(advice()).toContain("If it has more than one shard, use new Cluster");
+    expect(advice(1)).not.toContain("new Cluster");
+    expect(advice(3)).toContain("createCluster");
   });
 
   it("is unreachable, or in this process", () => {

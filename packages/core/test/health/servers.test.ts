@@ -1,5 +1,5 @@
 import { type RedisServer, startFaultyProxy, startRedis, startRedisNodes } from "@lock/redis-harness";
-import { useRedis } from "@lock/redis-harness/vitest";
+import { useCluster, useRedis } from "@lock/redis-harness/vitest";
 import { afterEach, describe, expect, it } from "vitest";
 import type { LockBackend } from "../../src/backend.ts";
 import { RedisBackend, type RedisBackendOptions } from "../../src/backends/redis/redis-backend.ts";
@@ -74,6 +74,11 @@ describe("the facts of a server", () => {
         appendOnly: true,
         appendFsync: "always",
         snapshots: false,
+        clusterEnabled: false,
+        shards: undefined,
+        clusterClient: false,
+        publishRefused: undefined,
+        product: undefined,
         replicas: 0,
         refused: [],
       });
@@ -171,10 +176,11 @@ describe("a server that cannot be asked everything", () => {
       "+evalsha",
     );
     const report = await check([`redis://locker:secret@${place(redis)}`]);
-    const { ping, refused, ...facts } = factsOf(report);
+    const { ping, refused, clusterClient, ...facts } = factsOf(report);
+    expect(clusterClient).toBe(false);
     expect(new Set(Object.values(facts))).toEqual(new Set([undefined]));
     expect(ping).toBeGreaterThan(0);
-    expect(refused.map((text) => text.split(":")[0]).toSorted()).toEqual(["CONFIG", "INFO", "TIME"]);
+    expect(refused.map((text) => text.split(":")[0]).toSorted()).toEqual(["CONFIG", "EVAL", "INFO", "TIME"]);
     expect(report.verdict).toBe("healthy");
     expect(codes(report)).toEqual([`note unknown ${place(redis)}`]);
     expect(JSON.stringify(report)).not.toContain("secret");
@@ -182,8 +188,8 @@ describe("a server that cannot be asked everything", () => {
 
   it("refuses only CONFIG to the user whose rights the guide gives", async () => {
     await using redis = await startRedis({ persist: true });
-    const rights = ["+ping", "+time", "+info", "+hello", "+client|setname"];
-    await command(redis, "ACL", "SETUSER", "locker", "on", ">secret", "nocommands", ...rights);
+    const rights = ["~lock:*", "&lock:*", "+ping", "+time", "+info", "+hello", "+client|setname", "+eval"];
+    await command(redis, "ACL", "SETUSER", "locker", "on", ">secret", "nocommands", ...rights, "+publish");
     const report = await check([`redis://locker:secret@${place(redis)}`]);
     expect(factsOf(report)).toMatchObject({ role: "master", appendOnly: true, appendFsync: undefined });
     expect(factsOf(report).refused).toEqual([expect.stringMatching(/^CONFIG: NOPERM/)]);
@@ -194,6 +200,39 @@ describe("a server that cannot be asked everything", () => {
     const report = await check([redis.url]);
     expect(factsOf(report).refused).toEqual([expect.stringMatching(/^TIME: ERR unknown command/)]);
     expect(factsOf(report)).toMatchObject({ role: "master", clockOffset: undefined });
+  });
+
+  it("does not know INFO: somebody else manages it", async () => {
+    await using redis = await startRedis({ persist: true, args: ["--rename-command", "INFO", ""] });
+    // ioredis asks for INFO before it calls a connection ready.
+    const backend = await backendOf(redis.url, {}, { enableReadyCheck: false });
+    expect(codes(await checkHealth(backend, PATIENT))).toEqual([
+      `note managed ${place(redis)}`,
+      `note unknown ${place(redis)}`,
+    ]);
+  });
+
+  it.each([
+    ["a right", ["~*", "&*", "+@all", "-publish"], {}, "run this command"],
+    ["the channels", ["~*", "resetchannels", "+@all"], {}, "publish to the channel"],
+    [
+      "the channels of another prefix",
+      ["~*", "resetchannels", "&lock:*", "+@all"],
+      { prefix: "app" },
+      "publish to the channel",
+    ],
+  ])("refuses messages to a user without %s", async (_, rights, options, said) => {
+    await using redis = await startRedis({ persist: true });
+    await command(redis, "ACL", "SETUSER", "locker", "on", ">secret", ...rights);
+    const report = await check([`redis://locker:secret@${place(redis)}`], options);
+    expect(report.verdict).toBe("degraded");
+    expect(codes(report)).toEqual([`warning publish ${place(redis)}`]);
+    expect(factsOf(report).publishRefused).toContain(said);
+  });
+
+  it("has PUBLISH under another name", async () => {
+    await using redis = await startRedis({ persist: true, args: ["--rename-command", "PUBLISH", ""] });
+    expect(codes(await check([redis.url]))).toEqual([`warning publish ${place(redis)}`]);
   });
 
   it("wants a password", async () => {
@@ -223,6 +262,40 @@ describe("a server that cannot be asked everything", () => {
     proxy.heal();
     const patient = await backendOf(proxy.url);
     expect((await checkHealth(patient, PATIENT)).verdict).toBe("healthy");
+  });
+});
+
+describe("a server in cluster mode", () => {
+  it.each(libraries)("that has all slots, through a plain client of $name", async ({ connect }) => {
+    await using redis = await startRedis({ persist: true, args: ["--cluster-enabled", "yes"] });
+    await command(redis, "CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+    await expect.poll(() => command(redis, "CLUSTER", "INFO")).toContain("cluster_state:ok");
+    const client = await connect(redis.url);
+    const report = await checkHealth(client.backend({ requestTimeout: 10_000 }), PATIENT);
+    client.close();
+    expect(report.verdict).toBe("healthy");
+    expect(codes(report)).toEqual([`note cluster ${place(redis)}`]);
+    expect(factsOf(report)).toMatchObject({ shards: 1, publishRefused: undefined, refused: [] });
+  });
+
+  describe("that is one of three", () => {
+    const cluster = useCluster();
+    const urls = () => [...cluster().urls];
+
+    it("is no place for a plain client", async () => {
+      const report = await check(urls().slice(0, 1));
+      expect(report.verdict).toBe("unhealthy");
+      expect(report.findings[0]).toMatchObject({ severity: "error", code: "cluster" });
+      expect(factsOf(report)).toMatchObject({ clusterEnabled: true, shards: 3 });
+    });
+
+    it.each(libraries)("is well behind a cluster client of $name", async ({ connectCluster }) => {
+      const client = await connectCluster(urls());
+      const report = await checkHealth(client.backend({ requestTimeout: 10_000 }), PATIENT);
+      client.close();
+      expect(report.findings.filter(({ code }) => code === "cluster" || code === "publish")).toEqual([]);
+      expect(factsOf(report)).toMatchObject({ clusterClient: true, publishRefused: undefined, refused: [] });
+    });
   });
 });
 
@@ -287,6 +360,7 @@ describe("checkHealth", () => {
     [[inProcessBackend(), 1], {}, "checkHealth needs a backend"],
     [inProcessBackend(), { maxPing: 0 }, "maxPing must be"],
     [inProcessBackend(), { longestTtl: "1 s" }, "longestTtl must be"],
+    [inProcessBackend(), { prefix: "*" }, "prefix must be"],
     [inProcessBackend(), { maxClockOffset: Number.NaN }, "maxClockOffset must be"],
   ])("refuses %o with %o", async (backend, options, message) => {
     const checked = checkHealth(backend as never, options as never);
