@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type Lease, LockUsageError } from "@lock/core";
-import type { LazyAbort } from "@lock/core/adapter";
+import { type LazyAbort, showChoice } from "@lock/core/adapter";
 import { bullmqError, type JobLike } from "./bullmq.ts";
 import { isBusy, isOutage } from "./errors.ts";
 import type { Events } from "./events.ts";
@@ -90,7 +90,7 @@ export class Admissions {
     const choice: unknown = typeof execute === "function" ? execute({ key, ...owner }) : execute;
     if (!EXECUTE_CONFLICTS.includes(choice)) {
       throw new LockUsageError(
-        `onConflict.execute must give ${EXECUTE_CONFLICTS.join(", ")}, and no promise, got ${String(choice)}`,
+        `onConflict.execute must give ${EXECUTE_CONFLICTS.join(", ")}, and no promise, got ${showChoice(choice)}`,
       );
     }
     // Whoever was started before may have been cancelled, and would cancel its successor in turn, for ever.

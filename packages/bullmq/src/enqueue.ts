@@ -1,4 +1,5 @@
 import { isLockError, LockUsageError } from "@lock/core";
+import { show } from "@lock/core/adapter";
 import { type AddedJob, isOver, isWaiting, type JobOptions, type QueueLike } from "./bullmq.ts";
 import { type Claim, type Claims, tokenIn } from "./claims.ts";
 import { type Duplicates, isRemoved } from "./duplicates.ts";
@@ -108,7 +109,7 @@ export class Enqueue {
     }
     if (jobId !== undefined && (/^$|^\d+$|:/.test(jobId) || tokenIn(jobId) !== undefined)) {
       throw new LockUsageError(
-        `a jobId must not be a whole number, contain ":" or begin with "guard-", got "${jobId}": write "report-42", or leave it to the guard`,
+        `a jobId must not be a whole number, contain ":" or begin with "guard-", got ${show(jobId)}: write "report-42", or leave it to the guard`,
       );
     }
     const key = this.keys.of({ queue: queue.name, name: job.name, data: job.data });

@@ -4,6 +4,7 @@ import type { HeldLease, LeaseTerms } from "./held-lease.ts";
 import { showKeys } from "./key.ts";
 import { type Patience, TIME_OVER, type Worker } from "./patience.ts";
 import { pauseToRetry, validityLeft } from "./timing.ts";
+import { Doubt } from "./unexplained.ts";
 
 /** What the loop needs from its surroundings; one for all acquires. */
 export interface AcquireContext {
@@ -47,6 +48,8 @@ class Acquisition implements Worker {
   #attempts = 0;
   #faults = 0;
   #lastFault: LockBackendError | undefined;
+  /** Since the last answer. */
+  #doubt: Doubt | undefined;
   #holder: SeenHolder | undefined;
   #busy = false;
   #contended = false;
@@ -129,6 +132,7 @@ class Acquisition implements Worker {
     if (outcome === TIME_OVER) throw this.#unheard();
     this.#asking = false;
     this.#lastFault = undefined;
+    this.#doubt = undefined;
     if (outcome.votes !== undefined) context.voted(request, outcome.votes);
     if (outcome.otherPermits !== undefined && !this.#permitsDiffer) {
       this.#permitsDiffer = true;
@@ -177,14 +181,16 @@ class Acquisition implements Worker {
       return await work;
     } catch (error) {
       if (!(error instanceof LockBackendError)) throw error;
-      const { clock } = this.context.backend;
+      const { clock, requestTimeout } = this.context.backend;
       this.#asking = false;
       this.#unanswered ||= error.ambiguous;
       this.#lastFault = error;
       this.#faults += 1;
       if (error instanceof QuorumError) this.context.voted(this.request, async () => error.votes);
-      if (!error.retryable || this.patience.left <= 0 || this.#isExhausted) throw error;
-      const pause = pauseToRetry(clock, this.#faults, true);
+      this.#doubt ??= new Doubt(clock, requestTimeout);
+      const left = Math.min(this.patience.left, this.#doubt.leftAfter(error));
+      if (!error.retryable || left <= 0 || this.#isExhausted) throw error;
+      const pause = pauseToRetry(clock, this.#faults, true, left);
       if ((await this.patience.until(pause)) === TIME_OVER) throw error;
       return null;
     }

@@ -1,7 +1,7 @@
 import type { RetryPolicy } from "./backend.ts";
 import { type LockLostError, LockUsageError } from "./errors.ts";
 import type { Lease } from "./lease.ts";
-import { show } from "./show.ts";
+import { show, showChoice, showNamed } from "./show.ts";
 
 /** How long to wait for a busy key. */
 export type Wait = number | "forever";
@@ -104,7 +104,7 @@ export function checkWait(wait: unknown): asserts wait is Wait {
   if (wait === "forever") return;
   if (!Number.isSafeInteger(wait) || Number(wait) < 0) {
     throw new LockUsageError(
-      `wait must be a whole number of milliseconds from 0 (one attempt), or "forever", got ${show(wait)}`,
+      `wait must be a whole number of milliseconds from 0 (one attempt), or "forever", got ${showChoice(wait)}`,
     );
   }
 }
@@ -113,7 +113,7 @@ export function checkWait(wait: unknown): asserts wait is Wait {
 export function checkHolder(holder: unknown): asserts holder is string {
   if (typeof holder !== "string" || holder.length === 0 || holder.length > MAX_HOLDER_LENGTH) {
     throw new LockUsageError(
-      `holder must be a string of 1 to ${MAX_HOLDER_LENGTH} characters, got ${show(holder)}`,
+      `holder must be a string of 1 to ${MAX_HOLDER_LENGTH} characters, got ${showNamed("holder", holder)}`,
     );
   }
 }
@@ -162,7 +162,9 @@ function checkFlag(name: string, value: unknown): void {
 function checkMeta(meta: unknown): void {
   const isRecord = typeof meta === "object" && meta !== null && !Array.isArray(meta);
   if (!isRecord || !Object.values(meta).every((value) => typeof value === "string")) {
-    throw new LockUsageError(`meta must be an object whose values are strings, got ${show(meta)}`);
+    throw new LockUsageError(
+      `meta must be an object whose values are strings, got ${showNamed("meta", meta)}`,
+    );
   }
   const bytes = Buffer.byteLength(JSON.stringify(meta));
   if (bytes > MAX_META_BYTES) {

@@ -42,10 +42,15 @@ const FIRST_PAUSE = 25;
 const FIRST_CONTENTION_PAUSE = 4;
 const LONGEST_PAUSE = 1_000;
 
-/** Pauses before trying again after fault number `attempt`; `keepAlive` as for a timer. */
-export function pauseToRetry(clock: Clock, attempt: number, keepAlive: boolean): Promise<void> {
+/** Pauses before trying again after fault number `attempt`, for at most `most` ms; `keepAlive` as for a timer. */
+export function pauseToRetry(
+  clock: Clock,
+  attempt: number,
+  keepAlive: boolean,
+  most = Number.POSITIVE_INFINITY,
+): Promise<void> {
   return new Promise((resume) => {
-    clock.setTimer(resume, retryPause(attempt), keepAlive);
+    clock.setTimer(resume, Math.min(retryPause(attempt), most), keepAlive);
   });
 }
 
