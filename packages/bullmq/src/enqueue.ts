@@ -2,7 +2,7 @@ import { isLockError, LockUsageError } from "@lock/core";
 import { show } from "@lock/core/adapter";
 import { type AddedJob, isOver, isWaiting, type JobOptions, type QueueLike } from "./bullmq.ts";
 import { type Claim, type Claims, tokenIn } from "./claims.ts";
-import { type Duplicates, isRemoved } from "./duplicates.ts";
+import { type Duplicates, isRemoved, Sight } from "./duplicates.ts";
 import { DuplicateJobError, isOutage } from "./errors.ts";
 import type { Events } from "./events.ts";
 import type { JobKeys } from "./keys.ts";
@@ -242,10 +242,11 @@ export class Enqueue {
   async #addWhenFree(request: Request): Promise<Result> {
     const { queue, job, key } = request;
     const { jobId } = job.opts ?? {};
+    const sight = new Sight();
     for (let looks = 0; looks < MOST_LOOKS; looks++) {
       let existing: JobOwner | undefined;
       try {
-        existing = await this.duplicates.decide({ ...request, data: job.data, jobId });
+        existing = await this.duplicates.decide({ ...request, data: job.data, jobId, sight });
       } catch (error) {
         const owner = { queue: queueId(queue), jobId: jobId ?? this.claims.newJobId() };
         this.#assertUnlocked(error, request, owner);

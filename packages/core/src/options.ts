@@ -1,4 +1,5 @@
 import type { RetryPolicy } from "./backend.ts";
+import type { Clock } from "./clock.ts";
 import { type LockLostError, LockUsageError } from "./errors.ts";
 import type { Lease } from "./lease.ts";
 import { show, showChoice, showNamed } from "./show.ts";
@@ -136,6 +137,13 @@ export function checkAcquireOptions(options: AcquireOptions, maxTtl: number): vo
   }
   if (retry !== undefined) checkRetry(retry);
   if (meta !== undefined) checkMeta(meta);
+}
+
+/** @throws LockUsageError */
+export function checkClock(clock: unknown): asserts clock is Clock {
+  const { now, setTimer } = Object(clock);
+  if (typeof now === "function" && typeof setTimer === "function") return;
+  throw new LockUsageError(`clock must have the methods now and setTimer, got ${show(clock)}`);
 }
 
 const LONGEST_DELAY = 3_600_000;
