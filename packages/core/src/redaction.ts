@@ -10,7 +10,7 @@ const DEEPEST = 8;
 const SHORTEST_ARGUMENT = 4;
 
 /** Servers and proxies repeat the command that they do not know. */
-const REPEATED = /,?\s*(with args beginning with|command was)\b.*/is;
+const REPEATED = /,?\s*(with args beginning with|command was:).*/is;
 /** What servers begin their replies with. */
 const REPLY = /^-?[A-Z]{2,}[A-Z0-9]* /;
 const QUOTED = /(?<!\w)(['"`])(.*?)\1(?!\w)/gs;
