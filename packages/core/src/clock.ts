@@ -30,9 +30,12 @@ export function elapsed(since: Instant, now: Instant): number {
   return Math.max(now.mono - since.mono, now.wall - since.wall);
 }
 
-/** Milliseconds that have surely passed: the smaller of what both clocks say, so a clock that is set does not. */
+/**
+ * Milliseconds that have surely passed: the smaller of what both clocks say, so a clock that is set does not; nothing
+ * where it was set back, since no time is ever undone.
+ */
 export function surelyElapsed(since: Instant, now: Instant): number {
-  return Math.min(now.mono - since.mono, now.wall - since.wall);
+  return Math.max(0, Math.min(now.mono - since.mono, now.wall - since.wall));
 }
 
 /** The instant `ms` milliseconds after (or, negative, before) another one. */
