@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type Lease, LockUsageError } from "@lock/core";
-import type { LazyAbort } from "@lock/core/adapter";
+import { type LazyAbort, showChoice, unattendedLeases } from "@lock/core/adapter";
 import { bullmqError, type JobLike } from "./bullmq.ts";
 import { isBusy, isOutage } from "./errors.ts";
 import type { Events } from "./events.ts";
@@ -90,7 +90,7 @@ export class Admissions {
     const choice: unknown = typeof execute === "function" ? execute({ key, ...owner }) : execute;
     if (!EXECUTE_CONFLICTS.includes(choice)) {
       throw new LockUsageError(
-        `onConflict.execute must give ${EXECUTE_CONFLICTS.join(", ")}, and no promise, got ${String(choice)}`,
+        `onConflict.execute must give ${EXECUTE_CONFLICTS.join(", ")}, and no promise, got ${showChoice(choice)}`,
       );
     }
     // Whoever was started before may have been cancelled, and would cancel its successor in turn, for ever.
@@ -146,7 +146,7 @@ export class Admissions {
     if (holder !== undefined && (await locks.forceRelease(runKey, { token: holder.token }))) {
       this.events.emit("takenOver", { key, job: owner, from: ownerIn(holder.meta) });
     }
-    const remaining = Math.ceil(holder?.remaining ?? 0);
+    const remaining = Math.min(Math.ceil(holder?.remaining ?? 0), longestTtl(locks));
     const believed = performance.now() + remaining;
     let lease: Lease;
     try {
@@ -158,7 +158,7 @@ export class Admissions {
       throw error;
     }
     try {
-      await pause(Math.max(0, believed - performance.now()), undefined, { signal: run.abort.signal });
+      await pauseUntil(believed, run.abort.signal);
       return { run: true, lease };
     } catch (error) {
       await lease[Symbol.asyncDispose]();
@@ -166,5 +166,27 @@ export class Admissions {
       // It was taken from us in turn: our work has not begun.
       return this.#reschedule(run, error);
     }
+  }
+}
+
+/** How long a lease can be believed. Where the server says more, its clock has been set. */
+function longestTtl(locks: GuardOptions["locks"]): number {
+  try {
+    return unattendedLeases(locks).maxTtl;
+  } catch {
+    // Something is around the locks.
+    return DAY;
+  }
+}
+
+/** A longer timer would fire at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** Resolves at that time of `performance.now`. */
+async function pauseUntil(time: number, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const left = time - performance.now();
+    await pause(Math.min(Math.max(0, left), LONGEST_TIMER), undefined, { signal });
+    if (left <= LONGEST_TIMER) return;
   }
 }

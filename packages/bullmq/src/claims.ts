@@ -8,7 +8,7 @@ import { isSameJob, ownerIn } from "./queues.ts";
  * A claim whose job does not exist is believed for this long, ms: its producer is about to add it. One that needs
  * longer asks whether the claim is still its own, before and after.
  */
-const PENDING = 2_000;
+export const PENDING = 2_000;
 /** An id that the guard makes ends with the token of its claim: so a worker ends it with one command. */
 const MADE_HERE = "guard-";
 
@@ -29,8 +29,8 @@ export interface Claim {
   readonly key: string;
   readonly token: string;
   readonly owner: JobOwner;
-  /** As `performance.now` tells it. */
-  readonly since: number;
+  /** By both clocks of this process: of a suspended machine only the wall clock goes on. */
+  readonly since: { readonly mono: number; readonly wall: number };
 }
 
 const DAY = 86_400_000;
@@ -69,13 +69,15 @@ export class Claims {
   /** Undefined when the key is claimed already. */
   async take(key: string, owner: JobOwner): Promise<Claim | undefined> {
     const token = tokenIn(owner.jobId) ?? this.#leases.newToken();
-    const since = performance.now();
+    const since = { mono: performance.now(), wall: Date.now() };
     return (await this.#take(key, token, owner, this.#ttl)) ? { key, token, owner, since } : undefined;
   }
 
   /** Whether nobody can have taken it from us; a promise where others must be asked. */
   isOurs({ key, token, since }: Claim): boolean | Promise<boolean> {
-    const isYoung = performance.now() - since < Math.min(PENDING, this.#ttl) / 2;
+    // A clock that is set forward costs no more than a question.
+    const age = Math.max(performance.now() - since.mono, Date.now() - since.wall);
+    const isYoung = age < Math.min(PENDING, this.#ttl) / 2;
     return isYoung || this.#leases.extend(key, token, this.#ttl);
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { LockUsageError } from "@lock/core";
 import { type AddedJob, isOver, isWaiting, type QueueLike } from "./bullmq.ts";
-import type { Claimed, Claims } from "./claims.ts";
+import { type Claimed, type Claims, PENDING } from "./claims.ts";
 import type { Events } from "./events.ts";
 import type { JobKeys } from "./keys.ts";
 import { type GuardOptions, type JobOwner, RULES } from "./options.ts";
@@ -9,6 +9,20 @@ import { isSameJob, ownerIn, type Queues, queueId } from "./queues.ts";
 
 /** How often the job of a claim is looked for whose producer is about to add it, ms. */
 const LOOK = 50;
+
+/** For how long one `add` has seen the claim that is in its way: no clock of a server tells, which may be set. */
+export class Sight {
+  #token: string | undefined;
+  #since = 0;
+
+  /** Whether the job of the claim may still be about to be added. */
+  isNew({ token }: Claimed): boolean {
+    const now = performance.now();
+    if (this.#token !== token) this.#since = now;
+    this.#token = token;
+    return now - this.#since <= PENDING;
+  }
+}
 
 /** A job whose key somebody else has claimed. */
 export interface Duplicate {
@@ -18,6 +32,7 @@ export interface Duplicate {
   readonly data: unknown;
   /** Undefined unless its producer chose it. */
   readonly jobId: string | undefined;
+  readonly sight: Sight;
 }
 
 /** Looks at the claim that is in the way of a job, and decides which of the two jobs there is to be. */
@@ -32,7 +47,7 @@ export class Duplicates {
 
   /** The job that stays, so that the other one is not added; undefined when the way may be free now. */
   async decide(duplicate: Duplicate): Promise<JobOwner | undefined> {
-    const { claimKey, queue } = duplicate;
+    const { claimKey, queue, sight } = duplicate;
     const claimed = await this.claims.find(claimKey);
     if (claimed === undefined) return undefined;
     const { owner } = claimed;
@@ -48,7 +63,7 @@ export class Duplicates {
     const found = await this.queues.stateOf(owner, queue);
     const { claimEnds } = RULES[this.options.strategy];
     const isMissing = found === undefined || found.state === "unknown";
-    if (isMissing && claimed.isPending) return void (await pause(LOOK));
+    if (isMissing && claimed.isPending && sight.isNew(claimed)) return void (await pause(LOOK));
     // One of a queue that cannot be asked stands until it ends.
     if (found === undefined || claimEnds === "never") return owner;
     const { job, state } = found;

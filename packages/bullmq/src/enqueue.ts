@@ -1,7 +1,8 @@
 import { isLockError, LockUsageError } from "@lock/core";
+import { show } from "@lock/core/adapter";
 import { type AddedJob, isOver, isWaiting, type JobOptions, type QueueLike } from "./bullmq.ts";
 import { type Claim, type Claims, tokenIn } from "./claims.ts";
-import { type Duplicates, isRemoved } from "./duplicates.ts";
+import { type Duplicates, isRemoved, Sight } from "./duplicates.ts";
 import { DuplicateJobError, isOutage } from "./errors.ts";
 import type { Events } from "./events.ts";
 import type { JobKeys } from "./keys.ts";
@@ -108,7 +109,7 @@ export class Enqueue {
     }
     if (jobId !== undefined && (/^$|^\d+$|:/.test(jobId) || tokenIn(jobId) !== undefined)) {
       throw new LockUsageError(
-        `a jobId must not be a whole number, contain ":" or begin with "guard-", got "${jobId}": write "report-42", or leave it to the guard`,
+        `a jobId must not be a whole number, contain ":" or begin with "guard-", got ${show(jobId)}: write "report-42", or leave it to the guard`,
       );
     }
     const key = this.keys.of({ queue: queue.name, name: job.name, data: job.data });
@@ -241,10 +242,11 @@ export class Enqueue {
   async #addWhenFree(request: Request): Promise<Result> {
     const { queue, job, key } = request;
     const { jobId } = job.opts ?? {};
+    const sight = new Sight();
     for (let looks = 0; looks < MOST_LOOKS; looks++) {
       let existing: JobOwner | undefined;
       try {
-        existing = await this.duplicates.decide({ ...request, data: job.data, jobId });
+        existing = await this.duplicates.decide({ ...request, data: job.data, jobId, sight });
       } catch (error) {
         const owner = { queue: queueId(queue), jobId: jobId ?? this.claims.newJobId() };
         this.#assertUnlocked(error, request, owner);

@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { withoutSecrets } from "@lock/core/adapter";
 import type { EventJob, JobOwner } from "./options.ts";
 
 /** What a guard tells, for metrics and logs. `job` is the one that it happened to, or that it was done for. */
@@ -39,5 +40,5 @@ export class Events {
 }
 
 function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : String(error));
+  process.emitWarning(withoutSecrets(error));
 }

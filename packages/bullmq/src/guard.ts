@@ -64,8 +64,10 @@ class Guard implements JobGuard {
   readonly #claims: Claims | undefined;
   readonly #enqueue: Enqueue | undefined;
   readonly #execute: Execute;
+  readonly #options: GuardOptions;
 
-  constructor(private readonly options: GuardOptions) {
+  constructor(options: GuardOptions) {
+    this.#options = options;
     const { strategy, onLost } = options;
     if (onLost !== undefined) this.#events.on("lost", onLost);
     this.#keys = new JobKeys(options);
@@ -101,7 +103,7 @@ class Guard implements JobGuard {
   }
 
   attach<W extends WorkerLike>(worker: W): W {
-    if (RULES[this.options.strategy].runsAlone && worker.opts.maxStartedAttempts !== undefined) {
+    if (RULES[this.#options.strategy].runsAlone && worker.opts.maxStartedAttempts !== undefined) {
       process.emitWarning(
         `the worker of "${worker.name}" has maxStartedAttempts: each time a job finds its key busy it is started once more, so that jobs fail which only waited; leave it out, or use \`wait\``,
         { code: "LOCK_JOB_MAX_STARTED_ATTEMPTS" },
@@ -114,14 +116,14 @@ class Guard implements JobGuard {
   }
 
   async release(key: string, queue?: string): Promise<boolean> {
-    return this.options.locks.forceRelease(this.#keys.claim(key, this.#within("release", queue)));
+    return this.#options.locks.forceRelease(this.#keys.claim(key, this.#within("release", queue)));
   }
 
   async inspect(key: string, queue?: string): Promise<GuardedKey> {
     const within = this.#within("inspect", queue);
     const [claimed, running] = await Promise.all([
       this.#claims?.find(this.#keys.claim(key, within)),
-      this.options.locks.inspect(this.#keys.run(key, within)),
+      this.#options.locks.inspect(this.#keys.run(key, within)),
     ]);
     const claim = claimed?.owner && { ...claimed.owner, remaining: claimed.remaining };
     return { claim, runs: runsOf(running) };
@@ -129,7 +131,7 @@ class Guard implements JobGuard {
 
   /** @throws LockUsageError */
   #within(method: string, queue: string | undefined): string {
-    const { scope = "queue" } = this.options;
+    const { scope = "queue" } = this.#options;
     if (scope !== "queue" || queue) return queue ?? "";
     throw new LockUsageError(
       `${method} needs the name of the queue, as each queue has keys of its own: ${method}(key, queue.name)`,

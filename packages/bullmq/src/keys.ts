@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { LockUsageError } from "@lock/core";
+import { withoutSecrets } from "@lock/core/adapter";
 import type { JobLike } from "./bullmq.ts";
 import type { GuardOptions, HashedKey, JobFacts } from "./options.ts";
 
@@ -49,13 +50,15 @@ function call(key: (job: JobFacts) => unknown, facts: JobFacts): unknown {
   try {
     return key(facts);
   } catch (error) {
-    throw Object.assign(noKey(facts, `the function threw ${String(error)}`), { cause: error });
+    const cause = withoutSecrets(error);
+    throw noKey(facts, `the function threw ${cause.name}: ${cause.message}`, cause);
   }
 }
 
-function noKey({ queue, name }: JobFacts, problem: string): LockUsageError {
+function noKey({ queue, name }: JobFacts, problem: string, cause?: Error): LockUsageError {
   return new LockUsageError(
     `job "${name}" of the queue "${queue}" has no key, ${problem}: make a string of what tells two jobs apart, such as ({ data }) => \`report-\${data.id}\``,
+    { cause },
   );
 }
 
@@ -66,7 +69,8 @@ function asStored(data: unknown): unknown {
   try {
     return JSON.parse(JSON.stringify(data));
   } catch (error) {
-    throw new LockUsageError(`the data of a job must be what JSON can keep: ${String(error)}`);
+    const cause = withoutSecrets(error);
+    throw new LockUsageError(`the data of a job must be what JSON can keep: ${cause.message}`, { cause });
   }
 }
 

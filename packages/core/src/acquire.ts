@@ -11,6 +11,7 @@ import { showKeys } from "./key.ts";
 import { newOwnerToken } from "./owner-token.ts";
 import { type Patience, TIME_OVER, type Worker } from "./patience.ts";
 import { pauseToRetry, validityLeft } from "./timing.ts";
+import { Doubt } from "./unexplained.ts";
 
 /** What the loop needs from its surroundings; one for all acquires. */
 export interface AcquireContext {
@@ -57,6 +58,8 @@ class Acquisition implements Worker {
   #attempts = 0;
   #faults = 0;
   #lastFault: LockBackendError | undefined;
+  /** Since the last answer. */
+  #doubt: Doubt | undefined;
   #holder: SeenHolder | undefined;
   #busy = false;
   #contended = false;
@@ -144,6 +147,7 @@ class Acquisition implements Worker {
     if (outcome === TIME_OVER) throw this.#unheard();
     this.#asking = false;
     this.#lastFault = undefined;
+    this.#doubt = undefined;
     if (outcome.votes !== undefined) context.voted(request, outcome.votes);
     if (outcome.otherPermits !== undefined && !this.#permitsDiffer) {
       this.#permitsDiffer = true;
@@ -206,16 +210,18 @@ class Acquisition implements Worker {
       return await work;
     } catch (error) {
       if (!(error instanceof LockBackendError)) throw error;
-      const { clock } = this.context.backend;
+      const { clock, requestTimeout } = this.context.backend;
       this.#asking = false;
       this.#lastFault = error;
       if (error instanceof UnconfirmedGrantError) await this.#giveBack();
       else this.#unanswered ||= error.ambiguous;
       this.#faults += 1;
       if (error instanceof QuorumError) this.context.voted(this.#request, async () => error.votes);
-      if (!error.retryable || this.patience.left <= 0 || this.#isExhausted) throw error;
+      this.#doubt ??= new Doubt(clock, requestTimeout);
+      const left = Math.min(this.patience.left, this.#doubt.leftAfter(error));
+      if (!error.retryable || left <= 0 || this.#isExhausted) throw error;
       if (error instanceof UnconfirmedGrantError && !this.context.renewsTokens) throw error;
-      const pause = pauseToRetry(clock, this.#faults, true);
+      const pause = pauseToRetry(clock, this.#faults, true, { most: left });
       if ((await this.patience.until(pause)) === TIME_OVER) throw error;
       return null;
     }

@@ -1,5 +1,7 @@
 import { LockUsageError } from "./errors.ts";
-import { show } from "./show.ts";
+import { quoted, showChoice, showForLocks, showNamed } from "./show.ts";
+
+const LOCKS = "what createLocks returns";
 
 /** What options may be, by how a message says it. */
 const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
@@ -7,7 +9,7 @@ const KINDS: Readonly<Record<string, (value: unknown) => boolean>> = {
   "a string": (value) => typeof value === "string",
   "a list of strings": Array.isArray,
   "an object": isObject,
-  "what createLocks returns": (value) => typeof Object(value).acquire === "function",
+  [LOCKS]: (value) => typeof Object(value).acquire === "function",
   "true or false": (value) => typeof value === "boolean",
   "a number from 0 to 1": (value) => typeof value === "number" && value >= 0 && value <= 1,
   "a whole number from 0": (value) => isCount(value),
@@ -46,15 +48,25 @@ export function checkOptions(
     const rule = allowed[option];
     if (rule === undefined) {
       throw new LockUsageError(
-        `${name} has no option ${show(option)}; it has ${Object.keys(allowed).join(", ")}`,
+        `${name} has no option ${quoted(option)}; it has ${Object.keys(allowed).join(", ")}`,
       );
     }
     if (value === undefined && !required.includes(option)) continue;
     if (!rule.some((one) => kindOf(one)?.(value) ?? one === value)) {
-      const may = rule.map((one) => (kindOf(one) === undefined ? show(one) : one)).join(" or ");
-      throw new LockUsageError(`${name}: ${option} must be ${may}, got ${show(value)}`);
+      const may = rule.map((one) => (kindOf(one) === undefined ? quotedChoice(one) : one)).join(" or ");
+      throw new LockUsageError(`${name}: ${option} must be ${may}, got ${got(option, rule, value)}`);
     }
   }
+}
+
+function quotedChoice(one: unknown): string {
+  return typeof one === "string" ? quoted(one) : String(one);
+}
+
+function got(option: string, rule: readonly unknown[], value: unknown): string {
+  if (rule.includes(LOCKS)) return showForLocks(value);
+  const isChoice = rule.some((one) => typeof one === "string" && kindOf(one) === undefined);
+  return isChoice ? showChoice(value) : showNamed(option, value);
 }
 
 function kindOf(one: unknown): ((value: unknown) => boolean) | undefined {

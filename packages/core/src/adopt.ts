@@ -6,6 +6,7 @@ import { newOwnerToken } from "./owner-token.ts";
 import { type Patience, TIME_OVER } from "./patience.ts";
 import { type LeaseTicket, readTicket } from "./ticket.ts";
 import { pauseToRetry, validityLeft } from "./timing.ts";
+import { Doubt } from "./unexplained.ts";
 
 /** Who adopts: what the new owner of the lease is known by. */
 export interface Adopter {
@@ -57,6 +58,7 @@ export async function adoptLease(
   giveBack: () => void,
 ): Promise<Granted> {
   let unanswered = false;
+  const doubt = new Doubt(backend.clock, backend.requestTimeout);
   for (let faults = 0; ; faults++) {
     try {
       return await takeOver(backend, ticket, request);
@@ -64,8 +66,9 @@ export async function adoptLease(
       if (fault instanceof LockLostError) throw fault;
       const error = asBackendError(fault, showKeys(request.keys));
       unanswered ||= error.ambiguous;
-      const pause = pauseToRetry(backend.clock, faults, true);
-      if (error.retryable && (await patience.until(pause)) !== TIME_OVER) continue;
+      const left = doubt.leftAfter(error);
+      const pause = pauseToRetry(backend.clock, faults, true, { most: left });
+      if (error.retryable && left > 0 && (await patience.until(pause)) !== TIME_OVER) continue;
       // It may be ours without our knowing.
       if (unanswered) giveBack();
       throw error;

@@ -30,7 +30,10 @@ export function elapsed(since: Instant, now: Instant): number {
   return Math.max(now.mono - since.mono, now.wall - since.wall);
 }
 
-/** Milliseconds that have surely passed: the smaller of what both clocks say, so a clock that is set does not count. */
+/**
+ * Milliseconds that have surely passed: the smaller of what both clocks say, so a clock that is set does not count; none
+ * where it was set back.
+ */
 export function surelyElapsed(since: Instant, now: Instant): number {
   return Math.max(0, Math.min(now.mono - since.mono, now.wall - since.wall));
 }

@@ -1,5 +1,5 @@
-/** Marks our errors across duplicate copies of the package, where `instanceof` fails. */
-const BRAND = Symbol.for("@lock/core.LockError");
+import { BRAND, withoutSecrets } from "./redaction.ts";
+import { asUnexplained, isUnexplained } from "./unexplained.ts";
 
 /** The stable `code` of every error class. */
 export type LockErrorCode = "LOCK_TIMEOUT" | "LOCK_LOST" | "LOCK_BACKEND" | "LOCK_QUORUM" | "LOCK_USAGE";
@@ -11,6 +11,7 @@ const quote = (text: string): string => JSON.stringify(text);
 export interface LockErrorOptions {
   /** The key as the user wrote it; absent where no key is involved. */
   readonly key?: string | undefined;
+  /** What it came of. The error keeps a copy of it without credentials and command arguments. */
   readonly cause?: unknown;
 }
 
@@ -21,7 +22,7 @@ export abstract class LockError extends Error {
   readonly key: string | undefined;
 
   constructor(message: string, options: LockErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(message, options.cause === undefined ? undefined : { cause: withoutSecrets(options.cause) });
     this.key = options.key;
     Object.defineProperty(this, BRAND, { value: true });
   }
@@ -126,8 +127,8 @@ export class UnconfirmedGrantError extends LockBackendError {
 /** A fault as `LockBackendError`: what a backend should have thrown, should it have thrown something else. */
 export function asBackendError(error: unknown, key: string): LockBackendError {
   if (error instanceof LockBackendError) return error;
-  const said = error instanceof Error ? error.message : String(error);
-  return new LockBackendError(said, { key, cause: error, retryable: true, ambiguous: true });
+  const cause = withoutSecrets(error);
+  return new LockBackendError(cause.message, { key, cause, retryable: true, ambiguous: true });
 }
 
 /** What one node of a quorum answered. */
@@ -148,7 +149,10 @@ export interface QuorumVote {
   readonly error?: unknown;
 }
 
-/** Too few nodes of a quorum answered to decide anything: an outage, and a `LockBackendError`. */
+/**
+ * Too few nodes of a quorum answered to decide anything: an outage, and a `LockBackendError`. Retryable unless so many
+ * refuse for good that no majority is left.
+ */
 export class QuorumError extends LockBackendError {
   override readonly name = "QuorumError";
   override readonly code = "LOCK_QUORUM";
@@ -156,14 +160,19 @@ export class QuorumError extends LockBackendError {
 
   constructor(key: string, votes: readonly QuorumVote[]) {
     const said = votes.map(({ node, vote }) => `${node}: ${vote}`).join(", ");
-    const cause = votes.find(({ error }) => error !== undefined)?.error;
+    const faults = votes.flatMap(({ error }) => (error === undefined ? [] : [error]));
+    const lasting = faults.filter((fault) => Object(fault).retryable === false);
+    const unexplained = faults.filter(isUnexplained);
+    const majority = Math.floor(votes.length / 2) + 1;
     super(`no majority of the nodes for ${quote(key)} (${said})`, {
       key,
-      cause,
-      retryable: true,
+      // What keeps a majority from voting says more than what passes.
+      cause: lasting[0] ?? unexplained[0] ?? faults[0],
+      retryable: votes.length - lasting.length >= majority,
       ambiguous: false,
     });
     this.votes = votes;
+    if (votes.length - lasting.length - unexplained.length < majority) asUnexplained(this);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { ReleaseOutcome } from "./backend.ts";
 import type { LockBackendError, LostReason, QuorumVote, SeenHolder } from "./errors.ts";
+import { withoutSecrets } from "./redaction.ts";
 
 /** What `locks.on` tells, by event name. Durations are milliseconds; several keys are told as "a, b". */
 export interface LockEvents {
@@ -64,6 +65,6 @@ export function tell<Event>(listener: (event: Event) => void, event: Event): voi
   try {
     listener(event);
   } catch (error) {
-    process.emitWarning(error instanceof Error ? error : new Error(String(error)));
+    process.emitWarning(withoutSecrets(error));
   }
 }

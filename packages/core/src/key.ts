@@ -1,5 +1,5 @@
 import { LockUsageError } from "./errors.ts";
-import { show } from "./show.ts";
+import { showNamed } from "./show.ts";
 
 const MAX_KEY_BYTES = 512;
 
@@ -15,16 +15,16 @@ const PREFIX = /^[\w:.-]{1,64}$/;
  */
 export function checkKey(key: unknown): asserts key is string {
   if (typeof key !== "string" || key.length === 0) {
-    throw new LockUsageError(`a key must be a non-empty string, got ${show(key)}`);
+    throw new LockUsageError(`a key must be a non-empty string, got ${showNamed("key", key)}`);
   }
   if (key.length > SURELY_SHORT && Buffer.byteLength(key) > MAX_KEY_BYTES) {
     const bytes = Buffer.byteLength(key);
     throw new LockUsageError(
-      `a key may have at most ${MAX_KEY_BYTES} bytes of UTF-8, got ${bytes}: ${show(key)}; hash long keys`,
+      `a key may have at most ${MAX_KEY_BYTES} bytes of UTF-8, got ${bytes}: ${showNamed("key", key)}; hash long keys`,
     );
   }
   if (LONE_SURROGATE.test(key)) {
-    throw new LockUsageError(`a key must be valid Unicode, got a lone surrogate in ${show(key)}`);
+    throw new LockUsageError(`a key must be valid Unicode, got a lone surrogate in ${showNamed("key", key)}`);
   }
 }
 
@@ -71,6 +71,8 @@ export function showKeys(keys: Keys): string {
  */
 export function checkPrefix(prefix: unknown): asserts prefix is string {
   if (typeof prefix !== "string" || !PREFIX.test(prefix)) {
-    throw new LockUsageError(`prefix must be 1 to 64 characters of A-Z a-z 0-9 _ : . -, got ${show(prefix)}`);
+    throw new LockUsageError(
+      `prefix must be 1 to 64 characters of A-Z a-z 0-9 _ : . -, got ${showNamed("prefix", prefix)}`,
+    );
   }
 }

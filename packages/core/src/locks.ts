@@ -22,7 +22,7 @@ import {
 } from "./options.ts";
 import { type Pool, SlotPool } from "./pool.ts";
 import { type ReadWriteLock, readWriteLock } from "./read-write.ts";
-import { show } from "./show.ts";
+import { show, showForBackend } from "./show.ts";
 import type { LeaseTicket } from "./ticket.ts";
 import type { UnattendedLeases } from "./unattended.ts";
 
@@ -148,7 +148,7 @@ class BackendLocks implements Locks {
     const { wait = DEFAULT_WAIT, retry } = options;
     if (typeof backend?.attempt !== "function") {
       throw new LockUsageError(
-        `backend must be a LockBackend such as ioredisBackend(client), got ${show(backend)}`,
+        `backend must be a LockBackend such as ioredisBackend(client), got ${showForBackend(backend)}`,
       );
     }
     checkPrefix(prefix);

@@ -17,17 +17,20 @@ export interface Notices {
 }
 
 export class BackendNotices implements Notices {
-  constructor(
-    private readonly backend: LockBackend,
-    private readonly prefix: string,
-  ) {}
+  readonly #backend: LockBackend;
+  readonly #prefix: string;
+
+  constructor(backend: LockBackend, prefix: string) {
+    this.#backend = backend;
+    this.#prefix = prefix;
+  }
 
   send(notice: string): Promise<void> {
-    return this.backend.notify(this.prefix, notice);
+    return this.#backend.notify(this.#prefix, notice);
   }
 
   hear(listener: (notice: string) => void): Promise<() => void> {
-    return this.backend.hearNotices(this.prefix, (notice) => tell(listener, notice));
+    return this.#backend.hearNotices(this.#prefix, (notice) => tell(listener, notice));
   }
 }
 

@@ -1,7 +1,8 @@
 import type { RetryPolicy } from "./backend.ts";
+import type { Clock } from "./clock.ts";
 import { type LockLostError, LockUsageError } from "./errors.ts";
 import type { Lease } from "./lease.ts";
-import { show } from "./show.ts";
+import { show, showChoice, showNamed } from "./show.ts";
 
 /** How long to wait for a busy key. */
 export type Wait = number | "forever";
@@ -104,7 +105,7 @@ export function checkWait(wait: unknown): asserts wait is Wait {
   if (wait === "forever") return;
   if (!Number.isSafeInteger(wait) || Number(wait) < 0) {
     throw new LockUsageError(
-      `wait must be a whole number of milliseconds from 0 (one attempt), or "forever", got ${show(wait)}`,
+      `wait must be a whole number of milliseconds from 0 (one attempt), or "forever", got ${showChoice(wait)}`,
     );
   }
 }
@@ -113,7 +114,7 @@ export function checkWait(wait: unknown): asserts wait is Wait {
 export function checkHolder(holder: unknown): asserts holder is string {
   if (typeof holder !== "string" || holder.length === 0 || holder.length > MAX_HOLDER_LENGTH) {
     throw new LockUsageError(
-      `holder must be a string of 1 to ${MAX_HOLDER_LENGTH} characters, got ${show(holder)}`,
+      `holder must be a string of 1 to ${MAX_HOLDER_LENGTH} characters, got ${showNamed("holder", holder)}`,
     );
   }
 }
@@ -136,6 +137,13 @@ export function checkAcquireOptions(options: AcquireOptions, maxTtl: number): vo
   }
   if (retry !== undefined) checkRetry(retry);
   if (meta !== undefined) checkMeta(meta);
+}
+
+/** @throws LockUsageError */
+export function checkClock(clock: unknown): asserts clock is Clock {
+  const { now, setTimer } = Object(clock);
+  if (typeof now === "function" && typeof setTimer === "function") return;
+  throw new LockUsageError(`clock must have the methods now and setTimer, got ${show(clock)}`);
 }
 
 const LONGEST_DELAY = 3_600_000;
@@ -162,7 +170,9 @@ function checkFlag(name: string, value: unknown): void {
 function checkMeta(meta: unknown): void {
   const isRecord = typeof meta === "object" && meta !== null && !Array.isArray(meta);
   if (!isRecord || !Object.values(meta).every((value) => typeof value === "string")) {
-    throw new LockUsageError(`meta must be an object whose values are strings, got ${show(meta)}`);
+    throw new LockUsageError(
+      `meta must be an object whose values are strings, got ${showNamed("meta", meta)}`,
+    );
   }
   const bytes = Buffer.byteLength(JSON.stringify(meta));
   if (bytes > MAX_META_BYTES) {

@@ -30,7 +30,7 @@ export async function persist<T>(
     } catch (fault) {
       const mayHelp = anyFault || asBackendError(fault, key).retryable;
       if (!mayHelp || isOver(ranFor(start, clock.now())) || stop?.isOver) throw fault;
-      await pauseToRetry(clock, faults, keepAlive, stop);
+      await pauseToRetry(clock, faults, keepAlive, { stop });
       if (stop?.isOver) throw fault;
     }
   }

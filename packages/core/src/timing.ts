@@ -48,15 +48,27 @@ const FIRST_PAUSE = 25;
 const FIRST_CONTENTION_PAUSE = 4;
 const LONGEST_PAUSE = 1_000;
 
-/** Pauses before trying again after fault number `attempt`; `keepAlive` as for a timer. `stop` cuts it short. */
-export function pauseToRetry(clock: Clock, attempt: number, keepAlive: boolean, stop?: Stop): Promise<void> {
+/** How a pause may be shorter than it would be. */
+interface PauseLimits {
+  /** Milliseconds. */
+  readonly most?: number;
+  readonly stop?: Stop | undefined;
+}
+
+/** Pauses before trying again after fault number `attempt`; `keepAlive` as for a timer. */
+export function pauseToRetry(
+  clock: Clock,
+  attempt: number,
+  keepAlive: boolean,
+  { most = Number.POSITIVE_INFINITY, stop }: PauseLimits = {},
+): Promise<void> {
   return new Promise((resolve) => {
     const resume = () => {
       timer.cancel();
       unlisten?.();
       resolve();
     };
-    const timer = clock.setTimer(resume, retryPause(attempt), keepAlive);
+    const timer = clock.setTimer(resume, Math.min(retryPause(attempt), most), keepAlive);
     const unlisten = stop?.onStop(resume);
   });
 }

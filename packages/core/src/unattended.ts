@@ -44,10 +44,14 @@ export interface UnattendedContext {
 }
 
 export class BackendUnattendedLeases implements UnattendedLeases {
-  constructor(private readonly context: UnattendedContext) {}
+  readonly #context: UnattendedContext;
+
+  constructor(context: UnattendedContext) {
+    this.#context = context;
+  }
 
   get maxTtl(): number {
-    return this.context.maxTtl;
+    return this.#context.maxTtl;
   }
 
   newToken(): string {
@@ -56,29 +60,29 @@ export class BackendUnattendedLeases implements UnattendedLeases {
 
   async take(key: string, token: string, options: UnattendedOptions): Promise<boolean> {
     checkKey(key);
-    checkAcquireOptions(options, this.context.maxTtl);
+    checkAcquireOptions(options, this.#context.maxTtl);
     const request = this.#lease(key, token, options);
     try {
-      return (await this.context.backend.attempt(request)).status === "granted";
+      return (await this.#context.backend.attempt(request)).status === "granted";
     } catch (fault) {
       const error = asBackendError(fault, key);
-      if (error.ambiguous) this.context.withdraw(request);
+      if (error.ambiguous) this.#context.withdraw(request);
       throw error;
     }
   }
 
   async extend(key: string, token: string, ttl: number): Promise<boolean> {
-    const outcome = await this.context.backend.extend(this.#lease(key, token, { ttl }), ttl);
+    const outcome = await this.#context.backend.extend(this.#lease(key, token, { ttl }), ttl);
     return outcome.status === "renewed";
   }
 
   async release(key: string, token: string): Promise<boolean> {
-    return (await this.context.backend.release(this.#lease(key, token, { ttl: 1 }))) === "released";
+    return (await this.#context.backend.release(this.#lease(key, token, { ttl: 1 }))) === "released";
   }
 
   #lease(key: string, token: string, { ttl, meta }: UnattendedOptions): AcquireRequest {
-    this.context.assertOpen();
-    const { prefix, holder } = this.context;
+    this.#context.assertOpen();
+    const { prefix, holder } = this.#context;
     const mode = { kind: "exclusive" } as const;
     return { prefix, keys: [key], mode, token, ttl, holder, meta, queue: false };
   }

@@ -60,12 +60,8 @@ describe("what is wrong is refused before anything is sent", () => {
         /wait must be a whole number of milliseconds from 0 \(one attempt\), or "forever", got/,
       ],
     ),
-    ["renew", { renew: any("yes") }, /renew must be true or false, got 'yes'/],
-    [
-      "signal",
-      { signal: any({ aborted: false }) },
-      /signal must be an AbortSignal, got \{ aborted: false \}/,
-    ],
+    ["renew", { renew: any("yes") }, /renew must be true or false, got a string of 3 characters/],
+    ["signal", { signal: any({ aborted: false }) }, /signal must be an AbortSignal, got an object$/],
     [
       "meta value",
       { meta: any({ a: 1 }) },
@@ -85,7 +81,7 @@ describe("what is wrong is refused before anything is sent", () => {
     ["no key", [], /a list of keys must have 1 to 128 of them, got 0/],
     ["129 keys", many, /a list of keys must have 1 to 128 of them, got 129/],
     ["an empty key in a list", ["a", ""], /non-empty string, got ''/],
-    ["a list in a list", [["a"]], /non-empty string, got \[ 'a' \]/],
+    ["a list in a list", [["a"]], /non-empty string, got an array of 1$/],
   ];
   it.each(lists)("keys: %s", async (_, list, message) => {
     for (const call of [
@@ -128,9 +124,9 @@ describe("what is wrong is refused before anything is sent", () => {
     expect(() => ioredisBackend(client, { requestTimeout: 0 })).toThrow(/requestTimeout must be/);
     expect(() => ioredisBackend(client, { fenceRetention: 1 })).toThrow(/fenceRetention must be/);
     expect(() => ioredisBackend(any("redis://me:secret@host"))).toThrow(
-      /needs an ioredis client.*got 'redis:\/\/\*\*\*@host'/,
+      /needs an ioredis client.*got a string of 22 characters$/,
     );
-    expect(() => nodeRedisBackend(any({}))).toThrow(/needs a node-redis client.*got \{\}/);
+    expect(() => nodeRedisBackend(any({}))).toThrow(/needs a node-redis client.*got an object$/);
   });
 
   it("other arguments", async () => {

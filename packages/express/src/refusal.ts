@@ -30,9 +30,12 @@ export function markRefusal(res: Response): void {
 /** Holders that do not say for how long. */
 const SOME_TIME = 1_000;
 
+/** No lease is longer, unless somebody asked for that: what says so was reckoned with a clock that has been set. */
+const DAY = 86_400_000;
+
 /** How long the one who was seen holding the key may still need; milliseconds. */
 export function retryAfterOf({ holder }: LockTimeoutError): number {
-  return holder?.remaining ?? SOME_TIME;
+  return Math.min(Math.max(0, holder?.remaining ?? SOME_TIME), DAY);
 }
 
 /** Refuses a request whose key stayed busy. */
@@ -44,7 +47,7 @@ export async function refuse<P>(
 ): Promise<void> {
   const { contentionStatus: status = 409, retryAfter: asked, problem, handler } = options;
   const given = typeof asked === "function" ? asked(error, req) : asked;
-  const retryAfter = Number.isFinite(given) ? Number(given) : retryAfterOf(error);
+  const retryAfter = Number.isFinite(given) ? Math.max(0, Number(given)) : retryAfterOf(error);
   markRefusal(res);
   if (handler !== undefined) return handler(req, res, next, { keys, status, retryAfter, error });
   const detail = "Another request is working on this. Try again later.";

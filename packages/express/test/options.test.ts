@@ -10,7 +10,7 @@ const any = (value: unknown) => value as never;
 describe("lockRoute", () => {
   it.each([
     [undefined, "lockRoute: locks must be what createLocks returns, got undefined"],
-    [{ locks: {}, key: "a" }, "lockRoute: locks must be what createLocks returns, got {}"],
+    [{ locks: {}, key: "a" }, "lockRoute: locks must be what createLocks returns, got an object"],
     [{ key: "a" }, "lockRoute: locks must be what createLocks returns, got undefined"],
     [{ locks }, "lockRoute: key must be a string or a list of strings or a function, got undefined"],
     [{ locks, key: 7 }, "key must be a string or a list of strings or a function, got 7"],
@@ -35,7 +35,7 @@ describe("lockRoute", () => {
       "contentionStatus must be 409 or 423 or 429 or 503, got 400",
     ],
     [{ locks, key: "a", retryAfter: "1" }, "retryAfter must be a whole number from 0 or a function"],
-    [{ locks, key: "a", handler: {} }, "handler must be a function, got {}"],
+    [{ locks, key: "a", handler: {} }, "handler must be a function, got an object"],
     [{ locks, key: "a", problem: true }, "problem must be an object, got true"],
     [{ locks, key: "a", validate: "yes" }, "validate must be true or false or an object"],
     [{ locks, key: "a", destroyOnLost: 1 }, "destroyOnLost must be true or false, got 1"],
@@ -51,7 +51,7 @@ describe("lockRoute", () => {
 
   it("refuses a handler that is none", () => {
     expect(() => lockRoute({ locks, key: "a" }, any("handler"))).toThrow(
-      "lockRoute: handler must be a function, got 'handler'",
+      "lockRoute: handler must be a function, got a string of 7 characters",
     );
   });
 
@@ -66,9 +66,9 @@ describe("idempotent", () => {
     [undefined, "idempotent: locks must be what createLocks returns, got undefined"],
     [{ ...given, records: undefined }, "records must be an object, got undefined"],
     [{ ...given, tenant: undefined }, "tenant must be a function, got undefined"],
-    [{ ...given, methods: "POST" }, "methods must be a list of strings, got 'POST'"],
+    [{ ...given, methods: "POST" }, "methods must be a list of strings, got a string of 4 characters"],
     [{ ...given, keepFor: 0 }, "keepFor must be a whole number from 1, got 0"],
-    [{ ...given, maxBody: "1mb" }, "maxBody must be a whole number from 1, got '1mb'"],
+    [{ ...given, maxBody: "1mb" }, "maxBody must be a whole number from 1, got a string of 3 characters"],
     [{ ...given, onDisconnect: "release" }, "onDisconnect must be 'abort-hold' or 'hold', got 'release'"],
     [{ ...given, key: "a" }, "idempotent has no option 'key'"],
   ])("refuses what is wrong: case %#", (options, message) => {

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { inspect } from "node:util";
 import type { Lease } from "@lock/core";
 import { LazyAbort } from "@lock/core/adapter";
 import { LockUsageError, TurnEndedError } from "./errors.ts";
@@ -49,20 +50,23 @@ export class HeldTurn implements Turn {
   #ended: Error | undefined;
   #ending: Promise<void> | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
+  readonly #lease: Lease;
   /** Why a call was refused: even if the work swallows it, as frameworks do, the turn is no success. */
   refused: Error | undefined;
 
   constructor(
     readonly subject: TurnSubject,
-    private readonly lease: Lease,
-  ) {}
+    lease: Lease,
+  ) {
+    this.#lease = lease;
+  }
 
   get sessionId(): string {
     return this.subject.sessionId;
   }
 
   get fencingToken(): number {
-    return this.lease.fencingToken;
+    return this.#lease.fencingToken;
   }
 
   get signal(): AbortSignal {
@@ -75,12 +79,22 @@ export class HeldTurn implements Turn {
 
   assertHeld(): void {
     if (this.#ended !== undefined) throw this.#ended;
-    this.lease.assertHeld();
+    this.#lease.assertHeld();
   }
 
   /** Of the lease, for those who want to interrupt it. */
   get token(): string {
-    return this.lease.token;
+    return this.#lease.token;
+  }
+
+  /** What logs and JSON show: not the locks, nor what they were made of. */
+  toJSON() {
+    const { sessionId, fencingToken, hasEnded } = this;
+    return { sessionId, fencingToken, hasEnded };
+  }
+
+  [inspect.custom]() {
+    return this.toJSON();
   }
 
   /** Calls back when it ends. */
@@ -113,7 +127,7 @@ export class HeldTurn implements Turn {
   /** Before a call reaches the store. @throws LockLostError */
   assertLease(): void {
     try {
-      this.lease.assertHeld();
+      this.#lease.assertHeld();
     } catch (error) {
       this.#refuse(error);
     }
@@ -143,11 +157,11 @@ export class HeldTurn implements Turn {
     this.#onEnd?.();
     // What began in time ends under the lease; when that is lost, there is nothing left to hold.
     if (this.#calls.isBusy) await Promise.race([this.#calls.settle(), this.#lost()]);
-    await this.lease[Symbol.asyncDispose]();
+    await this.#lease[Symbol.asyncDispose]();
   }
 
   async #lost(): Promise<void> {
-    const { signal } = this.lease;
+    const { signal } = this.#lease;
     if (!signal.aborted) await once(signal, "abort");
   }
 

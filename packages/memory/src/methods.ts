@@ -29,11 +29,22 @@ const LIST = ["a list of strings"];
 export function checkMethods(methods: unknown): MethodTable {
   checkOptions("methods", methods, { read: LIST, write: LIST, none: LIST, iterate: LIST }, []);
   const table = methods as MethodTable;
-  const names = KINDS.flatMap((kind) => table[kind] ?? []);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new LockUsageError(`methods: ${JSON.stringify(twice)} is in two lists`);
+  const places = placesIn(table);
+  const names = places.map(({ method }) => method);
+  const again = names.findIndex((name, index) => names.indexOf(name) !== index);
+  if (again >= 0) {
+    const [first, second] = [places[names.indexOf(names[again] ?? "")], places[again]];
+    throw new LockUsageError(`methods: ${first?.place} and ${second?.place} are the same method`);
+  }
   if (names.length === 0) throw new LockUsageError("methods must name what reads and what writes, got none");
   return table;
+}
+
+/** The methods of a table, and where each stands in it: what a user has named is not repeated in messages. */
+function placesIn(table: MethodTable): readonly { readonly method: string; readonly place: string }[] {
+  return KINDS.flatMap((kind) =>
+    (table[kind] ?? []).map((method, index) => ({ method, place: `${kind}[${index}]` })),
+  );
 }
 
 /**
@@ -50,12 +61,13 @@ export function kindsOf(
     for (const method of shape[kind] ?? []) kinds.set(method, kind);
   }
   const has = (method: string) => typeof Reflect.get(Object(memory), method) === "function";
-  const missing = (shape.required ?? [...kinds.keys()].map(String)).filter((method) => !has(method));
-  if (missing.length > 0) {
-    const listed = missing.map((method) => JSON.stringify(method)).join(", ");
+  const missing = shape.required?.filter((method) => !has(method)).map((method) => JSON.stringify(method));
+  const absent = missing ?? placesIn(shape).flatMap(({ method, place }) => (has(method) ? [] : [place]));
+  if (absent.length > 0) {
+    const which = missing === undefined ? `at ${absent.join(", ")} of methods` : absent.join(", ");
     const advice = name === "lockMemory" ? "; say with the option methods what reads and what writes" : "";
     throw new LockUsageError(
-      `${name} needs a ${shape.name} with the methods ${listed}, which this one has not${advice}`,
+      `${name} needs a ${shape.name} with the methods ${which}, which this one has not${advice}`,
     );
   }
   const frozen = [...kinds.keys()].find((method) => isFixed(Object(memory), method));

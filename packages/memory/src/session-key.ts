@@ -1,3 +1,4 @@
+import { show } from "@lock/core/adapter";
 import { LockUsageError } from "./errors.ts";
 
 /**
@@ -8,8 +9,8 @@ export function sessionKey(sessionId: unknown): string {
   // Half a surrogate pair becomes the same byte as any other half: two sessions would be one.
   const isText = typeof sessionId === "string" && !/\p{Cs}/u.test(sessionId);
   if (isText && sessionId !== "") return `memory:${sessionId}`;
-  const type = sessionId == null ? "none" : `a value of type ${typeof sessionId}`;
-  const got = typeof sessionId === "string" ? JSON.stringify(sessionId) : type;
+  const half = isText || typeof sessionId !== "string" ? "" : " with a lone surrogate";
+  const got = sessionId == null ? "none" : `${show(sessionId)}${half}`;
   throw new LockUsageError(
     `a session id must be a text that is not empty, got ${got}: never one lock for all sessions`,
   );

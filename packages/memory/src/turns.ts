@@ -1,5 +1,5 @@
 import type { Lease } from "@lock/core";
-import { checkOptions } from "@lock/core/adapter";
+import { checkOptions, show } from "@lock/core/adapter";
 import { LockUsageError } from "./errors.ts";
 import type { Frame } from "./frames.ts";
 import { frames, HeldTurn, type Turn, type TurnSubject } from "./held-turn.ts";
@@ -30,7 +30,7 @@ export class Turns {
   /** Holds a whole turn around `fn`; within a turn of the session it is part of that. */
   async withTurn<T>(fn: (turn: Turn) => T | Promise<T>, options: TurnOptions = {}): Promise<T> {
     checkOptions("withTurn", options, WITH_TURN_ALLOWED, []);
-    if (typeof fn !== "function") throw new LockUsageError(`withTurn needs a function, got ${typeof fn}`);
+    if (typeof fn !== "function") throw new LockUsageError(`withTurn needs a function, got ${show(fn)}`);
     const subject = this.#subject(this.#sessionOf(options), false);
     options.signal?.throwIfAborted();
     const frame = frames.find((turn) => isOf(turn, subject));

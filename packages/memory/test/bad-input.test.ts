@@ -22,8 +22,11 @@ const WRONG: readonly (readonly [options: () => unknown, message: string])[] = [
   [() => undefined, "lockMemory: locks must be what createLocks returns, got undefined"],
   [() => ({ sessionId: "a" }), "locks must be what createLocks returns"],
   [() => ({ locks }), "sessionId must be a string or a function, got undefined"],
-  [() => ({ locks, sessionId: "" }), 'a session id must be a text that is not empty, got ""'],
-  [() => ({ locks, sessionId: "\ud800" }), 'a session id must be a text that is not empty, got "\\ud800"'],
+  [() => ({ locks, sessionId: "" }), "a session id must be a text that is not empty, got an empty string"],
+  [
+    () => ({ locks, sessionId: "\ud800" }),
+    "a session id must be a text that is not empty, got a string of 1 character with a lone surrogate",
+  ],
   [() => ({ locks, sessionId: 7 }), "sessionId must be a string or a function, got 7"],
   [() => ({ ...fine, session: "b" }), "lockMemory has no option 'session'"],
   [
@@ -37,10 +40,13 @@ const WRONG: readonly (readonly [options: () => unknown, message: string])[] = [
   [() => ({ ...fine, methods: {} }), "methods must name what reads and what writes, got none"],
   [() => ({ ...fine, methods: { reads: ["a"] } }), "methods has no option 'reads'"],
   [() => ({ ...fine, methods: { read: "loadMemoryVariables" } }), "read must be a list of strings"],
-  [() => ({ ...fine, methods: { read: ["a"], write: ["a"] } }), 'methods: "a" is in two lists'],
+  [
+    () => ({ ...fine, methods: { read: ["a"], write: ["a"] } }),
+    "methods: read[0] and write[0] are the same method",
+  ],
   [
     () => ({ ...fine, methods: { read: ["a", "calls"] } }),
-    'lockMemory needs a memory with the methods "a", which',
+    "lockMemory needs a memory with the methods at read[0] of methods, which",
   ],
 ];
 const fine = { locks, sessionId: "a" };

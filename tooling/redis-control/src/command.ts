@@ -41,7 +41,9 @@ function parse({ name, options }: Command, argv: readonly string[]): Values {
     const { values } = parseArgs({ args, options: { ...options, help: { type: "boolean", short: "h" } } });
     return values as Values;
   } catch (error) {
-    throw new UsageError(`${messageOf(error)}\n  try: pnpm redis:${name} --help`);
+    // A word too many may be a password that was meant for something else.
+    const said = messageOf(error).replace(/^(Unexpected argument) '.*?'\./s, "$1.");
+    throw new UsageError(`${said}\n  try: pnpm redis:${name} --help`);
   }
 }
 
@@ -51,9 +53,8 @@ export function readNumber(values: Values, name: string, least: number, most: nu
   if (typeof text !== "string") return undefined;
   const number = /^\d{1,6}$/.test(text) ? Number(text) : -1;
   if (number >= least && number <= most) return number;
-  throw new UsageError(
-    `--${name} must be a whole number from ${least} to ${most}, got "${text.slice(0, 20)}"`,
-  );
+  const got = /^-?\d{1,9}$/.test(text) ? text : "another text";
+  throw new UsageError(`--${name} must be a whole number from ${least} to ${most}, got ${got}`);
 }
 
 function report(error: unknown): number {

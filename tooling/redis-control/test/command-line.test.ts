@@ -43,6 +43,17 @@ it.each(["start", "stop", "restart", "logs", "health"] as const)("%s tells how i
 });
 
 it.each([
+  ["start", ["S3cret"], "try: pnpm redis:start --help"],
+  ["start", ["--port", "S3cret"], "--port must be a whole number from 1 to 65535, got another text"],
+  ["logs", ["--lines", "S3cret"], "--lines must be"],
+  ["health", ["--S3cret-timeout=S3cret"], "Unknown option"],
+] as const)("%s %j does not repeat what may be a password", async (name, argv, said) => {
+  const { output } = await run(name, ...argv);
+  expect(output).toContain(said);
+  expect(output.replace("--S3cret-timeout", "")).not.toContain("S3cret");
+});
+
+it.each([
   ["start", ["--port", "0"], "--port must be a whole number from 1 to 65535"],
   ["start", ["--port", "6e3"], "--port must be a whole number from 1 to 65535"],
   ["start", ["--quorum", "--port", "65533"], "--port must leave room"],

@@ -1,5 +1,5 @@
 import { LockUsageError } from "../errors.ts";
-import { show } from "../show.ts";
+import { showChoice } from "../show.ts";
 import { type Environment, textOf, wrong } from "./variables.ts";
 
 /** One Redis, without what goes beyond its url. */
@@ -27,9 +27,12 @@ export function readAddresses(env: Environment): readonly Address[] {
   if (list === undefined) return [readUrl(textOf(env, "REDIS_URL") ?? DEFAULT_URL, "REDIS_URL", URL_FORM)];
   const nodes = list.split(",").map((text, index) => readEntry(text.trim(), `entry ${index + 1}`));
   const names = nodes.map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice === undefined) return nodes;
-  throw new LockUsageError(`REDIS_NODES must name each node once, got ${show(twice)} twice`);
+  const again = names.findIndex((name, index) => names.indexOf(name) !== index);
+  if (again < 0) return nodes;
+  const first = names.indexOf(names[again] ?? "");
+  throw new LockUsageError(
+    `REDIS_NODES must name each node once, got the same in entries ${first + 1} and ${again + 1}`,
+  );
 }
 
 function readEntry(text: string, which: string): Address {
@@ -38,12 +41,7 @@ function readEntry(text: string, which: string): Address {
   if (text === "") throw fail("which is empty");
   // Without a scheme there is no place for credentials, but somebody may have thought so.
   if (text.includes("@")) throw fail("which has an @, but no redis:// in front");
-  const { secure: _, ...address } = readUrl(
-    `redis://${text}`,
-    "REDIS_NODES",
-    LIST_FORM,
-    `${which}, ${show(text)}: `,
-  );
+  const { secure: _, ...address } = readUrl(`redis://${text}`, "REDIS_NODES", LIST_FORM, `${which}: `);
   return { ...address, secure: undefined };
 }
 
@@ -52,7 +50,7 @@ function readUrl(text: string, variable: string, form: string, which = ""): Addr
   const fail = (given: string) => wrong(variable, form, `${which}${given}`);
   const [, scheme] = /^([a-z][\w+.-]{0,20}):\/\//i.exec(text) ?? [];
   if (scheme === undefined) throw fail("a text without a scheme");
-  if (!/^rediss?$/i.test(scheme)) throw fail(`a url whose scheme is ${show(scheme)}`);
+  if (!/^rediss?$/i.test(scheme)) throw fail(`a url whose scheme is ${showChoice(scheme.toLowerCase())}`);
   const url = parse(text);
   if (url === undefined)
     throw fail("a url that cannot be read (is the port a number, the password percent-encoded?)");

@@ -2,9 +2,10 @@ import { LockUsageError } from "../errors.ts";
 import { DEFAULT_MAX_TTL } from "../options.ts";
 import { type Address, readAddresses } from "./nodes.ts";
 import { checkNoTls, type RedisTls, readTls } from "./tls.ts";
+import { unlogged } from "./unlogged.ts";
 import { type Environment, readFlag, readWhole } from "./variables.ts";
 
-/** One Redis that the environment names. It holds credentials, but for `name`: do not log it. */
+/** One Redis that the environment names. It holds credentials, but for `name`; logs and JSON show none of them. */
 export interface RedisNodeEnv {
   /** "host:port", without credentials: for messages. */
   readonly name: string;
@@ -80,13 +81,16 @@ function isSecure({ name, secure }: Address, wanted: boolean | undefined): boole
 
 function describe({ secure: _, ...address }: Address, tls: RedisTls | undefined): RedisNodeEnv {
   const url = urlOf(address, tls !== undefined);
-  return {
+  const node = {
     ...address,
     url,
-    tls,
-    ioredisOptions: tls === undefined ? {} : { tls: { ...tls } },
-    nodeRedisOptions: tls === undefined ? { url } : { url, socket: { ...tls, tls: true } },
+    tls: tls && unlogged({ ...tls }),
+    ioredisOptions: unlogged(tls === undefined ? {} : { tls: unlogged({ ...tls }) }),
+    nodeRedisOptions: unlogged(
+      tls === undefined ? { url } : { url, socket: unlogged({ ...tls, tls: true } as const) },
+    ),
   };
+  return unlogged(node, { name: address.name, db: address.db, secure: tls !== undefined });
 }
 
 function urlOf({ name, username = "", password, db }: Omit<Address, "secure">, secure: boolean): string {

@@ -1,5 +1,5 @@
 import { LockUsageError } from "../errors.ts";
-import { show } from "../show.ts";
+import { showChoice } from "../show.ts";
 
 /** Where variables are read from, such as `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -26,7 +26,7 @@ export function readWhole(
   if (text === undefined) return undefined;
   const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= least && number <= most) return number;
-  throw wrong(variable, `a whole number${unit} from ${least} to ${most}`, show(text));
+  throw wrong(variable, `a whole number${unit} from ${least} to ${most}`, showChoice(text));
 }
 
 /** @throws LockUsageError */
@@ -34,5 +34,5 @@ export function readFlag(env: Environment, variable: string): boolean | undefine
   const text = textOf(env, variable);
   if (text === undefined) return undefined;
   if (text === "true" || text === "false") return text === "true";
-  throw wrong(variable, "true or false", show(text));
+  throw wrong(variable, "true or false", showChoice(text));
 }

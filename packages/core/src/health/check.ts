@@ -2,7 +2,7 @@ import type { LockBackend } from "../backend.ts";
 import { LockUsageError } from "../errors.ts";
 import { checkPrefix } from "../key.ts";
 import { checkDuration } from "../options.ts";
-import { show } from "../show.ts";
+import { showForBackend } from "../show.ts";
 import { findingsOfClocks } from "./clocks.ts";
 import { examine } from "./examine.ts";
 import type { NodeReport } from "./facts.ts";
@@ -80,7 +80,7 @@ function checkBackends(backends: readonly LockBackend[]): readonly LockBackend[]
   const wrong = backends.find((backend) => typeof backend?.nodes !== "function");
   if (backends.length === 0 || wrong !== undefined) {
     throw new LockUsageError(
-      `checkHealth needs a backend, or a list of them, got ${show(wrong ?? backends)}`,
+      `checkHealth needs a backend, or a list of them, got ${showForBackend(wrong ?? backends)}`,
     );
   }
   return backends;

@@ -2,7 +2,7 @@ import type { BackendNode } from "../backend.ts";
 import { backendError } from "../backends/redis/faults.ts";
 import type { Clock } from "../clock.ts";
 import { LockBackendError } from "../errors.ts";
-import { redacted } from "../show.ts";
+import { withoutSecrets } from "../redaction.ts";
 import type { ClockOffset, NodeFacts, NodeReport } from "./facts.ts";
 import { readConfig, readInfo, readNumber, readProduct, readTime, readWord } from "./replies.ts";
 
@@ -133,18 +133,16 @@ class Examination {
     try {
       return await this.command(words);
     } catch (error) {
-      const said = error instanceof Error ? error.message : String(error);
-      this.#refused.set(words[0], `${words[0]}: ${harmless(said)}`);
+      const { message } = withoutSecrets(error, words.slice(1));
+      this.#refused.set(words[0], `${words[0]}: ${harmless(message)}`);
       return undefined;
     }
   }
 }
 
-/** What a server said, as text that may be shown and logged. */
+/** What a server said, as text that a terminal does not act upon. */
 function harmless(text: string): string {
-  return redacted(text)
-    .replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, " ")
-    .slice(0, LONGEST_REFUSAL);
+  return text.replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, " ").slice(0, LONGEST_REFUSAL);
 }
 
 function roleOf(info: ReadonlyMap<string, string>): NodeFacts["role"] {

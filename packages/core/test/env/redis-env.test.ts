@@ -128,10 +128,10 @@ describe("a variable that is wrong", () => {
     ["REDIS_URL", "redis://:s#secret@host", "password percent-encoded"],
     ["REDIS_NODES", "a,,b", "entry 2, which is empty"],
     ["REDIS_NODES", "a,b,", "entry 3, which is empty"],
-    ["REDIS_NODES", "a,b:x", "entry 2, 'b:x'"],
+    ["REDIS_NODES", "a,b:x", "entry 2: a url that cannot be read"],
     ["REDIS_NODES", "a,:secret@b", "entry 2, which has an @, but no redis:// in front"],
     ["REDIS_NODES", "a,http://:secret@b", "entry 2, a url whose scheme"],
-    ["REDIS_NODES", "a,b,redis://:secret@a:6379", "'a:6379' twice"],
+    ["REDIS_NODES", "a,b,redis://:secret@a:6379", "the same in entries 1 and 3"],
     ["REDIS_LOCK_TTL_MS", "0", "from 1 to 86400000, got '0'"],
     ["REDIS_LOCK_TTL_MS", "86400001", "from 1 to 86400000"],
     ["REDIS_LOCK_TTL_MS", "1.5", "a whole number of milliseconds"],
@@ -141,7 +141,7 @@ describe("a variable that is wrong", () => {
     ["REDIS_RETRY_COUNT", "-1", "from 0 to 1000000, got '-1'"],
     ["REDIS_RETRY_COUNT", "forever", "a whole number"],
     ["REDIS_RETRY_DELAY_MS", "3600001", "from 0 to 3600000"],
-    ["REDIS_RETRY_DELAY_MS", "\u001b[31m5", "'\\x1B[31m5'"],
+    ["REDIS_RETRY_DELAY_MS", "\u001b[31m5", "got a string of 6 characters"],
     ["REDIS_TLS", "yes", "true or false, got 'yes'"],
   ])("%s=%j is refused, by its name", (name, value, said) => {
     const error = wrongly({ [name]: value });

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Lease } from "@lock/core";
-import { checkOptions } from "@lock/core/adapter";
+import { checkOptions, withoutSecrets } from "@lock/core/adapter";
 import type { Request, RequestHandler, Response } from "express";
 import { enter } from "../enter.ts";
 import { type Admission, type Visit, withStatus } from "../hold.ts";
@@ -87,11 +87,21 @@ async function claim<P>(options: IdempotentOptions<P>, visit: Visit<P>, key: str
 }
 
 async function read<P>({ records }: IdempotentOptions<P>, id: string): Promise<Recorded | undefined> {
+  let record: string | null;
   try {
-    const record = await records.read(id);
-    return record == null ? undefined : (JSON.parse(record) as Recorded);
+    record = await records.read(id);
   } catch (error) {
-    throw withStatus(error instanceof Error ? error : new Error(String(error)), 503);
+    throw withStatus(withoutSecrets(error), 503);
+  }
+  return record == null ? undefined : parsed(record);
+}
+
+function parsed(record: string): Recorded {
+  try {
+    return JSON.parse(record);
+  } catch {
+    // What the parser says repeats a part of the answer.
+    throw withStatus(new Error("the record of an answer cannot be read: it is no JSON"), 503);
   }
 }
 
@@ -127,7 +137,7 @@ async function keep<P>(
       return;
     } catch (error) {
       if (attempt >= WRITE_ATTEMPTS) {
-        const detail = error instanceof Error ? error.message : String(error);
+        const detail = withoutSecrets(error).message;
         process.emitWarning("an answer could not be kept", { code: "IDEMPOTENCY_NOT_KEPT", detail });
         return;
       }

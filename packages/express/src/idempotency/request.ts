@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { LockUsageError } from "@lock/core";
+import { show } from "@lock/core/adapter";
 import type { Request } from "express";
 import type { IdempotentOptions } from "./options.ts";
 
@@ -24,7 +25,7 @@ export function keyOf(req: { readonly headers: Request["headers"] }): string | n
 export function idOf<P>(req: Request<P>, tenant: unknown, key: string): string {
   // Anything else could be the same text for two tenants.
   if (typeof tenant !== "string")
-    throw new LockUsageError(`tenant must return a string, got ${typeof tenant}`);
+    throw new LockUsageError(`tenant must return a string, got ${show(tenant)}`);
   const route: unknown = req.route?.path ?? req.path;
   return hash(JSON.stringify([tenant, req.method, req.baseUrl + String(route), key]));
 }

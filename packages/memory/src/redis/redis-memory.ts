@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { LockUsageError } from "@lock/core";
-import { checkOptions, type RedisClient, type RunRedisScript, redisScripts } from "@lock/core/adapter";
+import { checkOptions, type RedisClient, type RunRedisScript, redisScripts, show } from "@lock/core/adapter";
 import { currentTurn } from "../current-turn.ts";
 import { sessionKey } from "../session-key.ts";
 import { APPEND, CLEAR, POP, READ, REPLACE } from "./scripts.ts";
@@ -47,7 +47,14 @@ export interface WriteOptions {
 const DAY = 86_400_000;
 const JSON_CODEC: MessageCodec<ChatMessage> = {
   encode: (message) => JSON.stringify(message),
-  decode: (text) => JSON.parse(text),
+  decode: (text) => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      // What the parser says repeats a part of the conversation.
+      throw new SyntaxError("a message in the store is no JSON: was it written with another codec?");
+    }
+  },
   compose: (role, content) => ({ role, content }),
 };
 
@@ -109,11 +116,10 @@ export class RedisMemory<Message = ChatMessage> {
   readonly #keys: readonly [messages: string, guard: string];
   readonly #codec: MessageCodec<Message>;
   readonly #run: Runs;
+  readonly #options: RedisMemoryOptions<Message>;
 
-  constructor(
-    client: RedisClient,
-    private readonly options: RedisMemoryOptions<Message>,
-  ) {
+  constructor(client: RedisClient, options: RedisMemoryOptions<Message>) {
+    this.#options = options;
     const { sessionId, prefix = "memory", codec = JSON_CODEC as MessageCodec<never> } = options;
     const tag = `${prefix}:{${sessionId.replace(/[%{}]/g, encodeURIComponent)}}`;
     this.sessionId = sessionId;
@@ -123,13 +129,13 @@ export class RedisMemory<Message = ChatMessage> {
   }
 
   get memoryKeys(): string[] {
-    return [this.options.memoryKey ?? "history"];
+    return [this.#options.memoryKey ?? "history"];
   }
 
   /** All messages, or the last `limit` of them, in their order. */
   async getMessages(limit?: number): Promise<Message[]> {
     if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1)) {
-      throw new LockUsageError(`limit must be a whole number from 1, got ${String(limit)}`);
+      throw new LockUsageError(`limit must be a whole number from 1, got ${show(limit)}`);
     }
     const first = limit === undefined ? 0 : -limit;
     const fence = currentTurn(this.sessionId)?.fencingToken;
@@ -211,7 +217,7 @@ export class RedisMemory<Message = ChatMessage> {
 
   /** What all scripts are told; scripts.ts says what it means. */
   #guard(fence: number | undefined): string[] {
-    const { expireAfter = "forever" } = this.options;
+    const { expireAfter = "forever" } = this.#options;
     const id = randomBytes(12).toString("base64url");
     // A writer that was paused may come back after its messages are forgotten.
     const fenceExpiry = Math.max(DAY, Number(expireAfter) || 0);
@@ -222,13 +228,13 @@ export class RedisMemory<Message = ChatMessage> {
   /** @throws LockUsageError */
   #fence(options: WriteOptions | undefined): number | undefined {
     const fence = options?.fencingToken ?? currentTurn(this.sessionId)?.fencingToken;
-    if (fence === undefined && this.options.unfenced === "allow") return undefined;
+    if (fence === undefined && this.#options.unfenced === "allow") return undefined;
     if (Number.isSafeInteger(fence)) return fence;
     const session = JSON.stringify(this.sessionId);
     throw new LockUsageError(
       fence === undefined
         ? `a write to the session ${session} carries no fencing token: make it in a turn of that session (lockMemory), pass { fencingToken }, or allow it with unfenced: "allow"`
-        : `fencingToken must be a whole number, got ${String(fence)}`,
+        : `fencingToken must be a whole number, got ${show(fence)}`,
     );
   }
 

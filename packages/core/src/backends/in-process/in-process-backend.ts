@@ -20,6 +20,7 @@ import type {
   WaiterState,
 } from "../../backend.ts";
 import { type Clock, elapsed, type Instant, systemClock } from "../../clock.ts";
+import { checkClock } from "../../options.ts";
 import { Entry, type Grant } from "./entry.ts";
 import { Fences } from "./fences.ts";
 
@@ -50,7 +51,9 @@ export class InProcessBackend implements QuorumNode {
   readonly #id = randomUUID();
 
   constructor(options: InProcessBackendOptions = {}) {
-    this.clock = options.clock ?? systemClock;
+    const { clock = systemClock } = options;
+    checkClock(clock);
+    this.clock = clock;
     this.#fences = new Fences(this.clock);
   }
 

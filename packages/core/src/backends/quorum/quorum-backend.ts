@@ -13,7 +13,7 @@ import type {
 import type { Clock } from "../../clock.ts";
 import { LockUsageError } from "../../errors.ts";
 import { checkDuration } from "../../options.ts";
-import { show } from "../../show.ts";
+import { show, showForBackend } from "../../show.ts";
 import { DRIFT } from "../../timing.ts";
 import { Candidate } from "./candidate.ts";
 import type { Electorate } from "./electorate.ts";
@@ -254,7 +254,9 @@ function checkNodes(backends: readonly QuorumNode[]): [QuorumNode, ...QuorumNode
   for (const [index, backend] of nodes.entries()) {
     const name = `backend ${index + 1} of the quorum`;
     if (typeof backend?.vote !== "function" || typeof backend.enroll !== "function") {
-      throw new LockUsageError(`${name} must be a backend of a single server, got ${show(backend)}`);
+      throw new LockUsageError(
+        `${name} must be a backend of a single server, got ${showForBackend(backend)}`,
+      );
     }
     if (!backend.takesTogether(["a", "b"])) {
       throw new LockUsageError(`${name} is a Redis Cluster: it must be a single server`);

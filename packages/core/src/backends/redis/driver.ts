@@ -1,3 +1,5 @@
+import { withoutCredentials } from "../../show.ts";
+
 /**
  * The port by which the Redis backend reaches a client. It is as small as it can be: run a script with declared
  * keys, hear channels on a connection of its own, say what is at the other end. A driver adds no retries, no
@@ -64,7 +66,8 @@ export interface ClientAddress {
   readonly path?: string | undefined;
 }
 
-/** The `address` of a driver. */
+/** The `address` of a driver. People have given a whole url as the host. */
 export function addressOf({ host = "localhost", port, path }: ClientAddress): string | undefined {
-  return path ?? (port === undefined ? undefined : `${host}:${port}`);
+  const address = path ?? (port === undefined ? undefined : `${host}:${port}`);
+  return address === undefined ? undefined : withoutCredentials(address);
 }

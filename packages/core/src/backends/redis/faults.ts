@@ -1,5 +1,8 @@
 import { LockBackendError } from "../../errors.ts";
-import { redacted } from "../../show.ts";
+import { withoutSecrets } from "../../redaction.ts";
+import { show } from "../../show.ts";
+import { asUnexplained } from "../../unexplained.ts";
+import { isLostConnection, wasNotSent } from "./lost.ts";
 
 /** Server errors after which the same command may succeed soon. None of them has executed it. */
 const PASSING = {
@@ -36,56 +39,59 @@ const LASTING = {
   MOVED: PLAIN_CLIENT,
   ASK: PLAIN_CLIENT,
   DENIED: "the server is in protected mode",
+  "unknown command":
+    "locks need EVAL and EVALSHA, and in scripts the commands that guarantees.md lists: see rename-command in its " +
+    "configuration, or what the managed service or the proxy in front of it allows",
 } as const;
 
+type Code = keyof typeof PASSING | keyof typeof LASTING;
+
 const CODE = new RegExp(`\\b(${[...Object.keys(PASSING), ...Object.keys(LASTING)].join("|")})\\b`);
-/** Redis 7 says this in a script where a command's right is missing. */
-const SCRIPT_PERMISSION = /can't run this command|can't access (at least )?one of the keys/i;
-/** What clients say when they were closed for good, by their owner or by their own timeout. */
-const CLOSED = /client is closed|connection is closed|the client was destroyed/i;
+/** Other words for the same: of older servers, and of what stands in for Redis. What is more special comes first. */
+const SAYINGS: readonly (readonly [saying: RegExp, code: Code])[] = [
+  // Redis 7 says this in a script where a command's right is missing.
+  [/can't run this command|can't access (at least )?one of the keys/i, "NOPERM"],
+  [/unknown (redis )?(sub)?command|unsupported (redis )?command/i, "unknown command"],
+  [/command .{0,60}\bnot (allowed|available|supported|permitted|enabled)\b/is, "unknown command"],
+  [/\bERR invalid password/, "WRONGPASS"],
+];
+/** It is right for a while, where it says so of memory or of a replica. */
+const FOR_NOW = /\b(OOM|MISCONF|READONLY|NOREPLICAS|LOADING|BUSY|MASTERDOWN)\b/;
 
-/** What clients say of a command that they did not send: they have no connection, and were told not to queue. */
-const UNSENT = /stream isn't writeable and enableOfflineQueue|the client is offline/i;
-
-/** An error of a client without what must not be logged: credentials in addresses, and command arguments. */
-function withoutSecrets(error: unknown): Error {
-  const { message, name, stack } = error instanceof Error ? error : new Error(String(error));
-  const copy = new Error(redacted(message));
-  copy.name = name;
-  if (stack !== undefined) copy.stack = redacted(stack);
-  return copy;
-}
+/** What node-redis says where its owner has not connected it, or has closed it. */
+const CLOSED = /client is closed|client was destroyed/i;
+/** What ioredis says then; but also of commands that were under way when it gave a connection up. */
+const ENDED = /connection is closed/i;
 
 /** How the scripts say that a counter of fencing tokens was written by no lock. */
 const FENCE = "LOCKFENCE";
 
-function codeOf(message: string): keyof typeof PASSING | keyof typeof LASTING | undefined {
-  if (SCRIPT_PERMISSION.test(message)) return "NOPERM";
-  return CODE.exec(message)?.[1] as keyof typeof PASSING | keyof typeof LASTING | undefined;
+function codeOf(message: string): Code | undefined {
+  const said = SAYINGS.find(([saying]) => saying.test(message));
+  if (said !== undefined && !FOR_NOW.test(message)) return said[1];
+  return CODE.exec(message)?.[1] as Code | undefined;
 }
 
 /**
- * What a client or the server said, as a typed error with advice. What is not a known reply of the server is
- * taken as a lost connection: whether the command was executed is then not known.
+ * What a client or the server said, as a typed error with advice. Where it is not known whether the command was
+ * executed, it is ambiguous; where it is not known whether the fault passes, it is unexplained.
  */
 export function backendError(error: unknown, key: string | undefined): LockBackendError {
   const cause = withoutSecrets(error);
   if (cause.message.includes(FENCE)) return wrongCounter(key);
   const code = codeOf(cause.message);
-  if (code === undefined) {
-    const closed = CLOSED.test(cause.message);
-    const advice = closed ? "; connect the client before use, and close it only after the locks" : "";
-    const text = `redis could not be asked: ${cause.message}${advice}`;
-    return new LockBackendError(text, {
-      key,
-      cause,
-      retryable: !closed,
-      ambiguous: !UNSENT.test(cause.message),
-    });
+  if (code !== undefined) {
+    const text = `redis refused (${code}): ${{ ...PASSING, ...LASTING }[code]}`;
+    return new LockBackendError(text, { key, cause, retryable: code in PASSING, ambiguous: false });
   }
-  const retryable = code in PASSING;
-  const text = `redis refused (${code}): ${{ ...PASSING, ...LASTING }[code]}`;
-  return new LockBackendError(text, { key, cause, retryable, ambiguous: false });
+  const options = { key, cause, ambiguous: !wasNotSent(cause.message) };
+  const [isClosed, isEnded] = [CLOSED.test(cause.message), ENDED.test(cause.message)];
+  const advice = "connect the client before use, and close it only after the locks";
+  const text = `redis could not be asked: ${cause.message}${isClosed || isEnded ? `; ${advice}` : ""}`;
+  if (isClosed) return new LockBackendError(text, { ...options, retryable: false });
+  if (isLostConnection(cause)) return new LockBackendError(text, { ...options, retryable: true });
+  const unexplained = isEnded ? text : `redis failed in a way that is not known here: ${cause.message}`;
+  return asUnexplained(new LockBackendError(unexplained, { ...options, retryable: true }));
 }
 
 function wrongCounter(key = ""): LockBackendError {
@@ -107,10 +113,9 @@ export function noAnswer(ms: number, key: string | undefined): LockBackendError 
   });
 }
 
-/** An answer that no version of our scripts gives. */
+/** An answer that no version of our scripts gives. It may repeat what is stored. */
 export function unreadable(answer: unknown): LockBackendError {
-  const seen = typeof answer === "string" ? `${JSON.stringify(answer.slice(0, 40))}` : typeof answer;
-  return new LockBackendError(`redis gave an answer that cannot be understood: ${seen}`, {
+  return new LockBackendError(`redis gave an answer that cannot be understood: ${show(answer)}`, {
     retryable: false,
     ambiguous: true,
   });

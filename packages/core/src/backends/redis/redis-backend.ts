@@ -16,7 +16,7 @@ import type {
   Vote,
 } from "../../backend.ts";
 import { type Clock, systemClock } from "../../clock.ts";
-import { checkCount, checkDuration } from "../../options.ts";
+import { checkClock, checkCount, checkDuration } from "../../options.ts";
 import { validityLeft } from "../../timing.ts";
 import { Commands, type Part, partsOf } from "./commands.ts";
 import type { RedisDriver } from "./driver.ts";
@@ -86,6 +86,7 @@ export class RedisBackend implements QuorumNode {
     checkDuration("requestTimeout", requestTimeout, 1, 60_000);
     checkDuration("fenceRetention", fenceRetention, 1_000, 365 * 86_400_000);
     checkCount("minReplicas", minReplicas, 100, 0);
+    checkClock(clock);
     this.clock = clock;
     this.requestTimeout = requestTimeout;
     this.#driver = driver;

@@ -1,4 +1,5 @@
 import type { Clock, Instant } from "../../clock.ts";
+import { withoutSecrets } from "../../redaction.ts";
 import type { RedisDriver, ScriptRunner } from "./driver.ts";
 import { backendError, noAnswer, unreadable } from "./faults.ts";
 import type { Script } from "./script.ts";
@@ -10,7 +11,10 @@ export interface Answer {
   readonly sentAt: Instant;
 }
 
-/** Runs a script once: by its hash, or, where this node does not know it yet, by its source. */
+/**
+ * Runs a script once: by its hash, or, where this node does not know it yet, by its source. Errors of the client come
+ * without what was sent: servers and proxies repeat it.
+ */
 export async function runScript(
   driver: ScriptRunner,
   script: Script,
@@ -19,14 +23,27 @@ export async function runScript(
 ): Promise<readonly string[]> {
   let reply: unknown;
   try {
-    reply = await driver.evalsha(script.sha, keys, args);
+    reply = await send(driver, script, keys, args);
   } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-    if (script.guard !== undefined) await runScript(driver, script.guard, keys, []);
-    reply = await driver.eval(script.source, keys, script.guard ? [...args, "guarded"] : args);
+    throw withoutSecrets(error, [...keys, ...args]);
   }
   if (!Array.isArray(reply)) throw unreadable(reply);
   return reply.map(String);
+}
+
+async function send(
+  driver: ScriptRunner,
+  script: Script,
+  keys: readonly string[],
+  args: readonly string[],
+): Promise<unknown> {
+  try {
+    return await driver.evalsha(script.sha, keys, args);
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
+    if (script.guard !== undefined) await runScript(driver, script.guard, keys, []);
+    return driver.eval(script.source, keys, script.guard ? [...args, "guarded"] : args);
+  }
 }
 
 /** Settles as `work` does, or rejects when `ms` have passed: no client's own timeout can be relied on. */

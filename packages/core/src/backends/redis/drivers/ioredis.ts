@@ -1,5 +1,5 @@
 import { LockUsageError } from "../../../errors.ts";
-import { show } from "../../../show.ts";
+import { showForBackend } from "../../../show.ts";
 import { addressOf, type RedisDriver } from "../driver.ts";
 import type { IoredisClient } from "./ioredis-client.ts";
 import { ioredisClusterDriver, ioredisRunner } from "./ioredis-cluster.ts";
@@ -11,7 +11,9 @@ import { openIoredisSubscriber } from "./ioredis-subscriber.ts";
  */
 export function ioredisDriver(client: IoredisClient): RedisDriver {
   if (typeof client?.evalsha !== "function" || typeof client.duplicate !== "function") {
-    throw new LockUsageError(`ioredisBackend needs an ioredis client (new Redis(url)), got ${show(client)}`);
+    throw new LockUsageError(
+      `ioredisBackend needs an ioredis client (new Redis(url)), got ${showForBackend(client)}`,
+    );
   }
   if (client.isCluster) return ioredisClusterDriver(client);
   return {

@@ -1,5 +1,5 @@
 import { LockUsageError } from "../../../errors.ts";
-import { show } from "../../../show.ts";
+import { showForBackend } from "../../../show.ts";
 import { addressOf, type RedisDriver } from "../driver.ts";
 import type { NodeRedisClient } from "./node-redis-client.ts";
 import { keyPrefixOf, nodeRedisClusterDriver, nodeRedisRunner } from "./node-redis-cluster.ts";
@@ -28,6 +28,6 @@ export function nodeRedisDriver(client: NodeRedisClient): RedisDriver {
 
 function wrongClient(client: unknown): LockUsageError {
   return new LockUsageError(
-    `nodeRedisBackend needs a node-redis client (createClient(), createCluster() or createSentinel()), got ${show(client)}`,
+    `nodeRedisBackend needs a node-redis client (createClient(), createCluster() or createSentinel()), got ${showForBackend(client)}`,
   );
 }
