@@ -56,6 +56,29 @@ describe("a lease", () => {
     expect(reasonOf(lease.signal)).toBe("expired");
   });
 
+  it("counts what an extend gives from its request, not from the answer", async () => {
+    const lease = await locks.acquire("key", { ttl: 10_000, renew: false });
+    await clock.advance(1_000);
+    const answer = backend.hang("extend");
+    const extending = lease.extend();
+    await clock.advance(3_000);
+    answer();
+    await extending;
+    expect(lease.validFor).toBe(10_000 - 102 - 3_000);
+  });
+
+  it("is believed for no longer than was asked for, whatever the server says that it has left", async () => {
+    const extend = backend.extend.bind(backend);
+    backend.extend = async (...asked) => ({ ...(await extend(...asked)), ttl: 3_600_000 });
+    const lease = await locks.acquire("key", { ttl: 3_000 });
+    await lease.extend();
+    expect(lease.validFor).toBeLessThanOrEqual(3_000);
+    await lease.extend(60_000);
+    expect(lease.validFor).toBeLessThanOrEqual(60_000);
+    await lease.extend(1_000);
+    expect(lease.validFor).toBeGreaterThan(50_000);
+  });
+
   it("keeps its old end until an extend is acknowledged, and ends then", async () => {
     const lease = await locks.acquire("key", { ttl: 3_000 });
     const { signal } = lease;

@@ -1,4 +1,7 @@
+import { getEventListeners } from "node:events";
 import { expect, it } from "vitest";
+import { inProcessBackend } from "../src/in-process.ts";
+import { createLocks } from "../src/index.ts";
 import { Patience, TIME_OVER } from "../src/patience.ts";
 import { FakeClock } from "../src/testing.ts";
 
@@ -20,4 +23,29 @@ it("work that settles after its time is over does not call off the wait for the 
   await clock.advance(1);
   expect(second).toBe(TIME_OVER);
   expect(clock.pending).toBe(0);
+});
+
+it("one signal may end the waits of many: it has one listener, and none when all are over", async () => {
+  const clock = new FakeClock();
+  const locks = createLocks({ backend: inProcessBackend({ clock }) });
+  const controller = new AbortController();
+  const { signal } = controller;
+  const warnings: Error[] = [];
+  const hear = (warning: Error) => warnings.push(warning);
+  process.on("warning", hear);
+  await locks.acquire("busy");
+  const waits = Array.from({ length: 50 }, () =>
+    locks.acquire("busy", { signal, wait: "forever" }).catch((error: unknown) => error),
+  );
+  const others = Array.from({ length: 50 }, (_, index) => locks.acquire(`free ${index}`, { signal }));
+  await Promise.all(others);
+  await clock.advance(1);
+  expect(getEventListeners(signal, "abort").length).toBe(1);
+  controller.abort("enough");
+  expect(new Set(await Promise.all(waits))).toEqual(new Set(["enough"]));
+  expect(getEventListeners(signal, "abort").length).toBe(0);
+  await new Promise((resume) => setImmediate(resume));
+  process.off("warning", hear);
+  expect(warnings).toEqual([]);
+  await locks.close();
 });

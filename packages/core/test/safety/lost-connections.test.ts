@@ -1,9 +1,11 @@
 import { type FaultyProxy, startFaultyProxy } from "@lock/redis-harness";
 import { useRedis } from "@lock/redis-harness/vitest";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { lockKeys } from "../../src/backends/redis/keys.ts";
 import { createLocks, LockBackendError, LockLostError } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { libraries, type TestClient } from "../support/clients.ts";
+import { ask, granted } from "../support/two-backends.ts";
 
 /** Generous for a loaded machine of two cores; speed is measured in bench/. */
 const SLACK = 1_500;
@@ -81,22 +83,35 @@ describe.each(libraries)("$name, when the connection fails", ({ name, connect })
     expect(await elapsedOf(locks.close())).toBeLessThan(500 + SLACK);
   });
 
-  it("leaves no orphan when a request is executed late", async () => {
-    const client = await through();
-    const locks = createLocks({ backend: client.backend({ requestTimeout: 300 }) });
-    await (await locks.acquire(key("warm-up"))).release();
+  it.each([
+    ["exclusive", { kind: "exclusive" }],
+    ["shared", { kind: "shared" }],
+    ["permits", { kind: "permits", permits: 2 }],
+  ] as const)(
+    "leaves no orphan when a request is executed late, and nobody undoes it: %s",
+    async (_, mode) => {
+      const client = await through();
+      const backend = client.backend({ requestTimeout: 300 });
+      await granted(backend, ask());
+      const late = ask({ mode, ttl: 60_000 });
+      const names = lockKeys(late);
 
-    // The request waits in the client (its offline queue, or a socket that is not answered) past its time.
-    proxy.refuse();
-    await expect(locks.acquire(key("late"), { wait: 200 })).rejects.toBeInstanceOf(LockBackendError);
-    proxy.heal();
-    await eventually("a lock on the healed connection", async () => {
-      const lease = await locks.tryAcquire(key("after")).catch(() => undefined);
-      return lease === undefined ? undefined : ((await lease?.release()) ?? true);
-    });
-    expect(await exists("late")).toBe(0);
-    await locks.close();
-  });
+      // The request waits in the client (its offline queue, or a socket that is not answered) past its time.
+      proxy.refuse();
+      await expect(backend.attempt(late)).rejects.toBeInstanceOf(LockBackendError);
+      const asked = client.command("PING").catch(() => undefined);
+      proxy.heal();
+      await asked;
+      await eventually("an answer on the healed connection", () =>
+        client.command("PING").then(
+          () => true,
+          () => undefined,
+        ),
+      );
+      expect(Number(await admin.command("EXISTS", names[0], names[4]))).toBe(0);
+      await backend.close();
+    },
+  );
 
   it("renews over a connection that is cut", async () => {
     const client = await through();

@@ -63,6 +63,42 @@ describe("ownership", () => {
   });
 });
 
+describe("a key that many hold", () => {
+  const many = [{ kind: "shared" }, { kind: "permits", permits: 3 }] as const;
+
+  it.each(many)("stays for as long as the longest of their leases: %o", async (mode) => {
+    for (const ttls of [
+      [300, 10_000],
+      [10_000, 300],
+    ]) {
+      const first = ask({ mode, ttl: ttls[0] ?? 0 });
+      const second = rival(first, { ttl: ttls[1] ?? 0 });
+      await granted(scene.one, first);
+      await granted(scene.two, second);
+      const [lock, , , , holders] = lockKeys(first);
+      for (const name of [lock, holders]) expect(await pttl(name)).toBeGreaterThan(5_000);
+      const [brief, lasting] = first.ttl < second.ttl ? [first, second] : [second, first];
+      await eventually("the end of one", async () =>
+        (await scene.one.extend(brief, 1)).status === "lost" ? true : undefined,
+      );
+      expect((await scene.two.extend(lasting, 1)).status).toBe("renewed");
+      expect((await scene.one.attempt(rival(first, { mode: { kind: "exclusive" } }))).status).toBe("busy");
+      await scene.two.release(lasting);
+    }
+  });
+
+  it.each(many)("stays for as long as one of them was extended to: %o", async (mode) => {
+    const first = ask({ mode, ttl: 400 });
+    const second = rival(first);
+    await granted(scene.one, first);
+    await granted(scene.two, { ...second, ttl: 400 });
+    expect((await scene.one.extend(first, 10_000)).status).toBe("renewed");
+    const [lock, , , , holders] = lockKeys(first);
+    for (const name of [lock, holders]) expect(await pttl(name)).toBeGreaterThan(5_000);
+    await scene.one.release(first);
+  });
+});
+
 describe("fences", () => {
   it("differ within one microsecond, and the counter is the last of them", async () => {
     const twice = defineScript(

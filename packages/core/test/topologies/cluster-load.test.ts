@@ -1,6 +1,8 @@
 import { askServer } from "@lock/redis-harness";
 import { useCluster } from "@lock/redis-harness/vitest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createLocks } from "../../src/index.ts";
+import { libraries } from "../support/clients.ts";
 import { openPairs, type Pair } from "../support/lost-master.ts";
 
 const cluster = useCluster();
@@ -103,5 +105,25 @@ describe("Cluster under load", () => {
     console.log(`24 keys on three masters are handed over within ${waits} ms`);
     // They would ask again after a second.
     for (const wait of waits) expect(wait).toBeLessThan(900);
+  });
+});
+
+describe.each(libraries)("a plain $name of one node of a cluster", ({ connect }) => {
+  it("is told at once which client to use, where a key is on another node", async () => {
+    const client = await connect(cluster().urls[0] ?? "");
+    const locks = createLocks({ backend: client.backend() });
+    const all = await Promise.allSettled(
+      Array.from({ length: 12 }, (_, index) =>
+        locks.using(`anywhere ${index}`, { wait: 20_000 }, () => "ok"),
+      ),
+    );
+    const refused = all.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+    expect(refused.length).toBeGreaterThan(0);
+    for (const reason of refused) {
+      expect(reason).toMatchObject({ code: "LOCK_BACKEND", retryable: false, ambiguous: false });
+      expect(String(reason)).toMatch(/new Cluster.*createCluster/s);
+    }
+    await locks.close();
+    client.close();
   });
 });

@@ -1,0 +1,80 @@
+import { type FaultyProxy, startFaultyProxy } from "@lock/redis-harness";
+import { useRedis } from "@lock/redis-harness/vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { forceReleaseScript, releaseScript } from "../../src/backends/redis/scripts/index.ts";
+import { createLocks, type Locks } from "../../src/index.ts";
+import { eventually } from "../../src/testing/test-api.ts";
+import { libraries, type TestClient } from "../support/clients.ts";
+
+const redis = useRedis();
+
+/** The answer to a request is lost with the connection: ioredis sends it again by itself, node-redis fails it. */
+describe.each(libraries)("what $name may send twice", ({ name, connect }) => {
+  let proxy: FaultyProxy;
+  let client: TestClient;
+  let admin: TestClient;
+  let locks: Locks;
+  let rivals: Locks;
+
+  beforeEach(async () => {
+    proxy = await startFaultyProxy(redis.server);
+    [client, admin] = [await connect(proxy.url), await connect(redis.url)];
+    locks = createLocks({ backend: client.backend() });
+    rivals = createLocks({ backend: admin.backend() });
+    // The server knows the scripts, so that they are asked for by their hash.
+    for (const { source } of [releaseScript, forceReleaseScript])
+      await admin.driver.eval(source, [], ["60000"]);
+  });
+  afterEach(async () => {
+    await Promise.all([locks.close(), rivals.close()]);
+    for (const each of [client, admin]) each.close();
+    await proxy.stop();
+  });
+
+  it.each([
+    ["exclusive", (key: string) => locks.readWrite(key).write],
+    ["shared", (key: string) => locks.readWrite(key).read],
+    ["permits", (key: string) => locks.semaphore(key, { permits: 1 })],
+    ["several keys", (key: string) => locks.readWrite([key, `${key} too`]).write],
+  ] as const)("a release that freed the key in time says so: %s", async (title, lockOf) => {
+    const key = `${name} ${title}`;
+    const told: string[] = [];
+    locks.on("released", ({ outcome }) => told.push(outcome));
+    const lease = await lockOf(key).acquire();
+    const dropped = proxy.dropReply({ after: releaseScript.sha });
+    expect(await lease.release()).toBe("released");
+    await dropped;
+    expect(told).toEqual(["released"]);
+    expect(await rivals.inspect(key)).toBeNull();
+  });
+
+  it("so does one that offered the key to a waiter", async () => {
+    const key = `${name} waited for`;
+    const lease = await locks.acquire(key);
+    const waiting = rivals.acquire(key);
+    await eventually("a waiter", async () => ((await rivals.inspect(key))?.waiting === 1 ? true : undefined));
+    const dropped = proxy.dropReply({ after: releaseScript.sha });
+    expect(await lease.release()).toBe("released");
+    await dropped;
+    await (await waiting).release();
+  });
+
+  it("a release of what was taken by force says so, too", async () => {
+    const key = `${name} forced`;
+    const lease = await locks.acquire(key);
+    expect(await rivals.forceRelease(key)).toBe(true);
+    expect(await lease.release()).toBe("expired");
+  });
+
+  it("a forced release tells that it did", async () => {
+    const key = `${name} by force`;
+    await rivals.acquire(key);
+    const dropped = proxy.dropReply({ after: forceReleaseScript.sha });
+    const said = await locks.forceRelease(key).catch((error: unknown) => error);
+    await dropped;
+    // A client that does not send again leaves it open.
+    if (said !== true) expect(said).toMatchObject({ code: "LOCK_BACKEND", ambiguous: true });
+    expect(await rivals.inspect(key)).toBeNull();
+    expect(await locks.forceRelease(key)).toBe(false);
+  });
+});
