@@ -13,8 +13,8 @@ export type { RedisBackendOptions } from "./backends/redis/redis-backend.ts";
 
 /**
  * Grants leases on the Redis that an ioredis client (5 or 6) is connected to: a `Redis`, also one with `sentinels`, or
- * a `Cluster`. The client stays the user's; one more connection is opened at the first contention, to hear of
- * hand-overs, and closed by `locks.close()`.
+ * a `Cluster`. The client stays the user's; one more connection is opened at the first contention, to be
+ * told when to ask for a key again, and closed by `locks.close()`.
  * @throws LockUsageError
  */
 export function ioredisBackend(client: IoredisClient, options?: RedisBackendOptions): QuorumNode {

@@ -19,7 +19,7 @@ export type { RedisBackendOptions } from "./backends/redis/redis-backend.ts";
 /**
  * Grants leases on the Redis that a node-redis client (`redis` 5 or 6) is connected to: of `createClient()`,
  * `createSentinel()` or `createCluster()`; connect it first. The client stays the user's; one more connection is opened
- * at the first contention, to hear of hand-overs, and closed by `locks.close()`.
+ * at the first contention, to be told when to ask for a key again, and closed by `locks.close()`.
  * @throws LockUsageError
  */
 export function nodeRedisBackend(client: NodeRedisClient, options?: RedisBackendOptions): QuorumNode {

@@ -11,7 +11,7 @@ export interface Notices {
   send(notice: string): Promise<void>;
   /**
    * Hears notices until the returned function is called. Resolves when they come in, also where they cannot: a process
-   * warning then tells why. The first in a process opens the connection on which it also hears of hand-overs.
+   * warning then tells why. The first in a process opens the connection on which waiters are told to ask, too.
    */
   hear(listener: (notice: string) => void): Promise<() => void>;
 }
