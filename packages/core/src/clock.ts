@@ -31,8 +31,8 @@ export function elapsed(since: Instant, now: Instant): number {
 }
 
 /**
- * Milliseconds that have surely passed: the smaller of what both clocks say, so a clock that is set does not; nothing
- * where it was set back, since no time is ever undone.
+ * Milliseconds that have surely passed: the smaller of what both clocks say, so a clock that is set does not count;
+ * never less than nothing.
  */
 export function surelyElapsed(since: Instant, now: Instant): number {
   return Math.max(0, Math.min(now.mono - since.mono, now.wall - since.wall));
