@@ -58,12 +58,15 @@ function copyOf(error: unknown, sent: readonly string[], depth: number): Error {
 }
 
 /** The names by which logs and programs know the error, and where it came from. */
-function dressed(copy: Error, { name, stack, code }: Error & { readonly code?: unknown }): Error {
+function dressed(copy: Error, original: Error & { readonly code?: unknown }): Error {
+  const { name, message, stack, code } = original;
   const shown = /^\w{1,60}$/.test(name) ? name : "Error";
   Object.defineProperty(copy, "name", { value: shown, configurable: true, writable: true });
   if (typeof code === "string" && /^[A-Z][A-Z0-9_]{1,60}$/.test(code)) Object.assign(copy, { code });
   // A stack begins with the message as it was.
-  const frames = String(stack ?? "").split("\n");
+  const frames = String(stack ?? "")
+    .replace(message, "")
+    .split("\n");
   const places = frames.filter((line) => /^\s+at /.test(line));
   copy.stack = [`${shown}: ${copy.message}`, ...places].join("\n");
   return copy;

@@ -23,26 +23,27 @@ export async function runScript(
 ): Promise<readonly string[]> {
   let reply: unknown;
   try {
-    reply = await send(driver, script, keys, args);
+    reply = await driver.evalsha(script.sha, keys, args);
   } catch (error) {
-    throw withoutSecrets(error, [...keys, ...args]);
+    const isUnknown = error instanceof Error && error.message.startsWith("NOSCRIPT");
+    if (!isUnknown) throw withoutSecrets(error, [...keys, ...args]);
+    reply = await runSource(driver, script, keys, args);
   }
   if (!Array.isArray(reply)) throw unreadable(reply);
   return reply.map(String);
 }
 
-async function send(
+async function runSource(
   driver: ScriptRunner,
   script: Script,
   keys: readonly string[],
   args: readonly string[],
 ): Promise<unknown> {
+  if (script.guard !== undefined) await runScript(driver, script.guard, keys, []);
   try {
-    return await driver.evalsha(script.sha, keys, args);
+    return await driver.eval(script.source, keys, script.guard ? [...args, "guarded"] : args);
   } catch (error) {
-    if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-    if (script.guard !== undefined) await runScript(driver, script.guard, keys, []);
-    return driver.eval(script.source, keys, script.guard ? [...args, "guarded"] : args);
+    throw withoutSecrets(error, [...keys, ...args]);
   }
 }
 
