@@ -34,6 +34,8 @@ interface Connection {
   readonly opening: Promise<Subscriber>;
   /** What came of each channel: resolves when that is known. */
   readonly channels: Map<string, Promise<void>>;
+  /** When a channel was refused, by the monotonic clock. */
+  readonly refused: Map<string, number>;
   /** How many are heard. */
   heard: number;
 }
@@ -102,7 +104,7 @@ export class Subscription {
       },
       ended: () => this.#lost(connection, undefined),
     });
-    const connection: Connection = { opening, channels: new Map(), heard: 0 };
+    const connection: Connection = { opening, channels: new Map(), refused: new Map(), heard: 0 };
     this.#connection = connection;
     for (const channel of this.#wanted) void this.#hear(connection, channel);
     return connection;
@@ -110,7 +112,9 @@ export class Subscription {
 
   #hear(connection: Connection, channel: string): Promise<void> {
     const known = connection.channels.get(channel);
-    if (known !== undefined) return known;
+    const refusedAt = connection.refused.get(channel) ?? Number.POSITIVE_INFINITY;
+    if (known !== undefined && this.#now < refusedAt + SUBSCRIBE_AGAIN) return known;
+    connection.refused.delete(channel);
     const hearing = this.#subscribe(connection, channel);
     connection.channels.set(channel, hearing);
     return hearing;
@@ -135,7 +139,7 @@ export class Subscription {
     if (!fault.retryable) this.#warn(`cannot hear messages on ${channel}: ${fault.message}`);
     // Others may be heard on it: one channel that is not allowed must not make them deaf.
     if (connection.heard === 0) this.#lost(connection, fault);
-    else this.options.clock.setTimer(() => connection.channels.delete(channel), SUBSCRIBE_AGAIN);
+    else connection.refused.set(channel, this.#now);
   }
 
   /** Nothing more is to be expected of a connection: the next one may be better. */
@@ -157,6 +161,10 @@ export class Subscription {
       this.#reopening = undefined;
       if (this.options.pace() !== undefined && this.#connection === undefined) this.#open();
     }, pause);
+  }
+
+  get #now(): number {
+    return this.options.clock.now().mono;
   }
 
   /** Once: it will be tried, and fail, again and again. */
