@@ -36,10 +36,8 @@ export interface LeaseContext {
   readonly events: Events;
   /** @throws LockUsageError */
   checkTtl(ttl: number): void;
-  /** The lease is over, in whatever way. */
+  /** The lease is over, in whatever way, and nothing of it is under way. */
   ended(lease: HeldLease): void;
-  /** Has `close` wait for work that a caller may not wait for. */
-  own(work: Promise<unknown>): void;
   /** Frees what is held in the background, once that is possible: no caller waits for it. */
   withdraw(held: AcquireRequest): void;
   /** Runs work in the background that no caller waits for. */
@@ -138,7 +136,6 @@ export class HeldLease implements Lease {
     if (this.#state.name === "lost") return Promise.resolve("expired");
     if (this.#state.name === "handedOver") return Promise.resolve("handedOver");
     const done = this.#release();
-    this.context.own(done);
     this.#end({ name: "released", done });
     return done;
   }
@@ -266,6 +263,8 @@ export class HeldLease implements Lease {
       // The caller waits no longer, but after a failover others would, for as long as the ttl.
       if (retryable && this.#minHoldLeft(clock.now()) <= 0) this.context.withdraw(this.held);
       throw error;
+    } finally {
+      this.context.ended(this);
     }
   }
 
@@ -375,6 +374,7 @@ export class HeldLease implements Lease {
   #end(state: State): void {
     this.#state = state;
     this.#timer?.cancel();
-    this.context.ended(this);
+    // A release is under way: whoever closes the locks waits for it.
+    if (state.name !== "released") this.context.ended(this);
   }
 }

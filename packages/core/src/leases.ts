@@ -55,7 +55,6 @@ export class Leases {
       events: this.events,
       checkTtl: (ttl) => checkDuration("ttl", ttl, 1, maxTtl),
       ended: (lease) => void this.#held.delete(lease),
-      own: (work) => this.#background(work),
       withdraw: (held) => this.#background(this.#withdraw(held, false)),
       undo: (key, work) => this.#undo(key, work),
     };
