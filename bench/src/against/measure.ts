@@ -7,16 +7,12 @@ import { type BuildFolder, thisBuild } from "./builds.ts";
 const CLIENTS: readonly ClientName[] = ["ioredis 6", "node-redis 6"];
 /** How many pairs are under way at once. */
 const LOADS = [1, 100];
-/**
- * New processes in each round, so many of each build: two processes with the same code differ by 5 % and more for as
- * long as they live, by what the compiler made of it and where it lies in memory.
- */
-const PROCESSES = 2;
 /** Short slices that take turns: what slows the machine down for a while reaches both builds alike. */
-const SLICES = 6;
-const SLICE_MS = 70;
-/** Enough for the compiler to be done. */
-const WARM_UP_MS = { 1: 500, 100: 2_000 };
+const SLICES = 8;
+const SLICE_MS = 50;
+/** Enough for the compiler to be done, by how many pairs are under way at once. */
+const WARM_UP_MS = { 1: 300, 100: 1_000 };
+const WARM_UPS = 2;
 const DEADLINE = 60_000;
 
 /** One way of use: on which client, and how many pairs are under way at once. */
@@ -35,13 +31,22 @@ export interface Comparison extends Use {
   readonly rounds: readonly Round[];
 }
 
-/** The build of this checkout and the other one, each in a process of its own. */
+type Side = keyof Round;
+
+/**
+ * One process that has both builds: two processes with the same code would differ by 5 % and more for as long as they
+ * live, by what the compiler made of it and where it lies in memory.
+ */
 interface Duel {
-  readonly mine: Worker;
-  readonly theirs: Worker;
+  readonly worker: Worker;
+  readonly builds: readonly [Side, Side];
 }
 
-type Side = keyof Duel;
+/** What was loaded first is a few percent slower than the other, so a round has both orders. */
+const ORDERS: readonly Duel["builds"][] = [
+  ["mine", "theirs"],
+  ["theirs", "mine"],
+];
 
 /** Measures the build of this checkout and another one, in turns. */
 export async function measureAgainst(
@@ -57,7 +62,7 @@ export async function measureAgainst(
     for (const client of CLIENTS) {
       await withDuels(bench, client, other, async (duels) => {
         for (const use of measured.filter((each) => each.client === client)) {
-          use.rounds.push(await measureRound(bench, duels, use.atOnce, round));
+          use.rounds.push(await measureRound(bench, duels, use.atOnce));
         }
       });
     }
@@ -65,19 +70,15 @@ export async function measureAgainst(
   return measured;
 }
 
-async function measureRound(
-  bench: Bench,
-  duels: readonly Duel[],
-  atOnce: number,
-  round: number,
-): Promise<Round> {
+async function measureRound(bench: Bench, duels: readonly Duel[], atOnce: number): Promise<Round> {
   const spent = { mine: [], theirs: [] } as Record<Side, { pairs: number; cpu: number }[]>;
   await bench.control.flushall("SYNC");
   for (let slice = 0; slice < SLICES; slice++) {
-    for (const [at, duel] of duels.entries()) {
-      for (const side of orderOf(round + slice)) {
-        const keys = `${side}:${at}:${atOnce}:${slice}`;
-        spent[side].push(await duel[side].ask("cost", { keys, atOnce, time: SLICE_MS }, DEADLINE));
+    for (const { worker, builds } of duels) {
+      // Swapped each time: who comes second may profit from what the first one left warm.
+      for (const side of slice % 2 === 0 ? builds : builds.toReversed()) {
+        const request = { build: builds.indexOf(side), keys: `${builds[0]}:${slice}:${side}`, atOnce };
+        spent[side].push(await worker.ask("cost", { ...request, time: SLICE_MS }, DEADLINE));
       }
     }
   }
@@ -86,12 +87,7 @@ async function measureRound(
   return { mine: cost("mine"), theirs: cost("theirs") };
 }
 
-/** Swapped each time: who comes second may profit from what the first one left warm. */
-function orderOf(turn: number): readonly Side[] {
-  return turn % 2 === 0 ? ["mine", "theirs"] : ["theirs", "mine"];
-}
-
-/** Processes that are warm, for as long as the work takes. */
+/** Processes that are warm, for as long as the work takes; new ones each round, since luck is part of each. */
 async function withDuels(
   { url }: Bench,
   client: ClientName,
@@ -99,27 +95,33 @@ async function withDuels(
   work: (duels: readonly Duel[]) => Promise<void>,
 ): Promise<void> {
   const label: Label = { name: "@lock/core", family: "ours", client, settings: "" };
-  const workers: Worker[] = [];
-  const start = async (build: BuildFolder) => {
-    const worker = await Worker.start(label, url, build);
-    workers.push(worker);
-    return worker;
-  };
+  const folders: Record<Side, BuildFolder> = { mine: thisBuild, theirs: other };
+  const duels: Duel[] = [];
   try {
-    const duels: Duel[] = [];
-    for (let count = 0; count < PROCESSES; count++) {
-      const [mine, theirs] = await Promise.all([start(thisBuild), start(other)]);
-      await Promise.all([mine, theirs].map(warmUp));
-      duels.push({ mine, theirs });
-    }
+    await Promise.all(
+      ORDERS.map(async (builds) => {
+        const worker = await Worker.start(
+          label,
+          url,
+          builds.map((side) => folders[side]),
+        );
+        duels.push({ worker, builds });
+        await warmUp(worker);
+      }),
+    );
     await work(duels);
   } finally {
-    await Promise.all(workers.map((worker) => worker.stop()));
+    await Promise.all(duels.map(({ worker }) => worker.stop()));
   }
 }
 
 async function warmUp(worker: Worker): Promise<void> {
-  for (const [atOnce, time] of Object.entries(WARM_UP_MS)) {
-    await worker.ask("cost", { keys: `warm-up:${atOnce}`, atOnce: Number(atOnce), time }, DEADLINE);
+  for (let turn = 0; turn < WARM_UPS; turn++) {
+    for (const [atOnce, time] of Object.entries(WARM_UP_MS)) {
+      for (const build of [0, 1]) {
+        const keys = `warm-up:${turn}:${build}`;
+        await worker.ask("cost", { build, keys, atOnce: Number(atOnce), time }, DEADLINE);
+      }
+    }
   }
 }

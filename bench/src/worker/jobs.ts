@@ -12,7 +12,13 @@ export interface Jobs {
   };
   /** The processor time of this process for pairs on keys of their own: as many as fit into `time`. */
   readonly cost: {
-    readonly request: { readonly keys: string; readonly atOnce: number; readonly time: number };
+    readonly request: {
+      /** Which of the builds that the process was started with. */
+      readonly build: number;
+      readonly keys: string;
+      readonly atOnce: number;
+      readonly time: number;
+    };
     /** Microseconds of all threads, so that the collection of what was allocated counts. */
     readonly outcome: { readonly pairs: number; readonly cpu: number };
   };

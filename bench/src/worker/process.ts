@@ -1,15 +1,15 @@
 // A process of its own per contestant: one that crashes or hangs takes nothing else down, and none profits from
-// code that another one has warmed up.
+// code that another one has warmed up. Two builds of one contestant share a process, to share its luck.
 
 import { contestantOfBuild } from "../against/builds.ts";
-import { findContestant } from "../contestants/index.ts";
+import type { Contestant } from "../contestants/contestant.ts";
 import type { FromWorker, ToWorker } from "./jobs.ts";
 import { runJob } from "./run-job.ts";
 
 // The parent is gone, or wants no more of this process.
 process.on("disconnect", () => process.exit());
 
-const [id = "", url = "", build] = process.argv.slice(2);
+const [id = "", url = "", ...builds] = process.argv.slice(2);
 
 function send(message: FromWorker): void {
   process.send?.(message);
@@ -23,14 +23,28 @@ async function guarded(work: () => Promise<FromWorker>): Promise<void> {
   }
 }
 
+async function findContestants(): Promise<readonly Contestant[]> {
+  if (builds.length === 0) {
+    // It loads the build of this checkout and all rivals, which others do without.
+    const { findContestant } = await import("../contestants/index.ts");
+    return [findContestant(id)];
+  }
+  const found: Contestant[] = [];
+  // One after the other: the order in which they are loaded makes a difference.
+  for (const build of builds) found.push(await contestantOfBuild(build, id));
+  return found;
+}
+
 await guarded(async () => {
-  const contestant = build === undefined ? findContestant(id) : await contestantOfBuild(build, id);
-  const session = await contestant.open(url);
+  const contestants = await findContestants();
+  const sessions = await Promise.all(contestants.map((contestant) => contestant.open(url)));
   process.on("message", (message: ToWorker) => {
-    void guarded(async () => ({
-      status: "done",
-      outcome: await runJob(message, session, () => contestant.open(url)),
-    }));
+    void guarded(async () => {
+      const which = message.job === "cost" ? message.request.build : 0;
+      const [contestant, session] = [contestants[which], sessions[which]];
+      if (contestant === undefined || session === undefined) throw new Error(`there is no build ${which}`);
+      return { status: "done", outcome: await runJob(message, session, () => contestant.open(url)) };
+    });
   });
   return { status: "ready" };
 });

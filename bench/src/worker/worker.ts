@@ -20,10 +20,9 @@ export class Worker {
     });
   }
 
-  /** `build`: the folder with the build of `@lock/core` that is measured; by default the one of this checkout. */
-  static async start(contestant: Label, url: string, build?: string): Promise<Worker> {
-    const args = build === undefined ? [] : [build];
-    const child = fork(PROCESS, [idOf(contestant), url, ...args], {
+  /** `builds`: the folders with the builds of `@lock/core` that are measured; else it is the one of this checkout. */
+  static async start(contestant: Label, url: string, builds: readonly string[] = []): Promise<Worker> {
+    const child = fork(PROCESS, [idOf(contestant), url, ...builds], {
       cwd: PACKAGE,
       execArgv: ["--import", "tsx"],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
