@@ -72,9 +72,22 @@ function objectKind(value: object): string {
 interface Made {
   readonly kind: string;
   readonly backend?: string;
+  /** What to do where there is no way to make one. */
+  readonly instead?: string;
 }
 
-const MADE: readonly (Made & { readonly has: readonly string[] })[] = [
+const MADE: readonly (Made & { readonly has: readonly string[]; readonly lacks?: string })[] = [
+  {
+    has: ["evalSha", "execute"],
+    kind: "a pool of node-redis clients",
+    instead: "pass one client: it carries all locks",
+  },
+  {
+    has: ["evalSha", "sendCommand"],
+    lacks: "connect",
+    kind: "the legacy() face of a node-redis client",
+    instead: "pass the client itself",
+  },
   { has: ["evalSha", "sendCommand"], kind: "a node-redis client", backend: "nodeRedisBackend(client)" },
   { has: ["evalsha", "duplicate"], kind: "an ioredis client", backend: "ioredisBackend(client)" },
   { has: ["attempt", "withdraw"], kind: "a lock backend" },
@@ -82,7 +95,8 @@ const MADE: readonly (Made & { readonly has: readonly string[] })[] = [
 
 function madeBy(value: unknown): Made | undefined {
   try {
-    return MADE.find(({ has }) => has.every((method) => typeof Object(value)[method] === "function"));
+    const isMethod = (name: string) => typeof Object(value)[name] === "function";
+    return MADE.find(({ has, lacks = "" }) => has.every(isMethod) && !isMethod(lacks));
   } catch {
     return undefined;
   }
@@ -90,7 +104,8 @@ function madeBy(value: unknown): Made | undefined {
 
 /** A value in the place of a backend, or of another client, and how to make a backend of it. */
 export function showForBackend(value: unknown): string {
-  const backend = madeBy(value)?.backend;
+  const { backend, instead } = madeBy(value) ?? {};
+  if (instead !== undefined) return `${show(value)}: ${instead}`;
   return backend === undefined ? show(value) : `${show(value)}: wrap it in ${backend}`;
 }
 

@@ -24,7 +24,10 @@ export interface IoredisDuplicable {
 export interface IoredisCommands {
   /** The connection; another one after each reconnect. */
   readonly stream?: unknown;
-  readonly options: ClientAddress & { readonly keyPrefix?: string | undefined };
+  readonly options: ClientAddress & {
+    readonly keyPrefix?: string | undefined;
+    readonly monitor?: boolean | undefined;
+  };
   evalsha(sha: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;
   eval(script: string, numberOfKeys: number, ...keysAndArgs: string[]): Promise<unknown>;
   call(command: string, ...args: string[]): Promise<unknown>;

@@ -15,6 +15,9 @@ export function ioredisDriver(client: IoredisClient): RedisDriver {
       `ioredisBackend needs an ioredis client (new Redis(url)), got ${showForBackend(client)}`,
     );
   }
+  if (client.options?.monitor) {
+    throw new LockUsageError("ioredisBackend needs a client that sends commands, got one with monitor: true");
+  }
   if (client.isCluster) return ioredisClusterDriver(client);
   return {
     ...ioredisRunner(client),

@@ -11,7 +11,7 @@ import { openNodeRedisSubscriber } from "./node-redis-subscriber.ts";
  * @throws LockUsageError
  */
 export function nodeRedisDriver(client: NodeRedisClient): RedisDriver {
-  if (typeof client?.evalSha !== "function") throw wrongClient(client);
+  if (typeof client?.evalSha !== "function" || "execute" in client) throw wrongClient(client);
   if ("nodeClient" in client) return nodeRedisClusterDriver(client);
   if ("getMasterNode" in client) return nodeRedisSentinelDriver(client);
   if (typeof client.duplicate !== "function") throw wrongClient(client);
