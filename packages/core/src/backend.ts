@@ -116,8 +116,8 @@ export interface Enrolment {
   /** It keeps every write over a restart, and is a member as before. */
   readonly durable: boolean;
   /**
-   * Its id when it was a member last. One that has restarted since, and came back without data, has forgotten nothing that
-   * is younger than its start: `votesIn` counts from there.
+   * Its id when it was a member last. A node that has restarted since, without its data, has forgotten nothing that is
+   * younger than its start: `votesIn` counts from there.
    */
   readonly lastId?: string | undefined;
 }

@@ -374,7 +374,7 @@ export class HeldLease implements Lease {
   #end(state: State): void {
     this.#state = state;
     this.#timer?.cancel();
-    // A release is under way: whoever closes the locks waits for it.
+    // A release is under way: `close` waits for it.
     if (state.name !== "released") this.context.ended(this);
   }
 }

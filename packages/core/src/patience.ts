@@ -99,7 +99,7 @@ export class Patience {
   }
 }
 
-/** Those who hear of each signal: one listener for all of them, since Node warns of more than ten as of a leak. */
+/** The waits that each signal ends. They share one listener, since Node takes more than ten for a leak. */
 const hearers = new WeakMap<AbortSignal, SignalHearers>();
 
 class SignalHearers {

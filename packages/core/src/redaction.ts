@@ -36,7 +36,7 @@ function withoutContent(quoted: string, mark: string, content: string, at: numbe
 }
 
 /**
- * An error of somebody else as a cause, a warning or a log may show it: a copy of its name, code, message and stack, and
+ * An error of another library as a cause, a warning or a log may show it: a copy of its name, code, message and stack, and
  * of its causes, all redacted. Clients put the command and its arguments beside the message, a password among them.
  * `sent`: arguments of the command that failed. Our own errors are safe as they are.
  */

@@ -23,7 +23,7 @@ export class Notices {
     return () => void this.#emitter.off(event, listener);
   }
 
-  /** Whether anybody does. */
+  /** Whether there are any. */
   get isHeard(): boolean {
     return this.#emitter.eventNames().length > 0;
   }

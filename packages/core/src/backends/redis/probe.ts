@@ -11,7 +11,7 @@ const AGAIN = 100;
 
 export interface ProbeOptions {
   readonly clock: Clock;
-  /** How often to make sure that messages come in, in milliseconds; undefined where nobody waits for any. */
+  /** How often to make sure that messages come in, in milliseconds; undefined where no waiter needs them. */
   pace(): number | undefined;
   /** Publishes on the way that scripts take. */
   publish(channel: string, text: string): Promise<void>;
@@ -25,8 +25,8 @@ export interface ProbeOptions {
 
 /**
  * Makes sure that what is published where commands go is heard where this process listens: behind one name there may be
- * several nodes, nodes change their roles, and a connection may be half open. So a message of our own is sent there, as
- * long as somebody waits and nothing else comes in.
+ * several nodes, nodes change their roles, and a connection may be half open. So this process sends itself a message, as
+ * long as it has waiters and nothing else comes in.
  */
 export class Probe {
   #channel = "";

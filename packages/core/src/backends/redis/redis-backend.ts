@@ -59,7 +59,7 @@ const PROBE_FOR_NOTICES = 5_000;
 
 /**
  * Grants leases on one Redis server (or a cluster of them) through a driver. What happens on the server is in
- * `scripts/`, what is sent to it in `commands.ts`; this class knows who waits.
+ * `scripts/`, what is sent to it in `commands.ts`; this class knows the waiters.
  */
 export class RedisBackend implements QuorumNode {
   readonly name = "redis";
@@ -224,7 +224,7 @@ export class RedisBackend implements QuorumNode {
       return { status: "granted", fencingToken, since: sentAt, ttl, slot, otherPermits };
     }
     const { holder } = answer;
-    // Given up while it was asked for: `withdraw` has come and gone, so nobody would ever forget it.
+    // A request that was given up meanwhile has had its `withdraw`: nothing would ever forget it.
     if (request.queue && !this.#givenUp.has(request)) {
       this.#wake.queued(request, { ...answer, remaining: holder?.remaining });
       this.#subscription.watch(this.#channel(request.prefix));

@@ -101,7 +101,7 @@ export interface AskNow {
 
 const ASK_NOW = /^(\S{1,64})(?: (\d{1,3}))?$/;
 
-/** Null for anything else: whoever may publish can send us any text. */
+/** Null for anything else: any program with the right to publish can send us any text. */
 export function readAskNow(message: string): AskNow | null {
   const [, token, part] = ASK_NOW.exec(message) ?? [];
   return token === undefined ? null : { token, part: part === undefined ? undefined : Number(part) };

@@ -5,7 +5,7 @@ import { backendError } from "./faults.ts";
 import { Probe } from "./probe.ts";
 import { withDeadline } from "./script-runner.ts";
 
-/** So many connections are tried in a row before somebody is told that none of them hears. */
+/** So many connections are tried in a row before a warning says that none of them hears. */
 const MOST_TRIES = 20;
 /** Pauses between them double, in milliseconds; they are longer when that was told. */
 const FIRST_PAUSE = 25;
@@ -22,7 +22,7 @@ export interface SubscriptionOptions {
   open(ears: SubscriberEars): Promise<Subscriber>;
   /** Publishes on the way that scripts take. */
   publish(channel: string, text: string): Promise<void>;
-  /** How often to make sure that messages come in, in milliseconds; undefined where nobody waits for any. */
+  /** How often to make sure that messages come in, in milliseconds; undefined where no waiter needs them. */
   pace(): number | undefined;
   message(text: string): void;
   /** Messages may have been missed, and come in from now on. */
@@ -42,7 +42,7 @@ interface Connection {
 
 /**
  * The one connection of a backend that hears messages: opened when it is first needed, and again, elsewhere, whenever it
- * ends or turns out to hear nothing. It never keeps the process alive. Nothing depends on it: who waits asks anyway.
+ * ends or turns out to hear nothing. It never keeps the process alive. Nothing depends on it: waiters ask anyway.
  */
 export class Subscription {
   readonly #wanted = new Set<string>();
@@ -64,7 +64,7 @@ export class Subscription {
     });
   }
 
-  /** Hears a channel from now on. Resolves when it does, or cannot for now: that is tried again while somebody waits. */
+  /** Hears a channel from now on. Resolves when it does, or cannot for now: then it is tried again, while there are waiters. */
   listen(channel: string): Promise<void> {
     this.#wanted.add(channel);
     if (this.#reopening !== undefined) return Promise.resolve();

@@ -30,7 +30,7 @@ interface Waiter {
   readonly several: Several | undefined;
   /** Its place in the server's queue. With it, it can rejoin where it was. */
   ticket: number;
-  /** Something came before somebody listened. */
+  /** A hint came while the waiter was not listening. */
   hasNews: boolean;
   /** It asks without having been told to. */
   unprompted: boolean;
@@ -79,7 +79,7 @@ export class Wake {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Whether anybody waits. */
+  /** Whether there are waiters. */
   get isWaiting(): boolean {
     return this.#byToken.size > 0;
   }

@@ -153,8 +153,8 @@ local function make_line(now, retention, since)
     if held.taken then held.taken[slot] = token end
   end
 
-  -- A process that was told to ask is believed alive until it should have done so. One that has not is dead, or cannot
-  -- run: it comes back to its place by its ticket.
+  -- A process that was told to ask is believed alive until it should have done so. If it does not, it is dead, or cannot
+  -- run; later it comes back to its place by its ticket.
   local function expect(k, channel, alive_until, ms)
     local by = now + ms * 1000
     if alive_until > by then redis.call('ZADD', k.presence, whole(by), channel) end
@@ -200,7 +200,7 @@ local function make_line(now, retention, since)
     return not (mode.kind == 'p' and mode.slot and held.kind == 'p' and held.count < most(held, mode))
   end
 
-  -- Serves one that comes next and waits for several keys: offers them all, or tells its process that this one is ready.
+  -- Serves a waiter for several keys: offers them all, or tells its process that this key is ready.
   local function serve_several(k, held, mode, waiter)
     local ok, keys, states = pcall(all_keys, k, held, mode, waiter.token, waiter.info)
     if not ok or not keys then
@@ -221,10 +221,9 @@ local function make_line(now, retention, since)
     return { token = token, channel = channel, ttl = tonumber(ttl), mode = mode, info = info, alive_until = alive_until }
   end
 
-  -- Offers the lock to those who come next, in their order, until one has to wait. Whoever waits for other keys as
-  -- well keeps this one ready by standing first; a reader does so, and only other readers may pass. Returns whether
-  -- nobody is left in front of `self`, which wants a mode of `self_kind`. At most 1000 a call, so that no call blocks
-  -- the server for long.
+  -- Offers the lock to the next waiters, in their order, until one has to wait. A waiter for several keys keeps this one
+  -- ready by standing first; if it is a reader, other readers may pass. Returns whether no waiter is left in front of
+  -- `self`, which wants a mode of `self_kind`. At most 1000 waiters a call, so that no call blocks the server for long.
   function line.serve(k, held, self, self_kind)
     local passed, only_readers = 0, false
     for _ = 1, 1000 do
@@ -255,7 +254,7 @@ local function make_line(now, retention, since)
     return false
   end
 
-  -- Serves those who wait for a key that was let go. What is wrong with their queue must not fail that.
+  -- Serves the waiters of a key that was let go. A broken queue must not fail that.
   function line.serve_next(k)
     pcall(function() line.serve(k, line.read(k)) end)
   end

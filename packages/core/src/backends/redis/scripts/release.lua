@@ -1,6 +1,6 @@
 -- KEYS, five per request: lock, fence, queue, presence, holders
 -- ARGV: retention (ms), then two per request: token, 'one' for an exclusive lock, or 'many'
--- Answers 'released' or 'notHeld'. The key is freed whatever is wrong with those who wait for it.
+-- Answers 'released' or 'notHeld'. The key is freed also where its queue is broken.
 local line
 
 local function leave(k, token)
