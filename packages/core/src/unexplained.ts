@@ -1,11 +1,10 @@
 import type { Clock } from "./clock.ts";
-import type { LockBackendError } from "./errors.ts";
 
 /** By a symbol of all copies of the package: errors of one are told by another. */
 const UNEXPLAINED = Symbol.for("@lock/core.unexplained");
 
 /** Notes that it is not known whether a fault passes by itself. */
-export function asUnexplained<Fault extends LockBackendError>(fault: Fault): Fault {
+export function asUnexplained<Fault extends object>(fault: Fault): Fault {
   return Object.defineProperty(fault, UNEXPLAINED, { value: true });
 }
 
@@ -24,7 +23,7 @@ export class Doubt {
   ) {}
 
   /** How many milliseconds are left for that after a fault; infinite after others. */
-  leftAfter(fault: LockBackendError): number {
+  leftAfter(fault: object): number {
     if (!isUnexplained(fault)) return Number.POSITIVE_INFINITY;
     const now = this.clock.now().mono;
     this.#since ??= now;
