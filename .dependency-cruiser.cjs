@@ -6,7 +6,9 @@ module.exports = {
       name: "leaves-import-nothing-above",
       comment: "backend, clock, errors, what they show, and timing are the ground: only each other",
       severity: "error",
-      from: { path: "^packages/core/src/(backend|clock|errors|redaction|show|stop|timing|unexplained)\\.ts$" },
+      from: {
+        path: "^packages/core/src/(backend|clock|errors|redaction|show|stop|timing|unexplained)\\.ts$",
+      },
       to: {
         path: "^packages/core/src/",
         pathNot: "^packages/core/src/(backend|clock|errors|redaction|show|stop|timing|unexplained)\\.ts$",

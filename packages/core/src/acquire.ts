@@ -1,4 +1,5 @@
-import type { AcquireRequest, Granted, LockBackend, Votes } from "./backend.ts";
+import type { AcquireContext } from "./acquire-context.ts";
+import type { AcquireRequest, Granted } from "./backend.ts";
 import {
   LockBackendError,
   LockTimeoutError,
@@ -12,27 +13,6 @@ import { newOwnerToken } from "./owner-token.ts";
 import { type Patience, TIME_OVER, type Worker } from "./patience.ts";
 import { pauseToRetry, validityLeft } from "./timing.ts";
 import { Doubt } from "./unexplained.ts";
-
-/** What the loop needs from its surroundings; one for all acquires. */
-export interface AcquireContext {
-  readonly backend: LockBackend;
-  /** Makes the lease of what was granted. */
-  lease(request: AcquireRequest, granted: Granted, patience: Patience, terms: LeaseTerms): HeldLease;
-  /** The acquire has ended, in whatever way. */
-  ended(patience: Patience): void;
-  /** Told once, when a key is found busy. */
-  contended(request: AcquireRequest, holder: SeenHolder | undefined): void;
-  /** Told after every attempt on a quorum. */
-  voted(request: AcquireRequest, votes: Votes): void;
-  /** Told once, when others name another number of permits. */
-  permitsDiffer(request: AcquireRequest, others: number): void;
-  /** Withdraws the request in the background, until that was heard: it must never delay the caller. */
-  withdraw(request: AcquireRequest, unanswered: boolean): void;
-  /** Whether a grant that did not count may be followed by another one, of another owner token. */
-  readonly renewsTokens: boolean;
-  /** Watches over a release that no caller waits for. */
-  undo(request: AcquireRequest, releasing: Promise<unknown>): void;
-}
 
 /**
  * The only acquire loop: attempt, wait for a hint, attempt. Ends with a lease, or with an error after

@@ -1,12 +1,13 @@
-import { type AcquireContext, acquireLock } from "./acquire.ts";
-import { acquireInOrder } from "./acquire-in-order.ts";
+import { acquireLock } from "./acquire.ts";
+import type { AcquireContext } from "./acquire-context.ts";
+import { acquireSeveral, assertTogether } from "./acquire-several.ts";
 import { adoptLease, planAdoption } from "./adopt.ts";
 import type { AcquireRequest, Granted, LockBackend, RetryPolicy, Votes } from "./backend.ts";
 import { asBackendError, LockUsageError } from "./errors.ts";
 import { Events } from "./events.ts";
 import { HeldLease, type LeaseContext, type LeaseTerms, RENEWED } from "./held-lease.ts";
 import { leaseWithin, type OuterLease } from "./inner-lease.ts";
-import { type Keys, showKeys } from "./key.ts";
+import { showKeys } from "./key.ts";
 import type { Lease } from "./lease.ts";
 import type { Target } from "./lockable.ts";
 import { type AcquireOptions, checkAcquireOptions, checkDuration, type Wait } from "./options.ts";
@@ -97,7 +98,7 @@ export class Leases {
       signal?.throwIfAborted();
       const inner = within === undefined ? undefined : leaseWithin(this.#own(within), target);
       if (inner !== undefined) return Promise.resolve(inner);
-      if (options.atomic) this.#assertTogether(target.keys);
+      if (options.atomic) assertTogether(this.options.backend, target.keys);
       const request = this.#request(target, options, wait);
       const patience = new Patience(this.options.backend.clock, wait, signal);
       return this.#track(
@@ -158,31 +159,9 @@ export class Leases {
     atomic: boolean,
   ): Promise<HeldLease> {
     if (request.keys.length === 1) return acquireLock(this.#acquireContext, request, patience, terms);
-    return this.#acquireSeveral(request, patience, terms, atomic);
-  }
-
-  async #acquireSeveral(
-    request: AcquireRequest,
-    patience: Patience,
-    terms: LeaseTerms,
-    atomic: boolean,
-  ): Promise<HeldLease> {
-    const { backend } = this.options;
-    try {
-      if (backend.takesTogether(request.keys)) {
-        try {
-          return await acquireLock(this.#severalContext, request, patience, terms);
-        } catch (error) {
-          // The backend may have learnt just now that its server cannot.
-          if (backend.takesTogether(request.keys)) throw error;
-          if (atomic) this.#assertTogether(request.keys);
-        }
-      }
-      const inOrder = await acquireInOrder(this.#partContext, request, patience);
-      return this.#lease(inOrder.request, inOrder.granted, patience, terms);
-    } finally {
-      this.#acquiring.delete(patience);
-    }
+    const contexts = { together: this.#severalContext, part: this.#partContext };
+    const acquiring = acquireSeveral(contexts, { request, patience, terms, atomic });
+    return acquiring.finally(() => this.#acquiring.delete(patience));
   }
 
   async #deliver(
@@ -222,15 +201,6 @@ export class Leases {
     const { context } = (within ?? {}) as Partial<OuterLease>;
     if (context === this.#leaseContext) return within as OuterLease;
     throw new LockUsageError(`within must be a lease that these locks granted, got ${show(within)}`);
-  }
-
-  /** @throws LockUsageError */
-  #assertTogether(keys: Keys): void {
-    if (this.options.backend.takesTogether(keys)) return;
-    throw new LockUsageError(
-      `${JSON.stringify(showKeys(keys))} lie in different hash slots of a Redis Cluster and cannot be taken in ` +
-        "one step: leave atomic out to take them in order, all or none",
-    );
   }
 
   #tellMismatch({ keys, mode }: AcquireRequest, others: number): void {

@@ -1,14 +1,61 @@
-import { type AcquireContext, acquireLock } from "./acquire.ts";
-import type { AcquireRequest, Granted } from "./backend.ts";
-import { UnconfirmedGrantError } from "./errors.ts";
-import { type HeldLease, RENEWED } from "./held-lease.ts";
-import { showKeys } from "./key.ts";
+import { acquireLock } from "./acquire.ts";
+import type { AcquireContext } from "./acquire-context.ts";
+import type { AcquireRequest, Granted, LockBackend } from "./backend.ts";
+import { LockUsageError, UnconfirmedGrantError } from "./errors.ts";
+import { type HeldLease, type LeaseTerms, RENEWED } from "./held-lease.ts";
+import { type Keys, showKeys } from "./key.ts";
 import { newOwnerToken } from "./owner-token.ts";
 import { type Patience, TIME_OVER } from "./patience.ts";
 import { pauseToRetry } from "./timing.ts";
 
+/** How several keys are acquired: all at once, or each as a part of the whole. */
+export interface SeveralContexts {
+  readonly together: AcquireContext;
+  readonly part: AcquireContext;
+}
+
+/** One acquire of several keys. */
+export interface SeveralKeys {
+  readonly request: AcquireRequest;
+  readonly patience: Patience;
+  readonly terms: LeaseTerms;
+  /** Whether they may be taken in one step only. */
+  readonly atomic: boolean;
+}
+
+/**
+ * Acquires several keys in one step where the backend can, else in order.
+ * @throws what `acquireLock` throws, and LockUsageError where `atomic` forbids the order
+ */
+export async function acquireSeveral(
+  { together, part }: SeveralContexts,
+  { request, patience, terms, atomic }: SeveralKeys,
+): Promise<HeldLease> {
+  const { backend } = together;
+  if (backend.takesTogether(request.keys)) {
+    try {
+      return await acquireLock(together, request, patience, terms);
+    } catch (error) {
+      // The backend may have learnt just now that its server cannot.
+      if (backend.takesTogether(request.keys)) throw error;
+      if (atomic) assertTogether(backend, request.keys);
+    }
+  }
+  const inOrder = await acquireInOrder(part, request, patience);
+  return together.lease(inOrder.request, inOrder.granted, patience, terms);
+}
+
+/** @throws LockUsageError where no single step can take all keys */
+export function assertTogether(backend: LockBackend, keys: Keys): void {
+  if (backend.takesTogether(keys)) return;
+  throw new LockUsageError(
+    `${JSON.stringify(showKeys(keys))} lie in different hash slots of a server in cluster mode and cannot be taken in ` +
+      "one step: leave atomic out to take them in order, all or none",
+  );
+}
+
 /** What was granted, and the request that it was granted to: another one where owner tokens had to be given up. */
-export interface InOrder {
+interface InOrder {
   readonly request: AcquireRequest;
   readonly granted: Granted;
 }
@@ -19,7 +66,7 @@ export interface InOrder {
  * already is renewed while the rest is waited for, and given back should it end in vain.
  * @throws what `acquireLock` throws
  */
-export async function acquireInOrder(
+async function acquireInOrder(
   context: AcquireContext,
   first: AcquireRequest,
   patience: Patience,

@@ -1,0 +1,25 @@
+import type { AcquireRequest, Granted, LockBackend, Votes } from "./backend.ts";
+import type { SeenHolder } from "./errors.ts";
+import type { HeldLease, LeaseTerms } from "./held-lease.ts";
+import type { Patience } from "./patience.ts";
+
+/** What the loop needs from its surroundings; one for all acquires. */
+export interface AcquireContext {
+  readonly backend: LockBackend;
+  /** Makes the lease of what was granted. */
+  lease(request: AcquireRequest, granted: Granted, patience: Patience, terms: LeaseTerms): HeldLease;
+  /** The acquire has ended, in whatever way. */
+  ended(patience: Patience): void;
+  /** Told once, when a key is found busy. */
+  contended(request: AcquireRequest, holder: SeenHolder | undefined): void;
+  /** Told after every attempt on a quorum. */
+  voted(request: AcquireRequest, votes: Votes): void;
+  /** Told once, when others name another number of permits. */
+  permitsDiffer(request: AcquireRequest, others: number): void;
+  /** Withdraws the request in the background, until that was heard: it must never delay the caller. */
+  withdraw(request: AcquireRequest, unanswered: boolean): void;
+  /** Whether a grant that did not count may be followed by another one, of another owner token. */
+  readonly renewsTokens: boolean;
+  /** Watches over a release that no caller waits for. */
+  undo(request: AcquireRequest, releasing: Promise<unknown>): void;
+}
