@@ -17,11 +17,9 @@ local function votes_after(ms, has_restarted)
   return now + ms * 1000 - math.max(0, uptime - 1) * 1000000
 end
 
--- A run that was no member yet cannot have voted before its first members could.
 local function first_vote()
-  local has_restarted = wait > 0 and ARGV[7] ~= '' and ARGV[7] ~= run_id
-  local from = votes_after(wait, has_restarted)
-  return whole(from > now and from or votes_after(wait, false))
+  -- Counted from now: another server may have taken its name, or data may have been lost in this very run.
+  return whole(votes_after(wait, false))
 end
 
 -- Others may have founded it since, been granted leases by this server, and have seen it lose them.
