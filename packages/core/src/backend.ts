@@ -109,17 +109,12 @@ export type Membership =
 /** How a node is asked whether it is a member. */
 export interface Enrolment {
   /**
-   * Makes it a member that votes after so many milliseconds, unless it is one; counted from its restart, where it knows
-   * of one. 0 founds a quorum, which one that has restarted cannot. Undefined only asks.
+   * Makes it a member that votes after so many milliseconds, unless it is one; counted from its restart, where it has
+   * come back with an older state. 0 founds a quorum, which one that has restarted cannot. Undefined only asks.
    */
   readonly votesIn: number | undefined;
   /** It keeps every write over a restart, and is a member as before. */
   readonly durable: boolean;
-  /**
-   * Its id when it was a member last. A node that has restarted since, without its data, has forgotten nothing that is
-   * younger than its start: `votesIn` counts from there.
-   */
-  readonly lastId?: string | undefined;
 }
 
 export interface Member {

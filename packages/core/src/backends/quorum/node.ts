@@ -9,8 +9,8 @@ export class Node {
   readonly #pending = new Set<{ readonly since: Instant }>();
   #voted = true;
   readonly #enrolled = new Map<string, Member>();
-  /** By prefix: its id when it was a member, which it is not any more. */
-  readonly #lost = new Map<string, string>();
+  /** Prefixes of which it was a member, and is not any more. */
+  readonly #lost = new Set<string>();
 
   constructor(
     readonly backend: QuorumNode,
@@ -49,8 +49,7 @@ export class Node {
 
   /** Asks whether it is a member, and may make it one. */
   async enroll(prefix: string, enrolment: Enrolment): Promise<Membership> {
-    const lastId = this.#lost.get(prefix);
-    const membership = await this.ask((backend) => backend.enroll(prefix, { ...enrolment, lastId }));
+    const membership = await this.ask((backend) => backend.enroll(prefix, enrolment));
     if (membership.status === "member") this.#enrolled.set(prefix, membership);
     return membership;
   }
@@ -71,9 +70,7 @@ export class Node {
   }
 
   #forget(prefix: string): void {
-    const member = this.#enrolled.get(prefix);
-    if (member !== undefined) this.#lost.set(prefix, member.id);
-    this.#enrolled.delete(prefix);
+    if (this.#enrolled.delete(prefix)) this.#lost.add(prefix);
   }
 
   /** Asks it something. */

@@ -97,12 +97,12 @@ export class Commands {
     return this.#vote.has(prefix);
   }
 
-  async enroll(prefix: string, { votesIn, durable, lastId = "" }: Enrolment): Promise<Membership> {
+  async enroll(prefix: string, { votesIn, durable }: Enrolment): Promise<Membership> {
     const key = memberKey(prefix);
     const id = randomBytes(12).toString("base64url");
     const [run, now] = this.#stranger.get(prefix) ?? ["-", "0"];
     const terms = [votesIn === undefined ? "" : String(votesIn), durable ? "1" : ""];
-    const args = [id, ...terms, run, now, String(this.options.requestTimeout), lastId];
+    const args = [id, ...terms, run, now, String(this.options.requestTimeout)];
     const [text = ""] = await this.run(undefined, scripts.enrollScript, [key], args);
     if (text === "restarted") return { status: text };
     const [server = "", mark = "", left = ""] = text.split(" ");
