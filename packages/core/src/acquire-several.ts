@@ -1,11 +1,12 @@
-import { acquireLock } from "./acquire.ts";
+import { acquireLock, unanswered } from "./acquire.ts";
 import type { AcquireContext } from "./acquire-context.ts";
-import type { AcquireRequest, Granted, LockBackend } from "./backend.ts";
+import type { AcquireRequest, ExtendOutcome, Granted, LockBackend } from "./backend.ts";
 import { LockUsageError, UnconfirmedGrantError } from "./errors.ts";
 import { type HeldLease, type LeaseTerms, RENEWED } from "./held-lease.ts";
 import { type Keys, showKeys } from "./key.ts";
 import { newOwnerToken } from "./owner-token.ts";
 import { type Patience, TIME_OVER } from "./patience.ts";
+import { persist } from "./persist.ts";
 import { pauseToRetry } from "./timing.ts";
 
 /** How several keys are acquired: all at once, or each as a part of the whole. */
@@ -41,7 +42,8 @@ export async function acquireSeveral(
       if (atomic) assertTogether(backend, request.keys);
     }
   }
-  const inOrder = await acquireInOrder(part, request, patience);
+  // The attempt to take them together may still be undone: that must not take what is granted in order.
+  const inOrder = await acquireInOrder(part, { ...request, token: newOwnerToken() }, patience);
   return together.lease(inOrder.request, inOrder.granted, patience, terms);
 }
 
@@ -96,7 +98,7 @@ async function takeInOrder(
     }
     // One fencing token for all: no later grant of any of the keys may have a smaller one.
     const fencingToken = Math.max(...parts.map((part) => part.fencingToken));
-    const outcome = await context.backend.extend(request, request.ttl, fencingToken);
+    const outcome = await extendAll(context, request, fencingToken, patience);
     if (outcome.status === "lost") throw lostMeanwhile(request);
     for (const part of parts) part.letGo();
     return { ...outcome, status: "granted", fencingToken };
@@ -104,6 +106,24 @@ async function takeInOrder(
     for (const part of parts) context.undo(request, part.release());
     throw error;
   }
+}
+
+/** Makes one lease of all parts; again while that may help and the caller waits. */
+async function extendAll(
+  { backend }: AcquireContext,
+  request: AcquireRequest,
+  fencingToken: number,
+  patience: Patience,
+): Promise<ExtendOutcome> {
+  const isOver = () => patience.left <= 0 || patience.interrupted !== undefined;
+  const key = showKeys(request.keys);
+  const extending = persist(backend.clock, { key, keepAlive: true, isOver }, () =>
+    backend.extend(request, request.ttl, fencingToken),
+  );
+  // A single attempt has the backend's own limit.
+  const outcome = request.queue ? await patience.until(extending) : await extending;
+  if (outcome === TIME_OVER) throw unanswered(backend, request, patience);
+  return outcome;
 }
 
 function lostMeanwhile({ keys }: AcquireRequest): UnconfirmedGrantError {

@@ -1,5 +1,5 @@
 import type { AcquireContext } from "./acquire-context.ts";
-import type { AcquireRequest, Granted } from "./backend.ts";
+import type { AcquireRequest, Granted, LockBackend } from "./backend.ts";
 import {
   LockBackendError,
   LockTimeoutError,
@@ -171,17 +171,11 @@ class Acquisition implements Worker {
     );
   }
 
-  /** Undoes a grant that does not count, and goes on under another owner token. */
-  async #giveBack(): Promise<void> {
-    const { context } = this;
-    const given = this.#request;
-    this.#request = { ...given, token: newOwnerToken() };
+  /** Undoes a grant that does not count, in the background, and goes on under another owner token. */
+  #giveBack(): void {
+    this.context.withdraw(this.#request, true);
+    this.#request = { ...this.#request, token: newOwnerToken() };
     this.#queued = false;
-    try {
-      await context.backend.withdraw(given, true);
-    } catch {
-      context.withdraw(given, true);
-    }
   }
 
   /** Null after a fault that may pass, and a pause. @throws what `work` throws when it is over */
@@ -193,7 +187,7 @@ class Acquisition implements Worker {
       const { clock, requestTimeout } = this.context.backend;
       this.#asking = false;
       this.#lastFault = error;
-      if (error instanceof UnconfirmedGrantError) await this.#giveBack();
+      if (error instanceof UnconfirmedGrantError) this.#giveBack();
       else this.#unanswered ||= error.ambiguous;
       this.#faults += 1;
       if (error instanceof QuorumError) this.context.voted(this.#request, async () => error.votes);
@@ -229,12 +223,16 @@ class Acquisition implements Worker {
     this.#unanswered = true;
     if (this.#lastFault !== undefined) return this.#lastFault;
     if (this.#contended) return this.#stillBusy();
-    const { backend } = this.context;
-    const text = `${backend.name} did not answer within ${Math.round(this.patience.waited)} ms`;
-    return new LockBackendError(text, {
-      key: showKeys(this.#request.keys),
-      retryable: true,
-      ambiguous: true,
-    });
+    return unanswered(this.context.backend, this.#request, this.patience);
   }
+}
+
+/** The caller's time is over, and nothing but silence is known. */
+export function unanswered(
+  { name }: LockBackend,
+  { keys }: AcquireRequest,
+  { waited }: Patience,
+): LockBackendError {
+  const text = `${name} did not answer within ${Math.round(waited)} ms`;
+  return new LockBackendError(text, { key: showKeys(keys), retryable: true, ambiguous: true });
 }

@@ -23,6 +23,8 @@ export class Entry {
   /** The grant that ends first, and the timer for its end. */
   next: Grant | undefined;
   timer: Timer | undefined;
+  /** Whether that timer keeps the process alive. */
+  keepsAlive = false;
   #permits: number | undefined;
 
   /** The smallest number of permits that was asked for since the key was free. */

@@ -113,6 +113,7 @@ export class InProcessBackend implements QuorumNode {
     }
     return new Promise((resolve) => {
       waiter.resolve = resolve;
+      this.#armAll(request, entries);
     });
   }
 
@@ -348,17 +349,22 @@ export class InProcessBackend implements QuorumNode {
     this.#tidy({ prefix: name.prefix, keys: [name.key] }, [entry]);
   }
 
-  #armAll(held: Ownership, entries: readonly Entry[], changed: Grant): void {
+  #armAll(held: Ownership, entries: readonly Entry[], changed?: Grant): void {
     for (const [index, entry] of entries.entries()) this.#arm(nameOf(held, index), entry, changed);
   }
 
-  /** Sets the timer to the next end of a grant, after one of them was given or changed, or any of them went. */
+  /**
+   * Sets the timer to the next end of a grant, after one of them was given or changed, or any of them went. It keeps the
+   * process alive while somebody waits for that.
+   */
   #arm(name: LockName, entry: Entry, changed?: Grant): void {
     const { next, grants } = entry;
+    const keepAlive = entry.waiters.size > 0;
     const stands = next !== undefined && next !== changed && grants.has(next.request.token);
-    if (stands && (changed === undefined || this.#left(next) <= this.#left(changed))) return;
+    if (stands && entry.keepsAlive === keepAlive && (changed === undefined || this.#left(next) <= this.#left(changed))) return;
     entry.timer?.cancel();
     entry.next = undefined;
+    entry.keepsAlive = keepAlive;
     for (const grant of grants.values()) {
       if (entry.next === undefined || this.#left(grant) < this.#left(entry.next)) entry.next = grant;
     }
@@ -368,7 +374,7 @@ export class InProcessBackend implements QuorumNode {
       due.next = undefined;
       this.#arm(name, due);
       this.#tidy({ prefix: name.prefix, keys: [name.key] }, [due]);
-    }, this.#left(entry.next));
+    }, this.#left(entry.next), keepAlive);
   }
 
   #holderState(grant: Grant): HolderState {

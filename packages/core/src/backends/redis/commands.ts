@@ -9,7 +9,7 @@ import type {
   Ownership,
   ReleaseOutcome,
 } from "../../backend.ts";
-import { type Instant, shift } from "../../clock.ts";
+import { type Instant, ranFor, shift } from "../../clock.ts";
 import { LockBackendError } from "../../errors.ts";
 import { showKeys } from "../../key.ts";
 import { backendError, unreadable } from "./faults.ts";
@@ -81,14 +81,20 @@ export class Commands {
     ticket: number,
     proposed: number | undefined,
   ): Promise<{ readonly answer: Decided; readonly sentAt: Instant }> {
+    const { clock, requestTimeout } = this.options;
+    const place = request.queue ? String(ticket) : "";
+    const start = clock.now();
+    let sending = this.#sendAcquire(request, place, proposed);
     for (let asked = 1; ; asked++) {
-      const place = request.queue ? String(ticket) : "";
-      const { text, sentAt } = await this.#sendAcquire(request, place, proposed);
+      const { text, sentAt } = await sending;
       const answer = readAcquireAnswer(text);
-      this.#time = { server: answer.now, receivedAt: this.options.clock.now() };
+      this.#time = { server: answer.now, receivedAt: clock.now() };
       if (answer.status === "withdrawn") throw refused(answer.status);
       if (answer.status !== "late") return { answer, sentAt };
-      if (asked === MOST_LATE_ANSWERS) throw refused(answer.status);
+      const left = requestTimeout - ranFor(start, clock.now());
+      if (asked === MOST_LATE_ANSWERS || left <= 0) throw refused(answer.status);
+      const again = this.#sendAcquire(request, place, proposed);
+      sending = withDeadline(clock, left, showKeys(request.keys), again);
     }
   }
 

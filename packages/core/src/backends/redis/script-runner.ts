@@ -1,6 +1,7 @@
 import type { Clock, Instant } from "../../clock.ts";
 import { withoutSecrets } from "../../redaction.ts";
 import type { RedisDriver, ScriptRunner } from "./driver.ts";
+import { KEYS_PER_LOCK } from "./keys.ts";
 import { backendError, noAnswer, unreadable } from "./faults.ts";
 import type { Script } from "./script.ts";
 import type { Slots } from "./slots.ts";
@@ -156,11 +157,14 @@ export class BatchedScript {
   }
 }
 
-/** Requests of one lock have one hash tag, and so one slot. */
+/**
+ * Requests of one lock have one hash tag, and so one slot. One of several locks goes out by itself: should it be refused,
+ * it must not fail others.
+ */
 function bySlot(calls: readonly Call[]): readonly Call[][] {
-  const parts = new Map<string | undefined, Call[]>();
+  const parts = new Map<unknown, Call[]>();
   for (const call of calls) {
-    const [lock] = call.keys;
+    const lock = call.keys.length > KEYS_PER_LOCK ? call : call.keys[0];
     const part = parts.get(lock);
     if (part === undefined) parts.set(lock, [call]);
     else part.push(call);
