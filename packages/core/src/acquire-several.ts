@@ -117,12 +117,16 @@ async function extendAll(
 ): Promise<ExtendOutcome> {
   const isOver = () => patience.left <= 0 || patience.interrupted !== undefined;
   const key = showKeys(request.keys);
-  const extending = persist(backend.clock, { key, keepAlive: true, isOver }, () =>
-    backend.extend(request, request.ttl, fencingToken),
-  );
+  let lastFault: unknown;
+  const extend = () =>
+    backend.extend(request, request.ttl, fencingToken).catch((fault: unknown) => {
+      lastFault = fault;
+      throw fault;
+    });
+  const extending = persist(backend.clock, { key, keepAlive: true, isOver }, extend);
   // A single attempt has the backend's own limit.
   const outcome = request.queue ? await patience.until(extending) : await extending;
-  if (outcome === TIME_OVER) throw unanswered(backend, request, patience);
+  if (outcome === TIME_OVER) throw lastFault ?? unanswered(backend, request, patience);
   return outcome;
 }
 

@@ -1,6 +1,8 @@
 import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { RedisDriver } from "../src/backends/redis/driver.ts";
 import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
+import { acquireScript, extendScript } from "../src/backends/redis/scripts/index.ts";
 import { createLocks, type Locks } from "../src/index.ts";
 import { eventually } from "../src/testing/test-api.ts";
 import { ioredis6, type TestClient } from "./support/clients.ts";
@@ -62,6 +64,45 @@ describe("several keys in different hash slots of a cluster", () => {
     expect(lease.validFor).toBeGreaterThan(50_000);
     expect(await lease.release()).toBe("released");
     for (const key of [a, b, c]) expect(await two.inspect(key)).toBeNull();
+  });
+
+  it.each([
+    [
+      "are taken under a new owner token where the attempt in one step was lost",
+      acquireScript,
+      "read ECONNRESET",
+    ],
+    ["outlast a server that loads, when all are taken", extendScript, "LOADING Redis is loading the dataset"],
+    ["outlast a lost connection, when all are taken", extendScript, "Connection is closed."],
+  ])("%s", async (_, script, fault) => {
+    let faults = 0;
+    const { driver } = admin;
+    const evalsha: RedisDriver["evalsha"] = async (sha, keys, args) => {
+      if (sha === script.sha && faults++ === 0) throw new Error(fault);
+      return driver.evalsha(sha, keys, args);
+    };
+    const locks = createLocks({ backend: new RedisBackend({ ...driver, evalsha }) });
+    const lease = await locks.acquire(newKeys(2), { wait: 10_000 });
+    expect(await lease.release()).toBe("released");
+    expect(faults).toBeGreaterThan(0);
+    await locks.close();
+  });
+
+  it.each(["abort", "time"])("are given back when %s ends the last step", async (how) => {
+    const keys = newKeys(2);
+    const { driver } = admin;
+    const abort = new AbortController();
+    const evalsha: RedisDriver["evalsha"] = (sha, redisKeys, args) => {
+      if (sha !== extendScript.sha) return driver.evalsha(sha, redisKeys, args);
+      if (how === "abort") abort.abort(new Error("enough"));
+      return Promise.reject(new Error("LOADING Redis is loading the dataset"));
+    };
+    const locks = createLocks({ backend: new RedisBackend({ ...driver, evalsha }) });
+    const wait = how === "time" ? 300 : ("forever" as const);
+    const acquiring = locks.acquire(keys, { wait, signal: abort.signal });
+    await expect(acquiring).rejects.toThrow(how === "time" ? /LOADING/ : "enough");
+    await locks.close();
+    for (const key of keys) expect(await one.inspect(key)).toBeNull();
   });
 
   it("are given back when one of them stays busy", async () => {

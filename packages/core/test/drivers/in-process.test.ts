@@ -1,4 +1,7 @@
-import { describe, it } from "vitest";
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
 import { inProcessBackend } from "../../src/in-process.ts";
 import { createLocks } from "../../src/index.ts";
 import { backendSuite, locksSuite, modesSuite } from "../../src/testing.ts";
@@ -23,3 +26,17 @@ const openLocks = async () => {
 locksSuite({ api, name: "in-process", open: openLocks });
 modesSuite({ api, name: "in-process", open: openLocks });
 runMutexSuites("in-process", openLocks);
+
+describe("a process that keeps its locks to itself", () => {
+  const run = async (what: string) => {
+    const script = fileURLToPath(new URL("../support/waiting-child.mjs", import.meta.url));
+    return promisify(execFile)(process.execPath, [script, what], { timeout: 20_000 });
+  };
+
+  it.each([
+    ["stays alive while it waits for a lease to end", "waiting"],
+    ["ends while it has a lease that it had to wait for", "served"],
+  ])("%s", async (_, what) => {
+    expect((await run(what)).stdout).toBe("granted\n");
+  });
+});

@@ -5,7 +5,7 @@ import { openQuorum } from "../support/quorum.ts";
 
 const pause = (ms: number) => new Promise((resume) => setTimeout(resume, ms));
 /** Also the longest: for so long one that has lost its data does not vote. */
-const MAX = 8_000;
+const MAX = 5_000;
 
 /** The name of a node leads to another server from now on. */
 function leadTo(name: Balancer | undefined, server: RedisServer): void {
@@ -71,7 +71,7 @@ describe("a node of three that has lost its data, and with it a lease that stand
     await use(other, "founding");
     const fresh = await startRedis();
     servers.push(fresh);
-    await pause(6_000);
+    await pause(0.75 * MAX);
     const believed = await believedWhenTaken(holder, other, () => leadTo(names[0], fresh));
     expect(believed).toBe(0);
   }, 60_000);
@@ -86,7 +86,7 @@ describe("a node of three that has lost its data, and with it a lease that stand
     await use(holder, "noticed").catch(() => undefined);
     await use(holder, "noticed");
     await use(other, "unnoticed");
-    await pause(5_000);
+    await pause(0.6 * MAX);
     const believed = await believedWhenTaken(holder, other, () =>
       askServer(servers[0]?.port ?? 0, "FLUSHALL"),
     );
@@ -102,7 +102,7 @@ describe("a node of three that has lost its data, and with it a lease that stand
     await Promise.all(servers.map((server) => server.restart({ empty: true })));
     const holder = await open();
     await use(holder, "founding");
-    await pause(5_000);
+    await pause(0.6 * MAX);
     const believed = await believedWhenTaken(holder, other, () =>
       askServer(servers[0]?.port ?? 0, "FLUSHALL"),
     );

@@ -361,7 +361,12 @@ export class InProcessBackend implements QuorumNode {
     const { next, grants } = entry;
     const keepAlive = entry.waiters.size > 0;
     const stands = next !== undefined && next !== changed && grants.has(next.request.token);
-    if (stands && entry.keepsAlive === keepAlive && (changed === undefined || this.#left(next) <= this.#left(changed))) return;
+    if (
+      stands &&
+      entry.keepsAlive === keepAlive &&
+      (changed === undefined || this.#left(next) <= this.#left(changed))
+    )
+      return;
     entry.timer?.cancel();
     entry.next = undefined;
     entry.keepsAlive = keepAlive;
@@ -369,12 +374,16 @@ export class InProcessBackend implements QuorumNode {
       if (entry.next === undefined || this.#left(grant) < this.#left(entry.next)) entry.next = grant;
     }
     if (entry.next === undefined) return;
-    entry.timer = this.clock.setTimer(() => {
-      const due = this.#entry(name);
-      due.next = undefined;
-      this.#arm(name, due);
-      this.#tidy({ prefix: name.prefix, keys: [name.key] }, [due]);
-    }, this.#left(entry.next), keepAlive);
+    entry.timer = this.clock.setTimer(
+      () => {
+        const due = this.#entry(name);
+        due.next = undefined;
+        this.#arm(name, due);
+        this.#tidy({ prefix: name.prefix, keys: [name.key] }, [due]);
+      },
+      this.#left(entry.next),
+      keepAlive,
+    );
   }
 
   #holderState(grant: Grant): HolderState {

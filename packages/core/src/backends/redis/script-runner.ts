@@ -1,8 +1,8 @@
 import type { Clock, Instant } from "../../clock.ts";
 import { withoutSecrets } from "../../redaction.ts";
 import type { RedisDriver, ScriptRunner } from "./driver.ts";
-import { KEYS_PER_LOCK } from "./keys.ts";
 import { backendError, noAnswer, unreadable } from "./faults.ts";
+import { KEYS_PER_LOCK } from "./keys.ts";
 import type { Script } from "./script.ts";
 import type { Slots } from "./slots.ts";
 
