@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RedisDriver, Subscriber } from "../backends/redis/driver.ts";
+import type { RedisDriver, Subscriber, SubscriberEars } from "../backends/redis/driver.ts";
 import { defineScript } from "../backends/redis/script.ts";
 import { eventually, type Test, type TestApi, testsOn } from "./test-api.ts";
 
@@ -81,8 +81,10 @@ function messages(test: Test<OpenDriver>): void {
     const heard: string[] = [];
     let resumed = 0;
     let ended = 0;
-    const open = () =>
-      driver.openSubscriber({
+    let end = new AbortController();
+    const open = () => {
+      end = new AbortController();
+      const ears: SubscriberEars = {
         message: (text) => heard.push(text),
         resumed: () => {
           resumed += 1;
@@ -90,7 +92,9 @@ function messages(test: Test<OpenDriver>): void {
         ended: () => {
           ended += 1;
         },
-      });
+      };
+      return driver.openSubscriber(ears, end.signal);
+    };
     const say = async (channel: string, text: string) => {
       const [receivers] = (await driver.eval(PUBLISH.source, ["{a}"], [channel, text])) as string[];
       // In a cluster those on other nodes are not counted.
@@ -108,7 +112,7 @@ function messages(test: Test<OpenDriver>): void {
       await killSubscribers();
       await eventually("the news of the loss", () => (resumed + ended > 0 ? true : undefined));
       if (resumed === 0) {
-        subscriber.close();
+        end.abort();
         subscriber = await open();
         await subscriber.subscribe("suite:two");
       }
@@ -119,8 +123,7 @@ function messages(test: Test<OpenDriver>): void {
       await eventually("the fourth message", () => (heard.includes("4") ? true : undefined));
     } finally {
       ended = 0;
-      subscriber.close();
-      subscriber.close();
+      end.abort();
     }
     await eventually("the news of the end", () => (ended > 0 ? true : undefined));
     if (driver.deployment === "cluster") return;

@@ -93,20 +93,15 @@ describe.each(libraries)("giving up with $name", ({ name, connect }) => {
     const client = await connect(redis.url);
     const { driver } = client;
     let subscribing = false;
-    const openSubscriber: typeof driver.openSubscriber = async (ears) => {
-      const real = await driver.openSubscriber(ears);
-      let end = () => {};
+    const openSubscriber: typeof driver.openSubscriber = async (ears, until) => {
+      await driver.openSubscriber(ears, until);
       const subscribe = () => {
         subscribing = true;
         return new Promise<void>((_, reject) => {
-          end = () => reject(new Error("Connection is closed."));
+          until.addEventListener("abort", () => reject(new Error("Connection is closed.")));
         });
       };
-      const close = () => {
-        real.close();
-        end();
-      };
-      return { subscribe, close };
+      return { subscribe };
     };
     const warnings: Error[] = [];
     const hear = (warning: Error) => warnings.push(warning);
@@ -128,9 +123,9 @@ describe.each(libraries)("giving up with $name", ({ name, connect }) => {
     const client = await connect(redis.url);
     const { driver } = client;
     const ends: (() => void)[] = [];
-    const openSubscriber: typeof driver.openSubscriber = (ears) => {
+    const openSubscriber: typeof driver.openSubscriber = (ears, until) => {
       ends.push(() => ears.ended());
-      return driver.openSubscriber(ears);
+      return driver.openSubscriber(ears, until);
     };
     const backend = new RedisBackend({ ...driver, openSubscriber });
     const held = await rivals.acquire(key("successor"));
@@ -179,18 +174,19 @@ describe.each(libraries)("giving up with $name", ({ name, connect }) => {
     await using server = await startRedis();
     const client = await connect(server.url);
     let ended = 0;
-    const subscriber = await client.driver.openSubscriber({
+    const end = new AbortController();
+    const ears = {
       message: () => undefined,
       resumed: () => undefined,
       ended: () => {
         ended += 1;
       },
-    });
+    };
+    const subscriber = await client.driver.openSubscriber(ears, end.signal);
     await subscriber.subscribe("lock:wake:again");
     server.pause();
     const asking = subscriber.subscribe("lock:wake:more").catch(() => undefined);
-    subscriber.close();
-    subscriber.close();
+    end.abort();
     await server.kill();
     // An unhandled rejection would fail the run.
     await eventually("the end", () => (ended > 0 ? true : undefined));

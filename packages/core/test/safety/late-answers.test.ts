@@ -130,15 +130,18 @@ describe("a waiter", () => {
     if (client === undefined) throw new Error("no client");
     const { driver } = client;
     const { clock = new FakeClock() } = ears;
-    const openSubscriber: RedisDriver["openSubscriber"] = (inner) =>
-      driver.openSubscriber({
-        resumed: () => inner.resumed(),
-        ended: () => inner.ended(),
-        message: (text) => {
-          inner.message(text);
-          ears.heard?.();
+    const openSubscriber: RedisDriver["openSubscriber"] = (inner, until) =>
+      driver.openSubscriber(
+        {
+          resumed: () => inner.resumed(),
+          ended: () => inner.ended(),
+          message: (text) => {
+            inner.message(text);
+            ears.heard?.();
+          },
         },
-      });
+        until,
+      );
     const evalsha: RedisDriver["evalsha"] = async (...call) => {
       const reply = await driver.evalsha(...call);
       await ears.answered?.();

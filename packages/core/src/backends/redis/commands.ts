@@ -98,6 +98,11 @@ export class Commands {
     }
   }
 
+  /** When an acquire was answered last, by the monotonic clock. */
+  get answeredAt(): number | undefined {
+    return this.#time?.receivedAt.mono;
+  }
+
   /** Whether it is known how the server votes: that is so once it has been found to be a member. */
   mayVote(prefix: string): boolean {
     return this.#vote.has(prefix);

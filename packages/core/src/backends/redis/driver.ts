@@ -26,8 +26,11 @@ export interface RedisDriver extends ScriptRunner {
   connections?(): readonly unknown[];
   /** Only of a cluster: its masters, each for scripts without keys. */
   masters?(): Promise<readonly ScriptRunner[]>;
-  /** Opens a connection to hear channels on; in a cluster on any of its nodes. Resolves when it is ready. */
-  openSubscriber(ears: SubscriberEars): Promise<Subscriber>;
+  /**
+   * Opens a connection to hear channels on; in a cluster on any of its nodes. Resolves when it is ready. It is closed when
+   * `until` is aborted, also while it is being opened.
+   */
+  openSubscriber(ears: SubscriberEars, until: AbortSignal): Promise<Subscriber>;
 }
 
 /** Runs scripts. */
@@ -54,8 +57,6 @@ export interface SubscriberEars {
  */
 export interface Subscriber {
   subscribe(channel: string): Promise<void>;
-  /** Closes the connection at once. Never throws. */
-  close(): void;
 }
 
 /** Where a client connects to, by the options that both libraries share. */

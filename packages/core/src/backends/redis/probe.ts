@@ -6,6 +6,8 @@ const MARK = "probe ";
 const PATIENCE = 150;
 /** and so many times longer than that took. */
 const SLOWER = 3;
+/** Where it is not allowed to publish, it is tried again after so many milliseconds. */
+const REFUSED = 30_000;
 /** After a missing probe the next one follows soon: the connection that was opened since may be no better. */
 const AGAIN = 100;
 
@@ -19,7 +21,7 @@ export interface ProbeOptions {
   connection(): object | undefined;
   /** A probe did not come in on this connection. */
   missed(connection: object): void;
-  /** The server does not let this process publish, and will not. */
+  /** The server does not let this process publish. */
   refused(error: LockBackendError): void;
 }
 
@@ -33,7 +35,8 @@ export class Probe {
   #timer: Timer | undefined;
   #armedFor = 0;
   #isProbing = false;
-  #isRefused = false;
+  /** A channel that may not be published on, and until when that is not tried again, by the monotonic clock. */
+  #refused = { channel: "", until: 0 };
   #hasHeard = false;
   #count = 0;
   #awaited: { readonly text: string; readonly resolve: (heard: boolean) => void } | undefined;
@@ -43,7 +46,7 @@ export class Probe {
   /** Begins to look after a channel of this process, for as long as there is a pace. */
   watch(channel: string): void {
     this.#channel = channel;
-    if (this.#isProbing || this.#isRefused) return;
+    if (this.#isProbing) return;
     const pace = this.options.pace();
     if (pace === undefined || (this.#timer !== undefined && this.#armedFor <= pace)) return;
     this.#arm(pace);
@@ -73,7 +76,7 @@ export class Probe {
     if (this.options.pace() === undefined) return;
     const connection = this.options.connection();
     let isMissing = false;
-    if (!this.#hasHeard && connection !== undefined) {
+    if (!this.#hasHeard && connection !== undefined && !this.#isRefused) {
       this.#isProbing = true;
       isMissing = !(await this.#isHeard());
       this.#isProbing = false;
@@ -81,7 +84,12 @@ export class Probe {
     }
     this.#hasHeard = false;
     const pace = this.options.pace();
-    if (pace !== undefined && !this.#isRefused) this.#arm(isMissing ? AGAIN : pace);
+    if (pace !== undefined) this.#arm(isMissing ? AGAIN : pace);
+  }
+
+  get #isRefused(): boolean {
+    const { channel, until } = this.#refused;
+    return channel === this.#channel && this.options.clock.now().mono < until;
   }
 
   /** True also where that cannot be found out: the commands' own connection may be lost. */
@@ -97,8 +105,10 @@ export class Probe {
       await publish(this.#channel, text);
     } catch (fault) {
       const error = asBackendError(fault, this.#channel);
-      this.#isRefused = !error.retryable;
-      if (this.#isRefused) refused(error);
+      if (!error.retryable) {
+        this.#refused = { channel: this.#channel, until: clock.now().mono + REFUSED };
+        refused(error);
+      }
       return true;
     }
     const patience = PATIENCE + SLOWER * ranFor(asked, clock.now());

@@ -74,6 +74,7 @@ export class RedisBackend implements QuorumNode {
   readonly #notices = new Notices();
   readonly #replication: Replication;
   readonly #id = randomBytes(12).toString("base64url");
+  #isClosed = false;
   readonly #givenUp = new WeakSet<AcquireRequest>();
 
   constructor(driver: RedisDriver, options: RedisBackendOptions = {}) {
@@ -106,7 +107,8 @@ export class RedisBackend implements QuorumNode {
     this.#subscription = new Subscription({
       clock,
       requestTimeout,
-      open: (ears) => driver.openSubscriber(ears),
+      open: (...how) => driver.openSubscriber(...how),
+      answeredAt: () => this.#commands.answeredAt,
       publish: (channel, text) => this.#commands.notify(channel, text),
       pace: () => this.#pace(),
       message: (text) => this.#notices.message(text) || this.#wake.message(text),
@@ -194,7 +196,10 @@ export class RedisBackend implements QuorumNode {
     const stop = this.#notices.add(prefix, listener);
     await this.#subscription.listen(noticeChannel(prefix));
     this.#subscription.watch(this.#channel(prefix));
-    return stop;
+    return () => {
+      stop();
+      this.#closeIfUnused();
+    };
   }
 
   nodes(): readonly BackendNode[] {
@@ -202,8 +207,14 @@ export class RedisBackend implements QuorumNode {
     return [{ name: address, command: (words) => this.#inTime(this.#driver.command(words)) }];
   }
 
-  close(): Promise<void> {
-    return this.#subscription.close();
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#closeIfUnused();
+  }
+
+  /** Others may share this backend, and go on. */
+  #closeIfUnused(): void {
+    if (this.#isClosed && this.#pace() === undefined) this.#subscription.close();
   }
 
   #inTime<T>(work: Promise<T>): Promise<T> {

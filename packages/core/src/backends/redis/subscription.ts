@@ -5,8 +5,8 @@ import { backendError } from "./faults.ts";
 import { Probe } from "./probe.ts";
 import { withDeadline } from "./script-runner.ts";
 
-/** So many connections are tried in a row before a warning says that none of them hears. */
-const MOST_TRIES = 20;
+/** After so many connections in a row that heard nothing, while commands were answered, a warning says so. */
+const MOST_DEAF = 20;
 /** Pauses between them double, in milliseconds; they are longer when that was told. */
 const FIRST_PAUSE = 25;
 const LONGEST_PAUSE = 400;
@@ -18,10 +18,12 @@ export interface SubscriptionOptions {
   readonly clock: Clock;
   /** Milliseconds. */
   readonly requestTimeout: number;
-  /** Opens a connection. */
-  open(ears: SubscriberEars): Promise<Subscriber>;
+  /** Opens a connection, until it is aborted. */
+  open(ears: SubscriberEars, until: AbortSignal): Promise<Subscriber>;
   /** Publishes on the way that scripts take. */
   publish(channel: string, text: string): Promise<void>;
+  /** When the server answered a command last, by the monotonic clock; undefined: never. */
+  answeredAt(): number | undefined;
   /** How often to make sure that messages come in, in milliseconds; undefined where no waiter needs them. */
   pace(): number | undefined;
   message(text: string): void;
@@ -32,6 +34,8 @@ export interface SubscriptionOptions {
 /** One connection that hears messages. */
 interface Connection {
   readonly opening: Promise<Subscriber>;
+  /** Closes it. */
+  readonly end: AbortController;
   /** What came of each channel: resolves when that is known. */
   readonly channels: Map<string, Promise<void>>;
   /** When a channel was refused, by the monotonic clock. */
@@ -49,8 +53,11 @@ export class Subscription {
   readonly #probe: Probe;
   #connection: Connection | undefined;
   #reopening: Timer | undefined;
-  /** Connections since the last message. */
-  #tries = 0;
+  /** Connections that were lost since the last message; and those of them that heard nothing while commands were answered. */
+  #lostSince = 0;
+  #deafSince = 0;
+  /** When the last one of these was lost, by the monotonic clock. */
+  #lostAt = 0;
   #warned = false;
 
   constructor(private readonly options: SubscriptionOptions) {
@@ -59,7 +66,7 @@ export class Subscription {
       pace: options.pace,
       publish: options.publish,
       connection: () => (this.#connection?.heard ? this.#connection : undefined),
-      missed: (connection) => this.#lost(connection, undefined),
+      missed: (connection) => this.#lost(connection, "deaf"),
       refused: (error) => this.#warn(`cannot tell waiters to ask: ${error.message}`),
     });
   }
@@ -79,32 +86,29 @@ export class Subscription {
   }
 
   /** Closes the connection; `listen` opens another. */
-  async close(): Promise<void> {
-    const connection = this.#connection;
+  close(): void {
+    this.#connection?.end.abort();
     this.#connection = undefined;
     this.#reopening?.cancel();
     this.#reopening = undefined;
     this.#wanted.clear();
     this.#probe.stop();
-    await connection?.opening.then(
-      (open) => open.close(),
-      () => undefined,
-    );
   }
 
   #open(): Connection {
-    this.#tries += 1;
-    const opening = this.options.open({
+    const ears: SubscriberEars = {
       message: (text) => {
-        if (this.#connection === connection) this.#tries = 0;
+        if (this.#connection === connection) this.#lostSince = this.#deafSince = 0;
         if (!this.#probe.message(text)) this.options.message(text);
       },
       resumed: () => {
         if (this.#connection === connection) this.options.resumed();
       },
       ended: () => this.#lost(connection, undefined),
-    });
-    const connection: Connection = { opening, channels: new Map(), refused: new Map(), heard: 0 };
+    };
+    const end = new AbortController();
+    const opening = this.options.open(ears, end.signal);
+    const connection: Connection = { opening, end, channels: new Map(), refused: new Map(), heard: 0 };
     this.#connection = connection;
     for (const channel of this.#wanted) void this.#hear(connection, channel);
     return connection;
@@ -143,18 +147,23 @@ export class Subscription {
   }
 
   /** Nothing more is to be expected of a connection: the next one may be better. */
-  #lost(connection: object, fault: LockBackendError | undefined): void {
+  #lost(connection: object, fault: LockBackendError | "deaf" | undefined): void {
     const lost = this.#connection;
     if (lost === undefined || lost !== connection) return;
     this.#connection = undefined;
-    lost.opening.then((late) => late.close()).catch(() => undefined);
-    const isHopeless = this.#tries >= MOST_TRIES || fault?.retryable === false;
+    lost.end.abort();
+    this.#lostSince += 1;
+    // While commands are not answered, too, nothing is wrong with the connection: the server is away.
+    if (fault === "deaf" || (this.options.answeredAt() ?? 0) > this.#lostAt) this.#deafSince += 1;
+    this.#lostAt = this.#now;
+    const error = fault === "deaf" ? undefined : fault;
+    const isHopeless = this.#deafSince >= MOST_DEAF || error?.retryable === false;
     if (isHopeless) {
-      const why = fault === undefined ? "what this process publishes does not reach it" : fault.message;
-      this.#warn(`cannot hear messages, by ${this.#tries} connections: ${why}`);
+      const why = error?.message ?? "what this process publishes does not reach it";
+      this.#warn(`cannot hear messages, by ${this.#lostSince} connections: ${why}`);
     }
     const pause = Math.min(
-      FIRST_PAUSE * 2 ** Math.max(0, this.#tries - 1),
+      FIRST_PAUSE * 2 ** (this.#lostSince - 1),
       isHopeless ? LONGEST_PAUSE_TOLD : LONGEST_PAUSE,
     );
     this.#reopening = this.options.clock.setTimer(() => {

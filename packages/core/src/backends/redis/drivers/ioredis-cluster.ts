@@ -34,7 +34,7 @@ export function ioredisClusterDriver(client: IoredisClient): RedisDriver {
       await client.call("PING");
       return mastersOf(client).map(ioredisRunner);
     },
-    openSubscriber: async (ears) => openIoredisSubscriber(anyOf(mastersOf(client)), ears),
+    openSubscriber: async (...how) => openIoredisSubscriber(anyOf(mastersOf(client)), ...how),
   };
 }
 

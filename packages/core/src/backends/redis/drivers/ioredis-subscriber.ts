@@ -8,6 +8,7 @@ import type { IoredisDuplicable } from "./ioredis-client.ts";
 const OPTIONS = {
   lazyConnect: true,
   retryStrategy: null,
+  sentinelRetryStrategy: null,
   autoResubscribe: false,
   autoResendUnfulfilledCommands: false,
   enableOfflineQueue: true,
@@ -24,16 +25,16 @@ const OPTIONS = {
 export async function openIoredisSubscriber(
   client: IoredisDuplicable,
   ears: SubscriberEars,
+  until: AbortSignal,
 ): Promise<Subscriber> {
+  until.throwIfAborted();
   const connection = client.duplicate(OPTIONS as never);
+  until.addEventListener("abort", () => connection.disconnect(), { once: true });
   connection.on("message", (_channel, text) => ears.message(String(text)));
   // Without a listener ioredis would print every lost connection.
   connection.on("error", () => undefined);
   connection.on("end", () => ears.ended());
   connection.on("connect", () => connection.stream?.unref());
   await connection.connect();
-  return {
-    subscribe: async (channel) => void (await connection.subscribe(channel)),
-    close: () => connection.disconnect(),
-  };
+  return { subscribe: async (channel) => void (await connection.subscribe(channel)) };
 }

@@ -27,6 +27,6 @@ export function ioredisDriver(client: IoredisClient): RedisDriver {
     keyPrefix: client.options.keyPrefix ?? "",
     command: ([name, ...args]) => client.call(name, ...args),
     connections: () => [client.stream],
-    openSubscriber: (ears) => openIoredisSubscriber(client, ears),
+    openSubscriber: (...how) => openIoredisSubscriber(client, ...how),
   };
 }

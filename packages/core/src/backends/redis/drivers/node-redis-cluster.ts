@@ -38,9 +38,9 @@ export function nodeRedisClusterDriver(client: NodeRedisCluster): RedisDriver {
       Promise.all(
         client.masters.map(async (master) => nodeRedisRunner(await client.nodeClient(master as never))),
       ),
-    openSubscriber: async (ears) => {
+    openSubscriber: async (...how) => {
       const node = await client.nodeClient(anyOf(client.masters) as never);
-      return openNodeRedisSubscriber(node, ears);
+      return openNodeRedisSubscriber(node, ...how);
     },
   };
 }

@@ -18,7 +18,7 @@ export function nodeRedisSentinelDriver(client: NodeRedisSentinel): RedisDriver 
     evalsha: (...call) => watch(run.evalsha(...call)),
     eval: (...call) => watch(run.eval(...call)),
     command: (words) => watch(client.sendCommand(false, [...words])),
-    openSubscriber: async (ears) => new SentinelSubscriber(client, ears),
+    openSubscriber: async (ears, until) => new SentinelSubscriber(client, ears, until),
   };
 }
 
@@ -34,12 +34,14 @@ class SentinelSubscriber implements Subscriber {
   readonly #message = (text: string) => this.ears.message(text);
   readonly #suspect = () => void this.#check();
   #checking = false;
-  #closed = false;
 
   constructor(
     private readonly client: NodeRedisSentinel,
     private readonly ears: SubscriberEars,
+    private readonly until: AbortSignal,
   ) {
+    until.throwIfAborted();
+    until.addEventListener("abort", () => this.#close(), { once: true });
     client.on("error", this.#suspect);
     client.on("topology-change", this.#suspect);
   }
@@ -49,9 +51,7 @@ class SentinelSubscriber implements Subscriber {
     this.#channels.add(channel);
   }
 
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  #close(): void {
     this.client.off("error", this.#suspect);
     this.client.off("topology-change", this.#suspect);
     for (const channel of this.#channels) {
@@ -63,9 +63,9 @@ class SentinelSubscriber implements Subscriber {
   async #check(): Promise<void> {
     if (this.#checking) return;
     this.#checking = true;
-    while (!this.#closed && !(await this.#isBack().catch(() => false))) await pause(TRY_AGAIN);
+    while (!this.until.aborted && !(await this.#isBack().catch(() => false))) await pause(TRY_AGAIN);
     this.#checking = false;
-    if (!this.#closed) this.ears.resumed();
+    if (!this.until.aborted) this.ears.resumed();
   }
 
   /** Resolves when all channels are heard, by whatever connection there is now. */

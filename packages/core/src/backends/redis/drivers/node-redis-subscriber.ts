@@ -5,7 +5,9 @@ import type { NodeRedisSingle } from "./node-redis-client.ts";
 export async function openNodeRedisSubscriber(
   client: NodeRedisSingle,
   ears: SubscriberEars,
+  until: AbortSignal,
 ): Promise<Subscriber> {
+  until.throwIfAborted();
   const connection = client.duplicate(optionsOf(client) as never);
   const close = () => {
     // It throws where it has been closed.
@@ -13,6 +15,7 @@ export async function openNodeRedisSubscriber(
       connection.destroy();
     } catch {}
   };
+  until.addEventListener("abort", close, { once: true });
   // After an error it would not come back: it does not always say that it has ended.
   connection.on("error", () => {
     close();
@@ -23,7 +26,6 @@ export async function openNodeRedisSubscriber(
   await connection.connect();
   return {
     subscribe: async (channel) => void (await connection.subscribe(channel, (text) => ears.message(text))),
-    close,
   };
 }
 

@@ -22,7 +22,7 @@ export function nodeRedisDriver(client: NodeRedisClient): RedisDriver {
     deployment: "single",
     keyPrefix: keyPrefixOf(client),
     command: (words) => client.sendCommand([...words]),
-    openSubscriber: (ears) => openNodeRedisSubscriber(client, ears),
+    openSubscriber: (...how) => openNodeRedisSubscriber(client, ...how),
   };
 }
 
