@@ -105,7 +105,8 @@ export class Probe {
       await publish(this.#channel, text);
     } catch (fault) {
       const error = asBackendError(fault, this.#channel);
-      if (!error.retryable) {
+      // Otherwise the client was closed, or the fault passes.
+      if (!error.retryable && !error.ambiguous) {
         this.#refused = { channel: this.#channel, until: clock.now().mono + REFUSED };
         refused(error);
       }
