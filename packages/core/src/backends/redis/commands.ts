@@ -12,6 +12,7 @@ import type {
 import { type Instant, ranFor, shift } from "../../clock.ts";
 import { LockBackendError } from "../../errors.ts";
 import { showKeys } from "../../key.ts";
+import { newOwnerToken } from "../../owner-token.ts";
 import { backendError, unreadable } from "./faults.ts";
 import type { RunOnce } from "./inspection.ts";
 import { lockKey, lockKeys, memberKey } from "./keys.ts";
@@ -66,7 +67,7 @@ export class Commands {
     this.#keep = String(Math.max(KEEP_QUEUE, 2 * requestTimeout));
     const retention = [this.#retention];
     this.#release = this.#batched(scripts.releaseScript, () => retention);
-    this.#forceRelease = this.#batched(scripts.forceReleaseScript, () => retention);
+    this.#forceRelease = this.#batched(scripts.forceReleaseScript, () => [...retention, this.#keep]);
     this.#retain = this.#batched(scripts.retainScript, () => []);
     this.#extend = this.#batched(scripts.extendScript, () => retention);
     this.#adopt = this.#batched(scripts.adoptScript, () => []);
@@ -170,10 +171,9 @@ export class Commands {
   }
 
   async forceRelease(name: LockName, token: string): Promise<boolean> {
-    const isOnce = this.#watchConnections();
-    const { text } = await this.#forceRelease.call(name.key, lockKeys(name), [token]);
-    // Sent again by the client, it found what it had done itself.
-    return text === "1" || !isOnce();
+    const id = newOwnerToken();
+    const { text } = await this.#forceRelease.call(name.key, lockKeys(name), [token, id]);
+    return text === "1";
   }
 
   /** Whether what is sent now has surely been executed once only, asked when it is answered. */
@@ -182,7 +182,7 @@ export class Commands {
     const before = driver.connections?.() ?? [];
     return () => {
       const now = driver.connections?.() ?? [];
-      return before.every((connection) => connection === undefined || now.includes(connection));
+      return before.every((connection) => now.includes(connection));
     };
   }
 

@@ -20,10 +20,10 @@ export interface RedisDriver extends ScriptRunner {
    */
   command(words: readonly [string, ...string[]], key?: string): Promise<unknown>;
   /**
-   * Only of a client that sends commands again by itself: its connections, each of which is another object when it was
+   * Only of a client that sends commands again by itself: its open connections, each of which is another object when it was
    * made anew. What was under way then may have been executed twice.
    */
-  connections?(): readonly unknown[];
+  connections?(): readonly object[];
   /** Only of a cluster: its masters, each for scripts without keys. */
   masters?(): Promise<readonly ScriptRunner[]>;
   /**

@@ -207,11 +207,20 @@ export class Wake {
     listener?.(null);
   }
 
+  /** Also those behind the first that the server may serve before it: they may have been told in vain. */
   #askFirst({ waiters }: WaitList): void {
-    const [first] = waiters.values();
-    if (first?.listener === undefined) return;
-    first.unprompted = true;
-    this.#tell(first);
+    const asked = new Set<unknown>();
+    for (const waiter of waiters.values()) {
+      const { mode, keys } = waiter.request;
+      const slot = mode.kind === "permits" ? mode.slot : undefined;
+      if (!asked.has(slot) && waiter.listener !== undefined) {
+        waiter.unprompted = true;
+        this.#tell(waiter);
+      }
+      asked.add(slot);
+      const mayBePassed = typeof slot === "number" || (mode.kind === "shared" && keys.length > 1);
+      if (!mayBePassed) return;
+    }
   }
 
   /** Sets the timer to ask again after `remaining`, unless it fires before: newcomers must not put it off. */

@@ -23,7 +23,7 @@ export interface IoredisDuplicable {
 /** Commands. */
 export interface IoredisCommands {
   /** The connection; another one after each reconnect. */
-  readonly stream?: unknown;
+  readonly stream?: { readonly destroyed?: boolean | undefined } | undefined;
   readonly options: ClientAddress & {
     readonly keyPrefix?: string | undefined;
     readonly monitor?: boolean | undefined;

@@ -10,6 +10,11 @@ export function ioredisRunner(client: IoredisCommands): ScriptRunner {
   };
 }
 
+/** The connection of a client, where it has one. */
+export function openStream({ stream }: IoredisCommands): readonly object[] {
+  return stream === undefined || stream.destroyed ? [] : [stream];
+}
+
 /** The driver for a `Cluster` of ioredis. */
 export function ioredisClusterDriver(client: IoredisClient): RedisDriver {
   const run = ioredisRunner(client);
@@ -28,7 +33,7 @@ export function ioredisClusterDriver(client: IoredisClient): RedisDriver {
       const on = key === undefined ? client : await nodeOf(client, keyPrefix + key);
       return on.call(name, ...args);
     },
-    connections: () => mastersOf(client).map(({ stream }) => stream),
+    connections: () => mastersOf(client).flatMap(openStream),
     masters: async () => {
       // Before it is connected it takes all nodes that it was given for masters.
       await client.call("PING");

@@ -2,7 +2,7 @@ import { LockUsageError } from "../../../errors.ts";
 import { showForBackend } from "../../../show.ts";
 import { addressOf, type RedisDriver } from "../driver.ts";
 import type { IoredisClient } from "./ioredis-client.ts";
-import { ioredisClusterDriver, ioredisRunner } from "./ioredis-cluster.ts";
+import { ioredisClusterDriver, ioredisRunner, openStream } from "./ioredis-cluster.ts";
 import { openIoredisSubscriber } from "./ioredis-subscriber.ts";
 
 /**
@@ -26,7 +26,7 @@ export function ioredisDriver(client: IoredisClient): RedisDriver {
     deployment: "single",
     keyPrefix: client.options.keyPrefix ?? "",
     command: ([name, ...args]) => client.call(name, ...args),
-    connections: () => [client.stream],
+    connections: () => openStream(client),
     openSubscriber: (...how) => openIoredisSubscriber(client, ...how),
   };
 }

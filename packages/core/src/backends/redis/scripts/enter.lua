@@ -6,8 +6,6 @@
 --         <numbers of the keys that are not ready, with commas> <holder>',
 --         'late <now>' or 'withdrawn <now>'; rejoined is 1 when the place in the queue had been lost
 local line
--- The queues in which this process has been said to be alive by this call; each request of a batch would say it again.
-local told_alive = {}
 -- The least fencing token that a grant may have, as text, where a quorum asks for one of its votes; else nil.
 local least
 -- The least that any counter of this node may be; else nil.
@@ -55,13 +53,8 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
     return fence
   end
 
-  -- This process asks, so it lives, and so do its waiters.
   local function keep_alive(k)
-    if told_alive[k.queue] then return end
-    redis.call('ZADD', k.presence, whole(now + alive), channel)
-    redis.call('PEXPIRE', k.queue, keep)
-    redis.call('PEXPIRE', k.presence, keep)
-    told_alive[k.queue] = true
+    line.keep_alive(k, channel, alive, keep)
   end
 
   -- Makes an offer that this token has a grant.

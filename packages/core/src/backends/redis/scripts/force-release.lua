@@ -1,10 +1,13 @@
 -- KEYS, five per request: lock, fence, queue, presence, holders
--- ARGV: retention (ms), then one per request: token or the first characters of it ('' is any)
+-- ARGV: retention (ms), keep (ms), then two per request: token or the first characters of it ('' is any), id of the request
 -- Answers '1' or '0'
-local line = make_line(server_time(), ARGV[1])
+local now, keep = server_time(), ARGV[2]
+local line = make_line(now, ARGV[1])
 
 return each(#KEYS / 5, function(i)
-  local k, wanted = line.keys(i * 5 - 5), ARGV[i + 1]
+  local k, wanted, id = line.keys(i * 5 - 5), ARGV[i * 2 + 1], ARGV[i * 2 + 2]
+  -- A client sends again what was not answered: by now the next one may hold it.
+  if redis.call('ZSCORE', k.presence, id) then return '1' end
   local held = line.read(k)
 
   local function is_meant(token)
@@ -22,6 +25,9 @@ return each(#KEYS / 5, function(i)
       taken = true
     end
   end
-  if taken and redis.call('EXISTS', k.queue) == 1 then line.serve_next(k) end
+  if taken then
+    line.refuse(k, id, keep)
+    if redis.call('EXISTS', k.queue) == 1 then line.serve_next(k) end
+  end
   return taken and '1' or '0'
 end)

@@ -9,6 +9,18 @@ local OFFER = 1000
 local function make_line(now, retention, since)
   local line = {}
 
+  -- The queues in which this process has been said to be alive by this call; each request of a batch would say it again.
+  local told_alive = {}
+
+  -- A process that asks lives, and so do its waiters.
+  function line.keep_alive(k, channel, alive, keep)
+    if told_alive[k.queue] then return end
+    redis.call('ZADD', k.presence, whole(now + alive), channel)
+    redis.call('PEXPIRE', k.queue, keep)
+    redis.call('PEXPIRE', k.presence, keep)
+    told_alive[k.queue] = true
+  end
+
   function line.keys(offset)
     local lock, fence, queue, presence, holders = unpack(KEYS, offset + 1, offset + 5)
     return { lock = lock, fence = fence, queue = queue, presence = presence, holders = holders }
@@ -17,6 +29,13 @@ local function make_line(now, retention, since)
   function line.mode(text)
     local kind, permits, slot, part = string.match(text, '^(%a)(%d*):?(%d*)%+?(%d*)$')
     return { kind = kind, permits = tonumber(permits), slot = tonumber(slot), part = tonumber(part) }
+  end
+
+  -- What is late must not be executed: notes the id of a request for so many ms.
+  function line.refuse(k, id, keep)
+    redis.call('ZREMRANGEBYSCORE', k.presence, '-inf', '(' .. whole(now))
+    redis.call('ZADD', k.presence, whole(now + keep * 1000), id)
+    redis.call('PEXPIRE', k.presence, keep)
   end
 
   local function remove(k, token)
@@ -155,9 +174,11 @@ local function make_line(now, retention, since)
 
   -- A process that was told to ask is believed alive until it should have done so. If it does not, it is dead, or cannot
   -- run; later it comes back to its place by its ticket.
-  local function expect(k, channel, alive_until, ms)
-    local by = now + ms * 1000
-    if alive_until > by then redis.call('ZADD', k.presence, whole(by), channel) end
+  local function expect(k, channel, alive_until)
+    local by = now + OFFER * 1000
+    if alive_until <= by then return end
+    redis.call('ZADD', k.presence, whole(by), channel)
+    told_alive[k.queue] = nil
   end
 
   -- A hint must not fail what it hints at: where it is refused or lost, waiters ask by themselves.
@@ -170,7 +191,7 @@ local function make_line(now, retention, since)
     local ms = math.min(waiter.ttl, OFFER)
     for i, k in ipairs(keys) do
       if not pcall(line.enter, k, held[i], mode, place, '0', waiter.token, ms, waiter.info) then return false end
-      expect(k, waiter.channel, waiter.alive_until, ms)
+      expect(k, waiter.channel, waiter.alive_until)
     end
     tell(waiter.channel, waiter.token)
     return true
@@ -204,7 +225,7 @@ local function make_line(now, retention, since)
   local function serve_several(k, held, mode, waiter)
     local ok, keys, states = pcall(all_keys, k, held, mode, waiter.token, waiter.info)
     if not ok or not keys then
-      expect(k, waiter.channel, waiter.alive_until, OFFER)
+      expect(k, waiter.channel, waiter.alive_until)
       tell(waiter.channel, waiter.token .. ' ' .. mode.part)
       return
     end

@@ -10,11 +10,7 @@ local line = make_line(now, retention)
 return each(#KEYS / 5, function(i)
   local a, k = i * 5 - 1, line.keys(i * 5 - 5)
   local token, ttl, mode, info, unanswered = unpack(ARGV, a, a + 4)
-  if unanswered == '1' then
-    redis.call('ZREMRANGEBYSCORE', k.presence, '-inf', '(' .. whole(now))
-    redis.call('ZADD', k.presence, whole(now + keep * 1000), token)
-    redis.call('PEXPIRE', k.presence, keep)
-  end
+  if unanswered == '1' then line.refuse(k, token, keep) end
   local held = line.read(k)
   if owns(held.value, token) then
     redis.call('DEL', k.lock)
