@@ -4,6 +4,7 @@ import { checkKeys, showKeys } from "./key.ts";
 import { checkDuration } from "./options.ts";
 import { newOwnerToken } from "./owner-token.ts";
 import { type Patience, TIME_OVER } from "./patience.ts";
+import type { Stop } from "./stop.ts";
 import { type LeaseTicket, readTicket } from "./ticket.ts";
 import { pauseToRetry, validityLeft } from "./timing.ts";
 import { Doubt } from "./unexplained.ts";
@@ -22,7 +23,7 @@ export interface Adoption {
 }
 
 /** @throws LockUsageError; nothing was sent */
-export function planAdoption(given: unknown, { prefix, holder, maxTtl }: Adopter): Adoption {
+export function planAdoption(given: unknown, { prefix, holder, maxTtl }: Adopter, stop: Stop): Adoption {
   const ticket = readTicket(given);
   if (ticket.prefix !== prefix) {
     throw new LockUsageError(
@@ -42,6 +43,7 @@ export function planAdoption(given: unknown, { prefix, holder, maxTtl }: Adopter
     holder,
     meta: meta ?? undefined,
     queue: false,
+    stop,
   };
   return { ticket, request };
 }

@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.ts";
 import type { QuorumVote, SeenHolder } from "./errors.ts";
+import type { Stop } from "./stop.ts";
 import type { Validity } from "./timing.ts";
 
 /** What is locked: the user's key within the namespace of one `createLocks`. */
@@ -49,6 +50,8 @@ export interface AcquireRequest extends Ownership {
   readonly queue: boolean;
   /** How to ask again where there is no queue. */
   readonly retry?: RetryPolicy | undefined;
+  /** Ends what is tried again for it in the background: its owner was closed. */
+  readonly stop?: Stop | undefined;
 }
 
 /** How to ask again for a busy key where the backend cannot queue: on a quorum. */

@@ -111,7 +111,7 @@ export class Leases {
   }
 
   async adopt(ticket: unknown): Promise<Lease> {
-    const adoption = planAdoption(ticket, this.options);
+    const adoption = planAdoption(ticket, this.options, this.#stop);
     this.assertOpen();
     const { backend, wait } = this.options;
     const { renew, minHold, maxHold } = adoption.ticket;
@@ -149,7 +149,18 @@ export class Leases {
     const { prefix, holder } = this.options;
     const { ttl = this.options.ttl, maxHold = NO_LIMIT, retry = this.options.retry, meta } = options;
     const token = newOwnerToken();
-    return { prefix, keys, mode, token, ttl: Math.min(ttl, maxHold), holder, meta, queue: wait !== 0, retry };
+    return {
+      prefix,
+      keys,
+      mode,
+      token,
+      ttl: Math.min(ttl, maxHold),
+      holder,
+      meta,
+      queue: wait !== 0,
+      retry,
+      stop: this.#stop,
+    };
   }
 
   #acquire(

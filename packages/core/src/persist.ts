@@ -14,7 +14,7 @@ export interface Persistence {
   /** Tries again whatever the fault. Default: only where that may help. */
   readonly anyFault?: boolean;
   /** Ends it, too, at the next fault. */
-  readonly stop?: Stop;
+  readonly stop?: Stop | undefined;
 }
 
 /** Tries again and again while that may help. @throws the fault that it gave up with */

@@ -33,6 +33,23 @@ describe("the line", () => {
     await scene.admin.command("ZADD", presence, String((Date.now() + 60_000) * 1_000), channel);
   }
 
+  it("passes over no process because a waiter of it with a short ttl did not ask in time", async () => {
+    const key = newKey();
+    const held = ask({ key });
+    await granted(scene.one, held);
+    const [short, fellow, last, newcomer] = [15, 10_000, 10_000, 10_000].map((ttl) => queued(key, { ttl }));
+    if (!short || !fellow || !last || !newcomer) throw new Error("four were asked for");
+    for (const request of [short, fellow]) expect(await attempt(request, scene.two)).toBe("busy");
+    expect(await attempt(last)).toBe("busy");
+    await scene.one.release(held);
+    await eventually("the offer has ended", async () =>
+      (await state(key)).holding === 0 ? true : undefined,
+    );
+    expect(await attempt(newcomer)).toBe("busy");
+    expect(await attempt(last)).toBe("busy");
+    expect(await attempt(fellow, scene.two)).toBe("granted");
+  });
+
   it("lets in at once those who waited for one that gave up", async () => {
     const key = newKey();
     const reader = ask({ key, mode: shared });

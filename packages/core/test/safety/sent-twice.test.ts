@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { forceReleaseScript, releaseScript } from "../../src/backends/redis/scripts/index.ts";
 import { createLocks, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
-import { libraries, type TestClient } from "../support/clients.ts";
+import { ioredis5, ioredis6, libraries, type TestClient } from "../support/clients.ts";
 
 const redis = useRedis();
 
@@ -66,6 +66,20 @@ describe.each(libraries)("what $name may send twice", ({ name, connect }) => {
     expect(await lease.release()).toBe("expired");
   });
 
+  it("a forced release takes the key from one holder only", async () => {
+    const key = `${name} handed over by force`;
+    await rivals.acquire(key, { renew: false });
+    const next = rivals.acquire(key, { wait: 5_000, renew: false });
+    await eventually("a waiter", async () => ((await rivals.inspect(key))?.waiting === 1 ? true : undefined));
+    const dropped = proxy.dropReply({ after: forceReleaseScript.sha });
+    const forcing = locks.forceRelease(key).catch(({ ambiguous }: { ambiguous: boolean }) => ambiguous);
+    await dropped;
+    const lease = await next;
+    expect(await forcing).toBe(true);
+    await expect(lease.extend()).resolves.toBeUndefined();
+    await lease.release();
+  });
+
   it("a forced release tells that it did", async () => {
     const key = `${name} by force`;
     await rivals.acquire(key);
@@ -76,5 +90,21 @@ describe.each(libraries)("what $name may send twice", ({ name, connect }) => {
     if (said !== true) expect(said).toMatchObject({ code: "LOCK_BACKEND", ambiguous: true });
     expect(await rivals.inspect(key)).toBeNull();
     expect(await locks.forceRelease(key)).toBe(false);
+  });
+});
+
+describe.each([ioredis5, ioredis6])("what $name sends when it is connected again", ({ connect }) => {
+  it("is sent once: a release tells that the lease was taken before", async () => {
+    await using proxy = await startFaultyProxy(redis.server);
+    const client = await connect(proxy.url, { client: { retryStrategy: () => 500 } });
+    const admin = await connect(redis.url);
+    const [locks, rivals] = [client, admin].map((each) => createLocks({ backend: each.backend() }));
+    const lease = await locks?.acquire("taken", { ttl: 60_000 });
+    expect(await rivals?.forceRelease("taken")).toBe(true);
+    proxy.cut();
+    await eventually("no connection", () => (client.driver.connections?.().length === 0 ? true : undefined));
+    expect(await lease?.release()).toBe("expired");
+    await Promise.all([locks?.close(), rivals?.close()]);
+    for (const each of [client, admin]) each.close();
   });
 });

@@ -156,7 +156,7 @@ export class Stint {
     const { node, request } = this;
     // It ends with the client, too.
     const isOver = (waited: number) => waited > this.#longest;
-    const persistence = { key: request.keys[0], keepAlive: false, isOver, anyFault };
+    const persistence = { key: request.keys[0], keepAlive: false, isOver, anyFault, stop: request.stop };
     return persist(node.backend.clock, persistence, () => node.ask(work));
   }
 }

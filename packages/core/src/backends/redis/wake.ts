@@ -209,17 +209,18 @@ export class Wake {
 
   /** Also those behind the first that the server may serve before it: they may have been told in vain. */
   #askFirst({ waiters }: WaitList): void {
-    const asked = new Set<unknown>();
+    const slots = new Set<number>();
     for (const waiter of waiters.values()) {
       const { mode, keys } = waiter.request;
-      const slot = mode.kind === "permits" ? mode.slot : undefined;
-      if (!asked.has(slot) && waiter.listener !== undefined) {
+      const slot = mode.kind === "permits" && typeof mode.slot === "number" ? mode.slot : undefined;
+      // One that wants the same slot as one in front of it is not served before that one.
+      if (slot !== undefined && slots.has(slot)) continue;
+      if (waiter.listener !== undefined) {
         waiter.unprompted = true;
         this.#tell(waiter);
       }
-      asked.add(slot);
-      const mayBePassed = typeof slot === "number" || (mode.kind === "shared" && keys.length > 1);
-      if (!mayBePassed) return;
+      if (slot !== undefined) slots.add(slot);
+      else if (mode.kind !== "shared" || keys.length === 1) return;
     }
   }
 
