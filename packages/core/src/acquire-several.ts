@@ -63,9 +63,9 @@ interface InOrder {
 }
 
 /**
- * Takes keys one after the other where no single attempt can take them together. Everybody takes them in the same
- * order, so nobody waits in a circle (Havender, "Avoiding Deadlock in Multitasking Systems", 1968). What is held
- * already is renewed while the rest is waited for, and given back should it end in vain.
+ * Takes keys one after the other where no single attempt can take them together. All processes take them in the same
+ * order, so no circle of waiters arises (Havender, "Avoiding Deadlock in Multitasking Systems", 1968). Keys that are
+ * held already are renewed meanwhile, and released if the acquire fails.
  * @throws what `acquireLock` throws
  */
 async function acquireInOrder(

@@ -115,8 +115,8 @@ export class LockBackendError extends LockError {
 }
 
 /**
- * A key was granted, and the grant does not count: too few replicas know of it, or the answer was too late. It has to be
- * given back, and its owner token is never asked for again: what is late could free, or be, the next grant.
+ * A key was granted, and the grant does not count: too few replicas know of it, or the answer was too late. The grant is
+ * undone, and its owner token is not used again: a late request under that token could free the next grant, or be one.
  */
 export class UnconfirmedGrantError extends LockBackendError {
   constructor(message: string, key: string, cause?: unknown) {

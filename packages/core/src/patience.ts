@@ -4,7 +4,7 @@ import type { Wait } from "./options.ts";
 /** The caller's time is over. */
 export const TIME_OVER = Symbol("time over");
 
-/** Whoever works for an impatient caller. */
+/** Works for a caller that waits. */
 export interface Worker {
   /** The caller does not wait any more. */
   callOff(): void;
@@ -12,7 +12,7 @@ export interface Worker {
 
 /** How long one caller is ready to wait, and whether it still wants to. */
 export class Patience {
-  /** By the monotonic clock: nobody is harmed by a wait that is longer by the time of a suspension. */
+  /** By the monotonic clock: a wait may be longer by the time of a suspension, which harms no caller. */
   readonly #start: number;
   #worker: Worker | undefined;
   #timer: Timer | undefined;
@@ -78,7 +78,7 @@ export class Patience {
   until<T>(work: Promise<T>, bound = Number.POSITIVE_INFINITY): Promise<T | typeof TIME_OVER> {
     const over = this.interrupted;
     if (over !== undefined) {
-      // Nobody waits for the work any more: its failure must not become an unhandled rejection.
+      // The caller does not wait for the work any more: its failure must not become an unhandled rejection.
       work.catch(() => undefined);
       return Promise.reject(over.reason);
     }

@@ -37,7 +37,7 @@ export interface CommandsOptions extends BatchOptions {
 
 /** A process that waits is believed alive this long after its last request for the key: three missed ones. */
 const BELIEVED_ALIVE = 3_000;
-/** A queue that nobody asks about goes away by itself. */
+/** A queue about which no process asks goes away by itself. */
 const KEEP_QUEUE = 10_000;
 /** The server's time is unknown before the first answer: that one only tells it. More would be a clock that runs. */
 const MOST_LATE_ANSWERS = 3;

@@ -43,7 +43,7 @@ export interface RedisBackendOptions {
   readonly fenceRetention?: number;
   /**
    * How many replicas must know of a grant before it counts, 0 to 100: by WAIT, for at most a quarter of
-   * `requestTimeout`, during which the connection waits, too. A grant that fewer know of is given back, and asked for
+   * `requestTimeout`, during which the connection waits, too. A grant that fewer know of is undone, and asked for
    * again while the caller waits; then a `LockBackendError`. It makes the loss of a lock by a failover less likely, not
    * impossible. Default 0.
    */

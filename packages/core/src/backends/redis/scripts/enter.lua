@@ -1,8 +1,8 @@
--- What an acquire and a vote of a quorum do where the short way does not lead: the line of those who want the key.
+-- What an acquire and a vote of a quorum do where the short way does not suffice: the key has holders or waiters.
 -- KEYS, five per key of a request: lock, fence, queue, presence, holders
 -- ARGV: not_after (us of server time), retention (ms), "<channel> <alive, us> <keep, ms>", ...
 -- Answers 'granted <now> <fence> <ms left> <rejoined> <slot> <permits of others>',
---         'busy <now> <ms left, -1 without end, -2 if nobody holds it> <ticket> <rejoined> <permits of others>
+--         'busy <now> <ms left, -1 without end, -2 if there is no holder> <ticket> <rejoined> <permits of others>
 --         <numbers of the keys that are not ready, with commas> <holder>',
 --         'late <now>' or 'withdrawn <now>'; rejoined is 1 when the place in the queue had been lost
 local line
@@ -126,7 +126,7 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
     return granted(fence, ttl, rejoined, slot)
   end
 
-  -- Of those who hold it together: who has the slot that is wanted, or else the one whose lease ends first.
+  -- Of several holders: the one with the slot that is wanted, or else the one whose lease ends first.
   local function in_the_way(k, state)
     if mode.slot and mode.slot > 0 and line.taken(k, state)[mode.slot] then
       local token = line.taken(k, state)[mode.slot]
@@ -155,7 +155,7 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
   for i = 1, count do
     free = free and line.fits(keys[i], held[i], mode) and redis.call('EXISTS', keys[i].queue) == 0
   end
-  -- One that had a place in a queue that is gone: the server lost its data, and others lost their places too.
+  -- A request whose queue is gone: the server lost its data, and others lost their places, too.
   if free then return enter((ticket ~= '' and ticket ~= '0') and '1' or '0') end
   local rejoined = ticket == '' and '0' or join()
   local ready, missing = {}, {}
@@ -165,7 +165,7 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
   end
   for i = 1, count do
     read_again(i)
-    -- A holder that died, or a program that freed the key, handed it to nobody: do it now.
+    -- A holder that died, or a program that freed the key, served no waiter: do it now.
     ready[i] = not held[i].value and line.serve(keys[i], held[i], token, mode.kind)
   end
   for i = 1, count do

@@ -1,4 +1,4 @@
--- How a key is granted exclusively, which is what most locks are: the short way, for a key that nobody wants.
+-- How a key is granted exclusively, which is what most locks are: the short way, for a key without holders and waiters.
 --
 -- Keys of one lock, all in one hash slot:
 --   lock      held exclusively: string "<token> <fence> <granted at, us> <info>", with the ttl; also any string of

@@ -1,4 +1,4 @@
--- The line of those who hold a lock and wait for it: who may enter, in any mode. Made only where somebody is in it.
+-- The line of a lock, its holders and its waiters: which of them may enter, in any mode. Made only where there are any.
 -- `since`: the least that a fence counter may be, if there is such a limit.
 --
 -- A waiter that comes next gets an offer, which is no grant: the keys are kept for its token for OFFER ms, or its ttl
@@ -55,13 +55,13 @@ local function make_line(now, retention, since)
     redis.call('PEXPIRE', k.holders, left)
   end
 
-  -- Takes a token out of those who hold the lock together.
+  -- Removes one of several holders.
   function line.leave(k, token)
     remove(k, token)
     line.settle(k)
   end
 
-  -- Who holds the lock: { value } exclusively, { kind, count, permits } many, {} nobody; { stale } nobody, but the
+  -- The holders of the lock: { value } one, { kind, count, permits } several, {} none; { stale } none, but the
   -- key of the last holder is still there, to be overwritten or deleted.
   function line.read(k)
     local kind_of_key = redis.call('TYPE', k.lock).ok
@@ -98,7 +98,7 @@ local function make_line(now, retention, since)
     return math.min(mode.permits, held.permits or mode.permits)
   end
 
-  -- Whether those who hold it leave room for a mode: false, or, where a slot is wanted, which, or true.
+  -- Whether the holders leave room for a mode: false, true, or the slot where one is wanted.
   function line.fits(k, held, mode)
     if held.value then return false end
     if held.kind and (mode.kind == 'x' or mode.kind ~= held.kind) then return false end
@@ -139,7 +139,7 @@ local function make_line(now, retention, since)
     return whole(fence)
   end
 
-  -- Notes that somebody wants so many permits: the smallest number rules until nobody holds any.
+  -- Notes that a request wants so many permits: the smallest number rules until there is no holder.
   function line.limit(k, held, mode)
     if held.kind ~= 'p' or mode.kind ~= 'p' or held.permits <= mode.permits then return end
     redis.call('HSET', k.holders, 'permits', mode.permits)
@@ -197,7 +197,7 @@ local function make_line(now, retention, since)
     return true
   end
 
-  -- All keys of one that waits for several of them, if it comes next for each. On a single server a script reaches
+  -- All keys of a waiter for several of them, if it comes next for each. On a single server a script reaches
   -- keys that it was not given; where that is refused, or the names are too many to be told, its process is told that
   -- this key is ready, and asks for all.
   local function all_keys(k, held, mode, token, info)
@@ -215,7 +215,7 @@ local function make_line(now, retention, since)
     return keys, states
   end
 
-  -- Whether one that has to wait keeps all behind it waiting, too: not one that wants a slot that is taken while
+  -- Whether a waiter keeps all behind it waiting, too: not a waiter for a slot that is taken while
   -- others are free.
   local function hinders(held, mode)
     return not (mode.kind == 'p' and mode.slot and held.kind == 'p' and held.count < most(held, mode))
@@ -275,12 +275,12 @@ local function make_line(now, retention, since)
     return false
   end
 
-  -- Serves the waiters of a key that was let go. A broken queue must not fail that.
+  -- Serves the waiters of a key that was released. A broken queue must not fail the release.
   function line.serve_next(k)
     pcall(function() line.serve(k, line.read(k)) end)
   end
 
-  -- Hands on a lock that its only holder let go. `first` is who stands first in the queue.
+  -- Serves the waiters of a lock that its only holder releases. `first` is the first member of the queue.
   function line.hand_on(k, first)
     local held = { stale = true, first = first }
     pcall(line.serve, k, held)

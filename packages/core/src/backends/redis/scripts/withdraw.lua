@@ -18,7 +18,7 @@ return each(#KEYS / 5, function(i)
     line.leave(k, token)
   end
   redis.call('ZREM', k.queue, token .. ' ' .. channel .. ' ' .. ttl .. ' ' .. mode .. ' ' .. info)
-  -- Those behind it may have waited for nobody else.
+  -- The waiters behind it may come next now.
   line.serve_next(k)
   return 'withdrawn'
 end)
