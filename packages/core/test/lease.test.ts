@@ -79,6 +79,18 @@ describe("a lease", () => {
     expect(lease.validFor).toBeGreaterThan(50_000);
   });
 
+  it("is believed for no longer than was asked for by whoever acquired or adopted it", async () => {
+    const [attempt, adopt] = [backend.attempt.bind(backend), backend.adopt.bind(backend)];
+    backend.attempt = async (request) => Object.assign(await attempt(request), { ttl: 3_600_000 });
+    backend.adopt = async (...asked) => Object.assign(await adopt(...asked), { ttl: 3_600_000 });
+    const lease = await locks.acquire("key", { ttl: 3_000, renew: false });
+    expect(lease.validFor).toBe(3_000 - 32);
+    const adopted = await locks.adopt(lease.toTicket());
+    expect(adopted.validFor).toBe(3_000 - 32);
+    await clock.advance(3_000);
+    expect(() => adopted.assertHeld()).toThrow(LockLostError);
+  });
+
   it("keeps its old end until an extend is acknowledged, and ends then", async () => {
     const lease = await locks.acquire("key", { ttl: 3_000 });
     const { signal } = lease;

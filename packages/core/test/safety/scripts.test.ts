@@ -97,6 +97,62 @@ describe("a key that many hold", () => {
     for (const name of [lock, holders]) expect(await pttl(name)).toBeGreaterThan(5_000);
     await scene.one.release(first);
   });
+
+  it.each(many)(
+    "stays, when some leave, for as long as the longest of those who are left: %o",
+    async (mode) => {
+      const brief = ask({ mode, ttl: 3_000 });
+      const [middle, longest] = [rival(brief, { ttl: 8_000 }), rival(brief, { ttl: 20_000 })];
+      for (const request of [brief, middle, longest]) await granted(scene.one, request);
+      const [lock, , , , holders] = lockKeys(brief);
+      await scene.one.release(middle);
+      for (const name of [lock, holders]) expect(await pttl(name)).toBeGreaterThan(15_000);
+      await scene.one.release(longest);
+      for (const name of [lock, holders]) expect(await pttl(name)).toBeLessThanOrEqual(3_000);
+      await scene.one.release(brief);
+    },
+  );
+
+  it.each(many)("stays for as long as one of them is kept after its release: %o", async (mode) => {
+    const held = ask({ mode, ttl: 3_000 });
+    await granted(scene.one, held);
+    expect(await scene.one.retain(held, 20_000)).toBe("released");
+    const [lock, , , , holders] = lockKeys(held);
+    for (const name of [lock, holders]) expect(await pttl(name)).toBeGreaterThan(15_000);
+    await scene.one.release(held);
+  });
+});
+
+describe("an adopted lease", () => {
+  const modes = [{ kind: "exclusive" }, { kind: "shared" }, { kind: "permits", permits: 3 }] as const;
+
+  it.each(modes)("lasts for as long as its new owner is told, and no less than before: %o", async (mode) => {
+    for (const ttl of [20_000, 1_000]) {
+      const held = ask({ mode, ttl: 8_000 });
+      const { fencingToken } = await granted(scene.one, held);
+      const adopter = rival(held, { ttl });
+      const adopted = await scene.two.adopt(adopter, held.token, fencingToken, "");
+      if (adopted.status !== "renewed") throw new Error(adopted.reason);
+      expect(adopted.ttl).toBeGreaterThan(Math.max(ttl - 1, 5_000));
+      const [lock, , , , holders] = lockKeys(held);
+      for (const name of mode.kind === "exclusive" ? [lock] : [lock, holders]) {
+        expect(await pttl(name)).toBeGreaterThan(adopted.ttl - 2_000);
+      }
+      await scene.two.release(adopter);
+    }
+  });
+
+  it.each(modes.slice(1))("does not end those of others with it: %o", async (mode) => {
+    const held = ask({ mode, ttl: 3_000 });
+    const { fencingToken } = await granted(scene.one, held);
+    const lasting = rival(held, { ttl: 20_000 });
+    await granted(scene.one, lasting);
+    const adopter = rival(held);
+    await scene.two.adopt(adopter, held.token, fencingToken, "");
+    const [lock, , , , holders] = lockKeys(held);
+    for (const name of [lock, holders]) expect(await pttl(name)).toBeGreaterThan(15_000);
+    for (const request of [adopter, lasting]) await scene.two.release(request);
+  });
 });
 
 describe("fences", () => {
