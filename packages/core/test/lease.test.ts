@@ -112,6 +112,25 @@ describe("a lease", () => {
     expect(lease.validFor).toBe(0);
   });
 
+  it("is told nothing by the answer to a renewal that comes after its release", async () => {
+    for (const late of [0, 3_000]) {
+      const told: string[] = [];
+      const lease = await locks.acquire("key", { ttl: 3_000, onLost: () => told.push("onLost") });
+      const { signal } = lease;
+      for (const event of ["lost", "extended", "extendFailed"] as const)
+        locks.on(event, () => told.push(event));
+      const answer = backend.hang("extend");
+      await clock.advance(1_000);
+      expect(await lease.release()).toBe("released");
+      clock.block(late);
+      answer();
+      await clock.advance(0);
+      expect(told).toEqual([]);
+      expect(signal.aborted).toBe(false);
+      expect(clock.pending).toBe(0);
+    }
+  });
+
   it("survives faults of the backend that pass before its end", async () => {
     const lease = await locks.acquire("key", { ttl: 3_000 });
     const failed: unknown[] = [];
