@@ -238,6 +238,34 @@ describe("fences", () => {
     expect(await pttl(fence)).toBeGreaterThan(50_000);
   });
 
+  it.each([0, 1])(
+    "of several keys are larger than any before of each, and smaller than any after: %i",
+    async (ahead) => {
+      const [a, b] = [ask(), ask()];
+      const counter = hourAhead();
+      await scene.admin.command("SET", lockKeys(ahead === 0 ? a : b)[1], counter, "PX", "60000");
+      const both = ask({ keys: [a.key, b.key] });
+      const { fencingToken } = await granted(scene.one, both);
+      expect(fencingToken).toBeGreaterThan(Number(counter));
+      await scene.one.release(both);
+      for (const each of [a, b]) {
+        expect((await granted(scene.two, each)).fencingToken).toBeGreaterThan(fencingToken);
+      }
+    },
+  );
+
+  it.each([{ kind: "exclusive" }, { kind: "permits", permits: 1 }] as const)(
+    "are larger than what the counter was raised to by an extend: %o",
+    async (mode) => {
+      const held = ask({ mode });
+      await granted(scene.one, held);
+      const raised = Number(hourAhead());
+      expect((await scene.one.extend(held, 20_000, raised)).status).toBe("renewed");
+      await scene.one.release(held);
+      expect((await granted(scene.two, rival(held))).fencingToken).toBeGreaterThan(raised);
+    },
+  );
+
   it("grow from hand-over to hand-over, also where the counter is ahead of the clock", async () => {
     const held = ask();
     await granted(scene.one, held);
