@@ -79,6 +79,18 @@ describe("a lease", () => {
     expect(lease.validFor).toBeGreaterThan(50_000);
   });
 
+  it("is believed for no longer than was asked for by whoever acquired or adopted it", async () => {
+    const [attempt, adopt] = [backend.attempt.bind(backend), backend.adopt.bind(backend)];
+    backend.attempt = async (request) => Object.assign(await attempt(request), { ttl: 3_600_000 });
+    backend.adopt = async (...asked) => Object.assign(await adopt(...asked), { ttl: 3_600_000 });
+    const lease = await locks.acquire("key", { ttl: 3_000, renew: false });
+    expect(lease.validFor).toBe(3_000 - 32);
+    const adopted = await locks.adopt(lease.toTicket());
+    expect(adopted.validFor).toBe(3_000 - 32);
+    await clock.advance(3_000);
+    expect(() => adopted.assertHeld()).toThrow(LockLostError);
+  });
+
   it("keeps its old end until an extend is acknowledged, and ends then", async () => {
     const lease = await locks.acquire("key", { ttl: 3_000 });
     const { signal } = lease;
@@ -98,6 +110,25 @@ describe("a lease", () => {
     await clock.advance(0);
     expect(reasonOf(lease.signal)).toBe("unreachable");
     expect(lease.validFor).toBe(0);
+  });
+
+  it("is told nothing by the answer to a renewal that comes after its release", async () => {
+    for (const late of [0, 3_000]) {
+      const told: string[] = [];
+      const lease = await locks.acquire("key", { ttl: 3_000, onLost: () => told.push("onLost") });
+      const { signal } = lease;
+      for (const event of ["lost", "extended", "extendFailed"] as const)
+        locks.on(event, () => told.push(event));
+      const answer = backend.hang("extend");
+      await clock.advance(1_000);
+      expect(await lease.release()).toBe("released");
+      clock.block(late);
+      answer();
+      await clock.advance(0);
+      expect(told).toEqual([]);
+      expect(signal.aborted).toBe(false);
+      expect(clock.pending).toBe(0);
+    }
   });
 
   it("survives faults of the backend that pass before its end", async () => {

@@ -4,8 +4,9 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { inProcessBackend } from "../../src/in-process.ts";
 import { createLocks } from "../../src/index.ts";
-import { backendSuite, locksSuite, modesSuite } from "../../src/testing.ts";
+import { backendSuite, FakeClock, locksSuite, modesSuite } from "../../src/testing.ts";
 import { runMutexSuites } from "../support/suites.ts";
+import { ask, rival } from "../support/two-backends.ts";
 
 const api = { describe, it };
 const close = async () => {};
@@ -38,5 +39,24 @@ describe("a process that keeps its locks to itself", () => {
     ["ends while it has a lease that it had to wait for", "served"],
   ])("%s", async (_, what) => {
     expect((await run(what)).stdout).toBe("granted\n");
+  });
+});
+
+describe("what the in-process backend says of a lease that it has for longer than was asked for", () => {
+  it("counts from when that was granted, not from the last question", async () => {
+    const clock = new FakeClock();
+    const backend = inProcessBackend({ clock });
+    const held = ask({ ttl: 10_000 });
+    const stands = { since: clock.now(), ttl: 10_000 };
+    await backend.attempt(held);
+    await clock.advance(3_000);
+    expect(await backend.attempt(held)).toMatchObject({ status: "granted", ...stands });
+    expect(await backend.extend(held, 1_000)).toMatchObject({ status: "renewed", ...stands });
+    const adopter = rival(held, { ttl: 1_000 });
+    expect(await backend.adopt(adopter, held.token, 1, "")).toMatchObject({ status: "renewed", ...stands });
+    await clock.advance(6_999);
+    expect((await backend.attempt(rival(held))).status).toBe("busy");
+    await clock.advance(1);
+    expect((await backend.attempt(rival(held))).status).toBe("granted");
   });
 });

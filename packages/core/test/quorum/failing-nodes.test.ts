@@ -77,6 +77,7 @@ describe("a lease that is adopted", () => {
   it("is believed no longer than the drift of the quorum allows", async () => {
     const { open } = await threeNodes({ drift: 0.5 });
     const lease = await open().acquire("drift", { ttl: 10_000, renew: false });
+    expect(lease.validFor).toBeLessThanOrEqual(5_000);
     const adopted = await open().adopt(lease.toTicket());
     expect(adopted.validFor).toBeLessThanOrEqual(5_000);
     await adopted.release();

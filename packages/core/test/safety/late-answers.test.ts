@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { RedisDriver } from "../../src/backends/redis/driver.ts";
-import { lockKeys } from "../../src/backends/redis/keys.ts";
+import { lockKeys, memberKey } from "../../src/backends/redis/keys.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
 import { acquireScript, withdrawScript } from "../../src/backends/redis/scripts/index.ts";
 import { createLocks } from "../../src/index.ts";
@@ -56,6 +56,73 @@ describe("a request that arrives late", () => {
     expect(await deliver()).toEqual([expect.stringMatching(/^withdrawn /)]);
     expect((await scene.one.inspect(request))?.holders.length ?? 0).toBe(contended ? 1 : 0);
   });
+
+  it("is refused when it was withdrawn before, also where others were withdrawn since", async () => {
+    const { state, backend } = slow(10_000);
+    await granted(backend, ask());
+    state.isCut = true;
+    const request = ask();
+    backend.attempt(request).catch(() => undefined);
+    const deliver = await eventually("a request under way", () => state.deliver);
+    await backend.withdraw(request, true);
+    for (let turn = 0; turn < 3; turn++) await backend.withdraw(rival(request), true);
+    expect(await deliver()).toEqual([expect.stringMatching(/^withdrawn /)]);
+    expect(await scene.one.inspect(request)).toBeNull();
+  });
+});
+
+describe("a vote of a quorum that arrives late", () => {
+  const prefix = "voting";
+  const vote = () => ask({ prefix });
+
+  /** A node whose votes leave this process, but are under way until the test delivers them. */
+  async function slowNode(sentBy: "EVALSHA" | "EVAL", requestTimeout: number) {
+    const [client] = scene.clients;
+    if (client === undefined) throw new Error("no client");
+    const { driver } = client;
+    const state: { isCut: boolean; deliver?: () => Promise<unknown> } = { isCut: false };
+    const hold = (deliver: () => Promise<unknown>) => {
+      state.deliver = deliver;
+      return new Promise<never>(() => {});
+    };
+    const evalsha: RedisDriver["evalsha"] = (sha, keys, args) => {
+      const isVote = keys.length > 1 && keys.at(-1) === memberKey(prefix);
+      const isHeld = state.isCut && isVote && sentBy === "EVALSHA";
+      return isHeld ? hold(() => driver.evalsha(sha, keys, args)) : driver.evalsha(sha, keys, args);
+    };
+    const evaluate: RedisDriver["eval"] = (source, keys, args) => {
+      const isHeld = state.isCut && args.at(-1) === "guarded";
+      return isHeld ? hold(() => driver.eval(source, keys, args)) : driver.eval(source, keys, args);
+    };
+    const node = new RedisBackend({ ...driver, evalsha, eval: evaluate }, { requestTimeout });
+    for (const votesIn of [undefined, 0]) await node.enroll(prefix, { votesIn, durable: false });
+    // From here on the server's time and the script are known.
+    expect((await node.vote(vote(), 1)).status).toBe("granted");
+    if (sentBy === "EVAL") await scene.admin.command("SCRIPT", "FLUSH");
+    state.isCut = true;
+    return { state, node };
+  }
+
+  it.each(["EVALSHA", "EVAL"] as const)("is refused, even if nobody withdrew it; by %s", async (sentBy) => {
+    const { state, node } = await slowNode(sentBy, 150);
+    const request = vote();
+    await expect(node.vote(request, 1)).rejects.toMatchObject({ ambiguous: true });
+    const deliver = await eventually("a vote under way", () => state.deliver);
+    // Timers may be early by a millisecond.
+    await new Promise((resume) => setTimeout(resume, 5));
+    expect(await deliver()).toEqual([expect.stringMatching(/^late /)]);
+    expect(await scene.admin.command("EXISTS", ...lockKeys(request))).toBe(0);
+  });
+
+  it.each(["EVALSHA", "EVAL"] as const)("is refused when it was withdrawn before; by %s", async (sentBy) => {
+    const { state, node } = await slowNode(sentBy, 10_000);
+    const request = vote();
+    node.vote(request, 1).catch(() => undefined);
+    const deliver = await eventually("a vote under way", () => state.deliver);
+    await node.withdraw(request, true);
+    expect(await deliver()).toEqual([expect.stringMatching(/^withdrawn /)]);
+    expect(await scene.one.inspect(request)).toBeNull();
+  });
 });
 
 describe("a caller that gives up while its request is under way", () => {
@@ -99,7 +166,13 @@ describe("an answer that takes its time", () => {
       clock.block(500);
       return reply;
     };
-    const backend = new RedisBackend({ ...driver, evalsha }, { clock });
+    // What the server does not know yet is sent as its source.
+    const evaluate: RedisDriver["eval"] = async (...call) => {
+      const reply = await driver.eval(...call);
+      clock.block(500);
+      return reply;
+    };
+    const backend = new RedisBackend({ ...driver, evalsha, eval: evaluate }, { clock });
     // From here on the server's time is known, and nothing is asked twice.
     await granted(backend, ask());
     const held = ask();
@@ -107,7 +180,10 @@ describe("an answer that takes its time", () => {
     expect(await backend.attempt(held)).toMatchObject({ status: "granted", since: asked, ttl: 10_000 });
     const prolonged = clock.now();
     expect(await backend.extend(held, 20_000)).toMatchObject({ since: prolonged, ttl: 20_000 });
-    await backend.release(held);
+    const adopter = rival(held, { ttl: 40_000 });
+    const adopted = clock.now();
+    expect(await backend.adopt(adopter, held.token)).toMatchObject({ since: adopted, ttl: 40_000 });
+    await backend.release(adopter);
 
     await granted(scene.one, held);
     const waiter = rival(held, { queue: true });

@@ -172,6 +172,22 @@ describe("the line", () => {
     expect([(await state(a)).holding, (await state(b)).holding]).toEqual([0, 1]);
   });
 
+  it("waits a second at most for one that was told that a key is ready, of several that have long names", async () => {
+    const long = () => newKey().padEnd(600, "-");
+    const [a, b] = [long(), long()];
+    const held = ask({ key: a });
+    await granted(scene.two, held);
+    expect(await attempt(queued(a, { keys: [a, b] }))).toBe("busy");
+    const presence = lockKeys(held)[3];
+    const aliveFor = async () => {
+      const [channel = ""] = (await scene.admin.command("ZRANGE", presence, "0", "-1")) as string[];
+      return Number(await scene.admin.command("ZSCORE", presence, channel)) / 1_000 - Date.now();
+    };
+    expect(await aliveFor()).toBeGreaterThan(2_000);
+    await scene.two.release(held);
+    expect(await aliveFor()).toBeLessThan(1_500);
+  });
+
   it("grants several keys to one of two that wait for the same", async () => {
     const [a, b] = [newKey(), newKey()];
     await dead(scene.two, { key: a, keys: [a, b], ttl: 400 });

@@ -24,6 +24,7 @@ describe("ownership", () => {
       const stranger = { ...held, token: other };
       expect(await scene.two.release(stranger)).toBe("notHeld");
       expect(await scene.two.extend(stranger, 20_000)).toEqual({ status: "lost", reason: "stolen" });
+      expect(await scene.two.retain(stranger, 1)).toBe("notHeld");
       expect((await scene.two.attempt(stranger)).status).toBe("busy");
       await scene.two.withdraw(stranger, false);
     }
@@ -97,6 +98,123 @@ describe("a key that many hold", () => {
     for (const name of [lock, holders]) expect(await pttl(name)).toBeGreaterThan(5_000);
     await scene.one.release(first);
   });
+
+  it.each(many)(
+    "stays, when some leave, for as long as the longest of those who are left: %o",
+    async (mode) => {
+      const brief = ask({ mode, ttl: 3_000 });
+      const [middle, longest] = [rival(brief, { ttl: 8_000 }), rival(brief, { ttl: 20_000 })];
+      for (const request of [brief, middle, longest]) await granted(scene.one, request);
+      const [lock, , , , holders] = lockKeys(brief);
+      await scene.one.release(middle);
+      for (const name of [lock, holders]) expect(await pttl(name)).toBeGreaterThan(15_000);
+      await scene.one.release(longest);
+      for (const name of [lock, holders]) expect(await pttl(name)).toBeLessThanOrEqual(3_000);
+      await scene.one.release(brief);
+    },
+  );
+
+  it.each(many)("stays for as long as one of them is kept after its release: %o", async (mode) => {
+    const held = ask({ mode, ttl: 3_000 });
+    await granted(scene.one, held);
+    expect(await scene.one.retain(held, 20_000)).toBe("released");
+    const [lock, , , , holders] = lockKeys(held);
+    for (const name of [lock, holders]) expect(await pttl(name)).toBeGreaterThan(15_000);
+    await scene.one.release(held);
+  });
+});
+
+describe("an adopted lease", () => {
+  const modes = [{ kind: "exclusive" }, { kind: "shared" }, { kind: "permits", permits: 3 }] as const;
+
+  it.each(modes)("lasts for as long as its new owner is told, and no less than before: %o", async (mode) => {
+    for (const ttl of [20_000, 1_000]) {
+      const held = ask({ mode, ttl: 8_000 });
+      const { fencingToken } = await granted(scene.one, held);
+      const adopter = rival(held, { ttl });
+      const adopted = await scene.two.adopt(adopter, held.token, fencingToken, "");
+      if (adopted.status !== "renewed") throw new Error(adopted.reason);
+      expect(adopted.ttl).toBeGreaterThan(Math.max(ttl - 1, 5_000));
+      const [lock, , , , holders] = lockKeys(held);
+      for (const name of mode.kind === "exclusive" ? [lock] : [lock, holders]) {
+        expect(await pttl(name)).toBeGreaterThan(adopted.ttl - 2_000);
+      }
+      await scene.two.release(adopter);
+    }
+  });
+
+  it.each(modes.slice(1))("does not end those of others with it: %o", async (mode) => {
+    const held = ask({ mode, ttl: 3_000 });
+    const { fencingToken } = await granted(scene.one, held);
+    const lasting = rival(held, { ttl: 20_000 });
+    await granted(scene.one, lasting);
+    const adopter = rival(held);
+    await scene.two.adopt(adopter, held.token, fencingToken, "");
+    const [lock, , , , holders] = lockKeys(held);
+    for (const name of [lock, holders]) expect(await pttl(name)).toBeGreaterThan(15_000);
+    for (const request of [adopter, lasting]) await scene.two.release(request);
+  });
+});
+
+describe("an offer", () => {
+  const modes = [{ kind: "exclusive" }, { kind: "shared" }, { kind: "permits", permits: 3 }] as const;
+
+  it.each(modes)(
+    "is for a second or the ttl, and, once asked for, a lease of the whole ttl: %o",
+    async (mode) => {
+      for (const ttl of [20_000, 700]) {
+        const held = ask();
+        await granted(scene.one, held);
+        const waiter = rival(held, { queue: true, mode, ttl });
+        expect((await scene.two.attempt(waiter)).status).toBe("busy");
+        await scene.one.release(held);
+        const [lock] = lockKeys(held);
+        const [offered] = (await scene.one.inspect(held))?.holders ?? [];
+        expect(offered?.fencingToken).toBeUndefined();
+        for (const left of [await pttl(lock), offered?.remaining]) {
+          expect(left).toBeLessThanOrEqual(Math.min(1_000, ttl));
+        }
+        const { fencingToken, ttl: told } = await granted(scene.two, waiter);
+        expect(told).toBe(ttl);
+        const [lease] = (await scene.one.inspect(held))?.holders ?? [];
+        expect(lease?.fencingToken).toBe(fencingToken);
+        for (const left of [await pttl(lock), lease?.remaining]) expect(left).toBeGreaterThan(ttl / 4);
+        await scene.two.release(waiter);
+      }
+    },
+  );
+
+  it("of a slot is of that slot also when it was asked for", async () => {
+    const mode = { kind: "permits", permits: 2, slot: "any" } as const;
+    const first = ask({ mode });
+    const second = rival(first);
+    for (const request of [first, second]) await granted(scene.one, request);
+    const waiter = rival(first, { queue: true });
+    expect((await scene.two.attempt(waiter)).status).toBe("busy");
+    await scene.one.release(second);
+    expect((await granted(scene.two, waiter)).slot).toBe(2);
+    const { holders = [] } = (await scene.one.inspect(first)) ?? {};
+    expect(holders.map(({ slot }) => slot).toSorted()).toEqual([1, 2]);
+    for (const request of [first, waiter]) await scene.two.release(request);
+  });
+
+  it("that is asked for says that its process lives, on behalf of all that wait behind it", async () => {
+    const held = ask();
+    await granted(scene.one, held);
+    const [first, second] = [rival(held, { queue: true }), rival(held, { queue: true })];
+    for (const request of [first, second]) await scene.two.attempt(request);
+    const [, , , presence] = lockKeys(held);
+    const aliveFor = async () => {
+      const [channel = ""] = (await scene.admin.command("ZRANGE", presence, "0", "-1")) as string[];
+      const until = await scene.admin.command("ZSCORE", presence, channel);
+      return Number(until) / 1_000 - Date.now();
+    };
+    await scene.one.release(held);
+    expect(await aliveFor()).toBeLessThan(1_500);
+    await granted(scene.two, first);
+    expect(await aliveFor()).toBeGreaterThan(2_000);
+    for (const request of [first, second]) await scene.two.withdraw(request, false);
+  });
 });
 
 describe("fences", () => {
@@ -119,6 +237,34 @@ describe("fences", () => {
     expect(kept).toBe(second);
     expect(await pttl(fence)).toBeGreaterThan(50_000);
   });
+
+  it.each([0, 1])(
+    "of several keys are larger than any before of each, and smaller than any after: %i",
+    async (ahead) => {
+      const [a, b] = [ask(), ask()];
+      const counter = hourAhead();
+      await scene.admin.command("SET", lockKeys(ahead === 0 ? a : b)[1], counter, "PX", "60000");
+      const both = ask({ keys: [a.key, b.key] });
+      const { fencingToken } = await granted(scene.one, both);
+      expect(fencingToken).toBeGreaterThan(Number(counter));
+      await scene.one.release(both);
+      for (const each of [a, b]) {
+        expect((await granted(scene.two, each)).fencingToken).toBeGreaterThan(fencingToken);
+      }
+    },
+  );
+
+  it.each([{ kind: "exclusive" }, { kind: "permits", permits: 1 }] as const)(
+    "are larger than what the counter was raised to by an extend: %o",
+    async (mode) => {
+      const held = ask({ mode });
+      await granted(scene.one, held);
+      const raised = Number(hourAhead());
+      expect((await scene.one.extend(held, 20_000, raised)).status).toBe("renewed");
+      await scene.one.release(held);
+      expect((await granted(scene.two, rival(held))).fencingToken).toBeGreaterThan(raised);
+    },
+  );
 
   it("grow from hand-over to hand-over, also where the counter is ahead of the clock", async () => {
     const held = ask();
