@@ -58,6 +58,8 @@ const commands = {
   },
   // What is really in use: garbage that is still there says nothing.
   heap: async () => {
+    // Whatever was asked before has been answered when this has.
+    await locks.inspect("nothing");
     for (let turn = 0; turn < 5; turn++) {
       globalThis.gc?.();
       await new Promise((resume) => setTimeout(resume, 20));
