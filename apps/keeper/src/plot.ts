@@ -17,6 +17,8 @@ export interface Stage {
 }
 
 const LOOK_EVERY_MS = 10;
+/** A keeper that has asked for no price for so long waits for its next tick. */
+const IDLE_MS = 300;
 /** What does not come within this time is not waited for: the verdict tells of it. */
 const PATIENCE_MS = 12_000;
 
@@ -24,6 +26,8 @@ const PATIENCE_MS = 12_000;
 export class Plot {
   #paused: number | undefined;
   #isToPause = false;
+  /** When a price was asked for last. */
+  #askedAt = 0;
 
   constructor(private readonly stage: Stage) {}
 
@@ -39,6 +43,7 @@ export class Plot {
 
   /** The market answers at once, unless the keeper is to be paused in the middle of its run. */
   asked({ keeper }: Told): void {
+    this.#askedAt = machineTime();
     if (this.#isToPause) {
       this.#isToPause = false;
       this.#paused = keeper;
@@ -89,6 +94,8 @@ export class Plot {
 
   async #partition(keeper: number): Promise<void> {
     const { network, history, timeline } = this.stage;
+    // In the middle of a run it could not keep the tick's key, and its successor would run that tick again.
+    await this.#when(() => machineTime() - this.#askedAt > IDLE_MS);
     const fault = this.#fault("partitioned", keeper);
     network.cutOff(keeper);
     timeline.say("is cut off from all nodes, and is not told", keeper);

@@ -15,8 +15,8 @@ import { pauseToRetry, validityLeft } from "./timing.ts";
 import { Doubt } from "./unexplained.ts";
 
 /**
- * The only acquire loop: attempt, wait for a hint, attempt. Ends with a lease, or with an error after
- * everything was undone.
+ * The only acquire loop: attempt, wait for a hint, attempt. Ends with a lease, or with an error while everything is undone
+ * in the background.
  * @throws LockTimeoutError when the key stays busy, LockBackendError when the backend fails for as long as the
  *   caller waits, and whatever reason the caller interrupted the wait with
  */
