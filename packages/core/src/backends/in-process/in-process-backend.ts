@@ -355,18 +355,14 @@ export class InProcessBackend implements QuorumNode {
 
   /**
    * Sets the timer to the next end of a grant, after one of them was given or changed, or any of them went. It keeps the
-   * process alive while somebody waits for that.
+   * process alive while there are waiters.
    */
   #arm(name: LockName, entry: Entry, changed?: Grant): void {
     const { next, grants } = entry;
     const keepAlive = entry.waiters.size > 0;
     const stands = next !== undefined && next !== changed && grants.has(next.request.token);
-    if (
-      stands &&
-      entry.keepsAlive === keepAlive &&
-      (changed === undefined || this.#left(next) <= this.#left(changed))
-    )
-      return;
+    const isFirst = stands && (changed === undefined || this.#left(next) <= this.#left(changed));
+    if (isFirst && entry.keepsAlive === keepAlive) return;
     entry.timer?.cancel();
     entry.next = undefined;
     entry.keepsAlive = keepAlive;
