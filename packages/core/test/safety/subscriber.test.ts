@@ -169,6 +169,28 @@ describe.each(libraries)("the connection that hears messages, with $name", ({ na
     expect(warnings).toEqual([]);
   });
 
+  it("moves on from a node that was removed from a cluster", async () => {
+    const args = ["--cluster-enabled", "yes"];
+    await using node = await startRedis({ args });
+    await using removed = await startRedis({ args });
+    await ask(node, "CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+    await ask(node, "CLUSTER", "MEET", removed.host, String(removed.port));
+    await eventually("a cluster of two", async () => {
+      const info = String(await ask(removed, "CLUSTER", "INFO"));
+      return /cluster_state:ok/.test(info) && /cluster_known_nodes:2/.test(info) ? true : undefined;
+    });
+    for (const _ of [1, 2]) await open((connection) => (connection === COMMANDS ? node : removed));
+    expect(await contend(HOLDS)).toEqual({ overlaps: 0, fences: HOLDS });
+    await isFast();
+    const id = String(await ask(removed, "CLUSTER", "MYID"));
+    for (const { balancer } of sites) balancer.route(() => node);
+    await ask(node, "CLUSTER", "FORGET", id);
+    await ask(removed, "CLUSTER", "RESET", "HARD");
+    await isFast("its node was removed");
+    expect(await contend(HOLDS)).toEqual({ overlaps: 0, fences: HOLDS });
+    expect(warnings).toEqual([]);
+  });
+
   it("is replaced when it is half open", async () => {
     for (let site = 0; site < 3; site++) await open(() => master);
     await isSafe();

@@ -37,6 +37,7 @@ export class Probe {
   #isProbing = false;
   /** A channel that may not be published on, and until when that is not tried again, by the monotonic clock. */
   #refused = { channel: "", until: 0 };
+  /** Since the timer was set. */
   #hasHeard = false;
   #count = 0;
   #awaited: { readonly text: string; readonly resolve: (heard: boolean) => void } | undefined;
@@ -68,6 +69,7 @@ export class Probe {
   #arm(ms: number): void {
     this.#timer?.cancel();
     this.#armedFor = ms;
+    this.#hasHeard = false;
     this.#timer = this.options.clock.setTimer(() => void this.#tick(), ms);
   }
 
@@ -82,7 +84,6 @@ export class Probe {
       this.#isProbing = false;
       if (isMissing) this.options.missed(connection);
     }
-    this.#hasHeard = false;
     const pace = this.options.pace();
     if (pace !== undefined) this.#arm(isMissing ? AGAIN : pace);
   }
