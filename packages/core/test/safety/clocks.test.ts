@@ -19,7 +19,41 @@ const ways: readonly ((locks: Locks, key: string) => Lockable)[] = [
   (locks, key) => locks.readWrite([`${key} one`, `${key} two`]).write,
 ];
 
-describe.each(["client", "server"] as const)("the wall clock of the %s", (whose) => {
+const steps = [-3_600_000, -5_000, 5_000, 3_600_000];
+
+interface Clocks {
+  readonly clock: SteppedClock;
+  readonly server: RedisServer;
+}
+
+/** How clocks are set, time after time. */
+const settings: readonly (readonly [
+  whose: string,
+  steps: readonly number[],
+  set: (clocks: Clocks, step: number, turn: number) => void,
+])[] = [
+  ["the wall clock of the client", steps, ({ clock }, step, turn) => clock.step(isBack(turn) ? -step : step)],
+  [
+    "the wall clock of the server",
+    steps,
+    ({ server }, step, turn) => server.setClockOffset(isBack(turn) ? 0 : step),
+  ],
+  [
+    // While a machine is suspended, its monotonic clock stands still; its wall clock and the server go on.
+    "all but the monotonic clock of a client that is suspended",
+    [5_000, 3_600_000],
+    ({ clock, server }, step, turn) => {
+      server.setClockOffset(turn * step);
+      clock.step(step);
+    },
+  ],
+];
+
+function isBack(turn: number): boolean {
+  return turn % 2 === 0;
+}
+
+describe.each(settings)("%s", (_, jumps, set) => {
   let server: RedisServer;
   let clients: TestClient[];
   let sites: Locks[];
@@ -40,7 +74,7 @@ describe.each(["client", "server"] as const)("the wall clock of the %s", (whose)
     await server.stop();
   });
 
-  it.each([-3_600_000, -5_000, 5_000, 3_600_000])(
+  it.each(jumps)(
     "may be set by %i ms at any moment: nobody waits longer for it, and nothing stays busy",
     async (step) => {
       let left = LIVES;
@@ -80,10 +114,9 @@ describe.each(["client", "server"] as const)("the wall clock of the %s", (whose)
       };
       let isOver = false;
       const stepping = (async () => {
-        for (let sign = 1; !isOver; sign = -sign) {
+        for (let turn = 1; !isOver; turn++) {
           await new Promise((resume) => setTimeout(resume, 20 + Math.random() * 200));
-          if (whose === "client") clock.step(sign * step);
-          else server.setClockOffset(sign > 0 ? step : 0);
+          set({ clock, server }, step, turn);
         }
       })();
       await Promise.all(Array.from({ length: 8 }, (_, index) => worker(index)));
