@@ -33,6 +33,16 @@ describe("the line", () => {
     await scene.admin.command("ZADD", presence, String((Date.now() + 60_000) * 1_000), channel);
   }
 
+  it("gives out no slot beyond the smallest number of permits that was asked for", async () => {
+    const key = newKey();
+    const one = ask({ key, mode: permits(2, 1) });
+    const three = ask({ key, mode: permits(3, 3) });
+    await granted(scene.one, one);
+    expect(await attempt(three, scene.two)).toBe("busy");
+    await scene.one.release(one);
+    expect(await attempt(three, scene.two)).toBe("granted");
+  });
+
   it("passes over no process because a waiter of it with a short ttl did not ask in time", async () => {
     const key = newKey();
     const held = ask({ key });
