@@ -66,8 +66,9 @@ export class Commands {
     this.#retention = String(fenceRetention);
     this.#keep = String(Math.max(KEEP_QUEUE, 2 * requestTimeout));
     const retention = [this.#retention];
+    const retentionAndKeep = [this.#retention, this.#keep];
     this.#release = this.#batched(scripts.releaseScript, () => retention);
-    this.#forceRelease = this.#batched(scripts.forceReleaseScript, () => [...retention, this.#keep]);
+    this.#forceRelease = this.#batched(scripts.forceReleaseScript, () => retentionAndKeep);
     this.#retain = this.#batched(scripts.retainScript, () => []);
     this.#extend = this.#batched(scripts.extendScript, () => retention);
     this.#adopt = this.#batched(scripts.adoptScript, () => []);
@@ -84,15 +85,16 @@ export class Commands {
   ): Promise<{ readonly answer: Decided; readonly sentAt: Instant }> {
     const { clock, requestTimeout } = this.options;
     const place = request.queue ? String(ticket) : "";
-    const start = clock.now();
     let sending = this.#sendAcquire(request, place, proposed);
+    let firstSentAt: Instant | undefined;
     for (let asked = 1; ; asked++) {
       const { text, sentAt } = await sending;
       const answer = readAcquireAnswer(text);
       this.#time = { server: answer.now, receivedAt: clock.now() };
       if (answer.status === "withdrawn") throw refused(answer.status);
       if (answer.status !== "late") return { answer, sentAt };
-      const left = requestTimeout - ranFor(start, clock.now());
+      firstSentAt ??= sentAt;
+      const left = requestTimeout - ranFor(firstSentAt, clock.now());
       if (asked === MOST_LATE_ANSWERS || left <= 0) throw refused(answer.status);
       const again = this.#sendAcquire(request, place, proposed);
       sending = withDeadline(clock, left, showKeys(request.keys), again);
