@@ -1,4 +1,3 @@
-import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { RedisDriver } from "../src/backends/redis/driver.ts";
 import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
@@ -6,9 +5,10 @@ import { acquireScript, extendScript } from "../src/backends/redis/scripts/index
 import { createLocks, type Locks } from "../src/index.ts";
 import { eventually } from "../src/testing/test-api.ts";
 import { ioredis6, type TestClient } from "./support/clients.ts";
+import { useClusterOfOne } from "./support/cluster-of-one.ts";
 
 /** A cluster of one node: it refuses scripts over several hash slots, as every cluster does. */
-const redis = useRedis({ args: ["--cluster-enabled", "yes"] });
+const redis = useClusterOfOne();
 let admin: TestClient;
 let clients: TestClient[];
 let one: Locks;
@@ -16,10 +16,6 @@ let two: Locks;
 
 beforeAll(async () => {
   admin = await ioredis6.connect(redis.url);
-  await admin.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
-  await eventually("a cluster", async () =>
-    String(await admin.command("CLUSTER", "INFO")).includes("cluster_state:ok") ? true : undefined,
-  );
 });
 afterAll(() => admin.close());
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLocks, type Lease, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { libraries, type TestClient } from "../support/clients.ts";
+import { serveAllSlots } from "../support/cluster-of-one.ts";
 
 /** The first connection of a client carries its commands; what comes after it hears messages. */
 const COMMANDS = 0;
@@ -173,7 +174,7 @@ describe.each(libraries)("the connection that hears messages, with $name", ({ na
     const args = ["--cluster-enabled", "yes"];
     await using node = await startRedis({ args });
     await using removed = await startRedis({ args });
-    await ask(node, "CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+    await serveAllSlots(node);
     await ask(node, "CLUSTER", "MEET", removed.host, String(removed.port));
     await eventually("a cluster of two", async () => {
       const info = String(await ask(removed, "CLUSTER", "INFO"));

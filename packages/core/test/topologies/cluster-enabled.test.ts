@@ -1,18 +1,14 @@
-import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createLocks, type Lease, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6, libraries, type TestClient } from "../support/clients.ts";
+import { useClusterOfOne } from "../support/cluster-of-one.ts";
 
 /** A plain client of a server in cluster mode that serves all slots: managed servers, and proxies in front of many. */
-const redis = useRedis({ args: ["--cluster-enabled", "yes"] });
+const redis = useClusterOfOne();
 let admin: TestClient;
 beforeAll(async () => {
   admin = await ioredis6.connect(redis.url);
-  await admin.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
-  await eventually("a cluster that serves", async () =>
-    /cluster_state:ok/.test(String(await admin.command("CLUSTER", "INFO"))) ? true : undefined,
-  );
 });
 afterAll(() => admin.close());
 
