@@ -189,7 +189,10 @@ export class ModesScene {
     this.#holdings[index] = held;
     this.check();
     const { lease, want: wanted } = held;
-    for (const key of wanted.keys) this.#checkFence(key, wanted.how, lease.fencingToken);
+    // A stall between the grant and this moment may have outlasted the lease: a later grant may have been heard first.
+    if (lease.validFor > 0) {
+      for (const key of wanted.keys) this.#checkFence(key, wanted.how, lease.fencingToken);
+    }
     if (before !== undefined && before.lease.validFor > 0) this.#track(before.lease.release());
   }
 
