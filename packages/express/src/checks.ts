@@ -1,11 +1,14 @@
 import type { Request } from "express";
 import type { CheckName, LockRouteOptions, ValidateOptions } from "./options.ts";
+import { warn } from "./warn.ts";
 
 /** What each check tells, by its name. Its code is LOCK_ROUTE_ and the name, and `help/<code>.md` is its page. */
 const TELLS = {
   mountedTwice: "one request locks a key twice",
   keyIgnoresTenant: "two tenants have the same key",
   waitOutlastsServer: "the server closes connections before wait is over",
+  endIsWrapped: "the key is released before a middleware in front has done its work",
+  endNeverCame: "a middleware behind the lock kept the end of an answer to itself",
 } as const satisfies Record<CheckName, string>;
 
 const MOST_TENANT_KEYS = 1_000;
@@ -25,8 +28,7 @@ export class Checks<P> {
     if (this.#wanted[name] === false || this.#told.has(name)) return;
     this.#told.add(name);
     const code = `LOCK_ROUTE_${name.replace(/[A-Z]/g, "_$&").toUpperCase()}`;
-    const detail = `See @lock/express/help/${code}.md`;
-    process.emitWarning(TELLS[name], { type: "LockRouteWarning", code, detail });
+    warn(code, TELLS[name], { once: false });
   }
 
   /** Looks at a request that is about to be locked. */

@@ -32,3 +32,13 @@ function watch(socket: Socket): Set<() => void> {
   });
   return waiting;
 }
+
+/**
+ * Calls back when what was piped into a response is cut off, since its client has left: nobody ends such a response.
+ * For responses that are closed.
+ */
+export function whenCutOff(res: ServerResponse, callback: () => void): void {
+  res.once("unpipe", callback);
+  // Nothing is taken from what comes so late.
+  res.once("pipe", callback);
+}

@@ -2,6 +2,7 @@ import { type AcquireOptions, isLockError, type Lease, type LockTimeoutError } f
 import type { Request } from "express";
 import type { Checks } from "./checks.ts";
 import { whenClosed } from "./connection.ts";
+import { fault } from "./faults.ts";
 import {
   type Admission,
   abandonHolds,
@@ -10,7 +11,6 @@ import {
   Hold,
   type HoldOptions,
   type Visit,
-  withStatus,
 } from "./hold.ts";
 import type { LockRouteOptions, RouteMode } from "./options.ts";
 import { markRefusal } from "./refusal.ts";
@@ -56,7 +56,7 @@ export async function enter<P>(
       checks?.tell("mountedTwice");
       return { hold: outer };
     }
-    hold = new Hold(lease, options, visit);
+    hold = new Hold(lease, options, visit, checks);
     setLease(res, hold.lease);
     return { hold };
   } catch (error) {
@@ -72,7 +72,7 @@ function withoutLease<P>(error: unknown, options: EnterOptions<P>, { req, res }:
   if (!isOutage(error)) throw error;
   if (isOpen(options, error, req)) return {};
   markRefusal(res);
-  throw withStatus(error, 503);
+  throw fault(error, 503);
 }
 
 function acquire<P>(

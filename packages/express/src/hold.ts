@@ -1,19 +1,35 @@
 import type { Lease } from "@lock/core";
 import type { LazyAbort } from "@lock/core/adapter";
 import type { NextFunction, Request, Response } from "express";
+import { type Behind, isDestroyed, isThenable, watchBehind } from "./behind.ts";
+import type { Checks } from "./checks.ts";
+import { whenCutOff } from "./connection.ts";
+import { fault, passOnFault } from "./faults.ts";
+import type { HoldTimes } from "./hold-times.ts";
 import type { LockRouteOptions, RouteLocks } from "./options.ts";
 import { markRefusal } from "./refusal.ts";
-import { beforeDestroy, beforeEnd, ignoreWrites } from "./response.ts";
+import { beforeDestroy, beforeEnd, ignoreWrites, isPlainEnd } from "./response.ts";
 import { withSignal } from "./route-lease.ts";
+import { within } from "./within.ts";
 
 /** How long the end of an answer waits for the release. */
 const RELEASE_LIMIT = 250;
 
+/** After this, a middleware that keeps an end to itself is told of, ms. */
+const KEPT_LIMIT = 1_000;
+
+/** How often it is looked whether a middleware in front has passed an end on that no event tells of. */
+const END_POLL = 20;
+
 /** What a hold needs of the options of its route. */
 export interface HoldOptions
   extends Pick<LockRouteOptions, "locks" | "onDisconnect" | "releaseAt" | "destroyOnLost"> {
-  /** What is to be done with the lease before it is released. Must not reject. */
-  readonly beforeRelease?: (lease: Lease) => Promise<void>;
+  /** What is to be done before the lease is released. Must not reject. */
+  readonly beforeRelease?: () => Promise<void>;
+  /** Whether the work goes on when the lease is lost, and its answer counts. */
+  readonly outlivesLease?: () => boolean;
+  /** Gets told for how long keys were held. */
+  readonly times: HoldTimes;
 }
 
 /** One request as its middleware sees it, and what ends together with it. */
@@ -24,6 +40,11 @@ export interface Visit<P> {
   /** Cancels the wait for the lease, and is what the lease's signal tells afterwards. */
   readonly abort: LazyAbort;
 }
+
+/** A visit of whatever route. */
+export type AnyVisit = Pick<Visit<never>, "res" | "next" | "abort"> & {
+  readonly req: Pick<Request, "originalUrl">;
+};
 
 /** Whether the work is to be done, and what is held meanwhile. Undefined: the request was answered, or its client left. */
 export type Admission = { readonly hold?: Hold } | undefined;
@@ -52,38 +73,58 @@ export function isAnsweredForLoss(res: Response): boolean {
  * A lease for as long as the work of one request: the only place that decides when it is released.
  *
  * Work that can be seen has ended when its handlers have settled, and the response has ended or its connection is
- * closed. Of work that cannot be seen (behind `next()`, or in callbacks) only the end of the response tells.
+ * closed. Of work that cannot be seen (behind `next()`, or in callbacks) the end of the response tells; where the client
+ * has left, so does what was cut off with it, or has settled.
  */
 export class Hold {
   readonly lease: Lease;
-  /** Handlers that have not settled. */
+  readonly #since = performance.now();
+  readonly #releaseAt: "before-end" | "after-end" | "finish";
+  /** Handlers, and ends of middleware in front, that have not settled. */
   #running = 0;
   #unseen = false;
+  #behind: Behind | undefined;
   /** The handler has ended the response. */
   #ended = false;
   /** It has ended, and nobody needs the lease for the rest. */
   #answered = false;
   #closed = false;
+  /** What the `end` of a middleware in front returned. */
+  #passedOn: unknown;
   #released: Promise<void> | undefined;
 
   constructor(
     lease: Lease,
     readonly options: HoldOptions,
-    private readonly visit: Pick<Visit<unknown>, "res" | "next" | "abort">,
+    private readonly visit: AnyVisit,
+    private readonly checks: Pick<Checks<never>, "tell"> | undefined,
   ) {
     const { res, abort } = visit;
     this.lease = withSignal(lease, abort);
     const others = holds.get(res);
     if (others === undefined) holds.set(res, [this]);
     else others.push(this);
-    beforeEnd(res, () => this.#atEnd());
-    if (this.#waitsForFinish) res.once("finish", () => this.#finish());
+    const isPlain = isPlainEnd(res);
+    const { releaseAt = isPlain ? "before-end" : "after-end" } = options;
+    this.#releaseAt = releaseAt;
+    if (releaseAt === "before-end" && !isPlain) checks?.tell("endIsWrapped");
+    beforeEnd(res, { before: () => this.#atEnd(), after: (ended) => this.#afterEnd(ended) });
+    if (releaseAt === "finish") res.once("finish", () => this.#finish());
+    // Node says so when the end has reached it, whether or not the client has read all. Its caller goes on first.
+    if (releaseAt === "after-end") res.once("prefinish", () => process.nextTick(() => this.#finish()));
   }
 
-  /** Work begins whose end cannot be seen. */
-  leaveUnseen(): void {
-    if (!this.#unseen) beforeDestroy(this.visit.res, () => this.#atEnd());
+  /** Work begins whose end cannot be seen: in callbacks, or behind `next()`. */
+  leaveUnseen(where: "callbacks" | "behind"): void {
+    const { req, res } = this.visit;
+    if (!this.#unseen) beforeDestroy(res, () => this.#giveUp());
     this.#unseen = true;
+    if (where === "behind") this.#behind ??= watchBehind(req, res, () => this.#lookBehind());
+  }
+
+  /** It has ended, whatever is still to come. */
+  get isOver(): boolean {
+    return this.#released !== undefined;
   }
 
   /** A handler begins; the returned function tells that it has settled. */
@@ -102,7 +143,9 @@ export class Hold {
     if (!this.#ended) {
       if (onDisconnect !== "hold") this.visit.abort.abort(clientLeft());
       if (onDisconnect === "release") void this.#release();
-    }
+      if (this.#unseen) whenCutOff(this.visit.res, () => this.#see());
+      this.#lookBehind();
+    } else this.#awaitEnd();
     this.#check();
   }
 
@@ -114,17 +157,36 @@ export class Hold {
 
   /** What a handler reports when the headers are sent, Express answers by closing the connection. */
   failed(): void {
-    if (this.visit.res.headersSent) this.#atEnd();
+    if (this.visit.res.headersSent) this.#giveUp();
   }
 
-  get #waitsForFinish(): boolean {
-    return this.options.releaseAt === "finish";
+  /** The handler ends the response without an `end`. */
+  #giveUp(): void {
+    this.#ended = true;
+    this.#finish();
+  }
+
+  /** While the client is there, `end` is still to come. When it has left, a middleware may have given up. */
+  #lookBehind(): void {
+    if (!this.#closed || this.#ended) return;
+    if (this.#behind?.isOver) this.#see();
+    else if (this.#behind?.isKept) setTimeout(() => this.#tellKept(), KEPT_LIMIT).unref();
+  }
+
+  #tellKept(): void {
+    if (!this.#ended && !this.isOver && this.lease.validFor > 0) this.checks?.tell("endNeverCame");
+  }
+
+  /** What could not be seen has ended. */
+  #see(): void {
+    this.#unseen = false;
+    this.#check();
   }
 
   /** Releases when nothing holds it any more. */
   #check(): void {
     if (this.#running > 0) return;
-    if (this.#answered || (this.#closed && (this.#ended || !this.#unseen))) void this.#release();
+    if (this.#answered || (this.#closed && !this.#ended && !this.#unseen)) void this.#release();
   }
 
   #finish(): void {
@@ -133,15 +195,31 @@ export class Hold {
   }
 
   /** The handler ends the response; what the end has to wait for. */
-  #atEnd(): Promise<void> | undefined {
+  #atEnd(): Promise<unknown> | undefined {
     const { res } = this.visit;
     if (isAnsweredForLoss(res)) queueMicrotask(() => ignoreWrites(res));
     if (this.#ended) return undefined;
     this.#ended = true;
-    if (this.#waitsForFinish && !this.#closed) return undefined;
+    if (this.#releaseAt !== "before-end") return undefined;
     this.#finish();
     if (this.#closed) return undefined;
     return this.#released === undefined ? this.#whenSettled() : within(RELEASE_LIMIT, this.#released);
+  }
+
+  /** A middleware in front may still be at work when its `end` has returned. */
+  #afterEnd(ended: unknown): unknown {
+    this.#passedOn = ended;
+    const result = isThenable(ended) ? Promise.resolve(ended).finally(this.enter()) : ended;
+    if (this.#closed) this.#awaitEnd();
+    return result;
+  }
+
+  /** Where the client has left, no event tells that a middleware in front has passed the end on. */
+  #awaitEnd(): void {
+    if (this.#answered) return;
+    const { writableEnded } = this.visit.res;
+    if (writableEnded || isDestroyed(this.#passedOn) || this.lease.validFor === 0) this.#finish();
+    else setTimeout(() => this.#awaitEnd(), END_POLL).unref();
   }
 
   /** Most handlers end the response just before they settle. One that goes on does so while it is still locked. */
@@ -158,42 +236,31 @@ export class Hold {
   }
 
   async #releaseOnce(): Promise<void> {
-    if (this.options.beforeRelease !== undefined) await this.options.beforeRelease(this.lease);
+    const { beforeRelease, times } = this.options;
+    times.note(this.lease.keys, performance.now() - this.#since);
+    if (beforeRelease !== undefined) await beforeRelease();
     await this.lease[Symbol.asyncDispose]();
   }
 
   /** The lease is lost: the work is told to stop, and the client that it failed. */
   lose(error: Error): void {
-    const { res, next, abort } = this.visit;
-    if (!this.#ended && !res.destroyed && !isAnsweredForLoss(res)) {
+    const { res, abort } = this.visit;
+    fault(error, 503);
+    const goesOn = this.options.outlivesLease?.();
+    if (!goesOn && !this.#ended && !res.destroyed && !isAnsweredForLoss(res)) {
       if (!res.headersSent) {
         answeredForLoss.add(res);
         markRefusal(res);
         // First: a handler that heeds the signal fails at once, which must not be what the client is told.
-        next(withStatus(error, 503));
+        passOnFault(this.visit, error);
       } else if (this.options.destroyOnLost) res.destroy();
     }
     abort.abort(error);
   }
 }
 
-/** As http-errors does it: what Express and its error handlers answer with. */
-export function withStatus(error: Error, status: number): Error {
-  return Object.assign(error, { status, statusCode: status });
-}
-
 /** Why a lease ends whose client did not wait. */
 export function clientLeft(): Error {
   const error = new Error("the client left before the request was answered");
   return Object.assign(error, { name: "AbortError", code: "CLIENT_LEFT" });
-}
-
-function within(limit: number, work: Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, limit);
-    void work.then(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

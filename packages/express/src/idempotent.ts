@@ -9,3 +9,5 @@ export {
   type RecordStore,
   type RecordsOptions,
 } from "./idempotency/records.ts";
+export type { RequestName } from "./idempotency/request.ts";
+export { type Settled, type Settlement, settleIdempotent } from "./idempotency/settle.ts";

@@ -1,11 +1,17 @@
+import type { LockTimeoutError } from "@lock/core";
 import { checkOptions } from "@lock/core/adapter";
 import type { Request, RequestHandler, Response } from "express";
 import { Checks } from "./checks.ts";
 import { enter } from "./enter.ts";
 import type { Admission, Visit } from "./hold.ts";
+import { HoldTimes } from "./hold-times.ts";
 import { HANDLER_ALLOWED, type LockRouteOptions, ROUTE_ALLOWED } from "./options.ts";
-import { refuse } from "./refusal.ts";
+import { answer, markRefusal, refuse } from "./refusal.ts";
 import { serve } from "./serve.ts";
+
+/** Of the locks. */
+const MAX_KEY_BYTES = 512;
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
  * Locks a route while its requests are worked on.
@@ -33,12 +39,17 @@ export function lockRoute<P>(options: LockRouteOptions<P>, handler?: RequestHand
   checkOptions("lockRoute", { handler }, HANDLER_ALLOWED, []);
   const { skip = isOptions, validate } = options;
   const checks = validate === false ? undefined : new Checks(options);
+  const times = new HoldTimes();
+  const terms = { ...options, times };
 
   async function lock(visit: Visit<P>): Promise<Admission> {
     const { req, res, next } = visit;
     const keys = (await skip(req, res)) ? undefined : await keysOf(options.key, req, res);
     if (keys === undefined) return {};
-    return enter(options, visit, keys, (error) => refuse(options, keys, error, [req, res, next]), checks);
+    if (typeof options.key === "function" && !keys.every(mayBeKey)) return refuseKey(visit);
+    const onBusy = (error: LockTimeoutError) =>
+      refuse(options, keys, error, times.of(keys), [req, res, next]);
+    return enter(terms, visit, keys, onBusy, checks);
   }
 
   return serve(lock, handler);
@@ -53,6 +64,17 @@ async function keysOf<P>(
   if (given === null || given === false) return undefined;
   // What is no key is refused by the locks, which know what a key may be.
   return Array.isArray(given) ? given : [given as string];
+}
+
+/** A request may name what no key can be made of; what is no text at all is a mistake of the route. */
+function mayBeKey(key: unknown): boolean {
+  return typeof key !== "string" || (Buffer.byteLength(key) <= MAX_KEY_BYTES && !LONE_SURROGATE.test(key));
+}
+
+function refuseKey<P>({ req, res }: Visit<P>): undefined {
+  const detail = `What this request names makes a key that is not valid Unicode, or has more than ${MAX_KEY_BYTES} bytes.`;
+  markRefusal(res);
+  answer(req, res, { status: 400, code: "LOCK_KEY_INVALID", detail });
 }
 
 function isOptions(req: { readonly method: string }): boolean {

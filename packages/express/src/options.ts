@@ -34,7 +34,12 @@ export interface ProblemOptions {
 }
 
 /** The checks that are made while requests are served; `help/` has a page for each. */
-export type CheckName = "mountedTwice" | "keyIgnoresTenant" | "waitOutlastsServer";
+export type CheckName =
+  | "mountedTwice"
+  | "keyIgnoresTenant"
+  | "waitOutlastsServer"
+  | "endIsWrapped"
+  | "endNeverCame";
 
 /** Which of the checks are made, by name; and how to tell tenants apart. */
 export type ValidateOptions<P = Request["params"]> = { readonly [Name in CheckName]?: boolean } & {
@@ -71,10 +76,12 @@ export interface LockRouteOptions<P = Request["params"]> {
    */
   readonly onDisconnect?: "abort-hold" | "hold" | "release";
   /**
-   * "before-end" (default): released before the client has the whole answer, so that a request it sends then finds
-   * the key free; the answer waits for that, at most 250 ms. "finish": released after it was sent.
+   * "before-end": released before the client has the whole answer, so that a request it sends then finds the key free;
+   * the answer waits for that, at most 250 ms. "after-end": released when all that `res.end` does has been done, such
+   * as saving a session. "finish": released after the answer was sent. Default: "before-end", or "after-end" where a
+   * middleware in front has an `end` of its own.
    */
-  readonly releaseAt?: "before-end" | "finish";
+  readonly releaseAt?: "before-end" | "after-end" | "finish";
   /**
    * When the lock backend cannot be reached: "fail" (default) calls `next` with the error and status 503; "open" runs
    * the handler without a lease. As a function, it also is the place to log the error.
@@ -84,7 +91,7 @@ export interface LockRouteOptions<P = Request["params"]> {
   readonly destroyOnLost?: boolean;
   /** The status of a refusal. Default 409. */
   readonly contentionStatus?: 409 | 423 | 429 | 503;
-  /** What a refusal's Retry-After says, rounded up to seconds. Default: how long the holder's lease has left. */
+  /** What a refusal's Retry-After says, rounded up to seconds. Default: how long the key was held lately, or 1 s. */
   readonly retryAfter?: number | ((error: LockTimeoutError, req: Request<P>) => number);
   /** Answers a refused request in place of the problem document. */
   readonly handler?: (
@@ -118,7 +125,7 @@ export const ROUTE_ALLOWED: AllowedOptions = {
   mode: ["exclusive", "shared", "auto", FUNCTION],
   skip: [FUNCTION],
   onDisconnect: ["abort-hold", "hold", "release"],
-  releaseAt: ["before-end", "finish"],
+  releaseAt: ["before-end", "after-end", "finish"],
   onBackendError: ["fail", "open", FUNCTION],
   destroyOnLost: [FLAG],
   contentionStatus: [409, 423, 429, 503],

@@ -27,27 +27,17 @@ export function markRefusal(res: Response): void {
   refused.add(res);
 }
 
-/** Holders that do not say for how long. */
-const SOME_TIME = 1_000;
-
-/** No lease is longer, unless somebody asked for that: what says so was reckoned with a clock that has been set. */
-const DAY = 86_400_000;
-
-/** How long the one who was seen holding the key may still need; milliseconds. */
-export function retryAfterOf({ holder }: LockTimeoutError): number {
-  return Math.min(Math.max(0, holder?.remaining ?? SOME_TIME), DAY);
-}
-
 /** Refuses a request whose key stayed busy. */
 export async function refuse<P>(
   options: LockRouteOptions<P>,
   keys: readonly string[],
   error: LockTimeoutError,
+  lately: number,
   [req, res, next]: [Request<P>, Response, NextFunction],
 ): Promise<void> {
   const { contentionStatus: status = 409, retryAfter: asked, problem, handler } = options;
   const given = typeof asked === "function" ? asked(error, req) : asked;
-  const retryAfter = Number.isFinite(given) ? Math.max(0, Number(given)) : retryAfterOf(error);
+  const retryAfter = Number.isFinite(given) ? Math.max(0, Number(given)) : lately;
   markRefusal(res);
   if (handler !== undefined) return handler(req, res, next, { keys, status, retryAfter, error });
   const detail = "Another request is working on this. Try again later.";
@@ -62,7 +52,7 @@ export async function refuse<P>(
 }
 
 /** Sends a problem document. */
-export function answer<P>(req: Request<P>, res: Response, problem: Problem): void {
+export function answer(req: Pick<Request, "originalUrl">, res: Response, problem: Problem): void {
   const { type = "about:blank", title = STATUS_CODES[problem.status], status, detail, code, keys } = problem;
   const { retryAfter, instance = req.originalUrl.split("?")[0] } = problem;
   if (retryAfter !== undefined) res.setHeader("Retry-After", Math.max(1, Math.ceil(retryAfter / 1_000)));

@@ -1,33 +1,61 @@
-import type { ServerResponse } from "node:http";
+import { ServerResponse } from "node:http";
+
+/** What `beforeEnd` calls when the handler ends the response. */
+export interface EndHooks {
+  /** What the end has to wait for. */
+  before(): Promise<unknown> | undefined;
+  /** Gets what the `end` of a middleware in front returned, and returns it or what follows it. */
+  after(ended: unknown): unknown;
+}
+
+/** Methods `end` of Node and of ours, and whether there are no others under them. */
+const knownEnds = new WeakMap<object, boolean>([[ServerResponse.prototype.end, true]]);
+
+/** Whether `end` does nothing but end the response: no middleware in front does work of its own there. */
+export function isPlainEnd({ end }: Pick<ServerResponse, "end">): boolean {
+  return knownEnds.get(end) === true;
+}
+
+/** Whether it is no method of another middleware. */
+export function isKnownEnd(end: object): boolean {
+  return knownEnds.has(end);
+}
+
+/** Replaces `end` by a method of ours, which is no work of another middleware. */
+export function replaceEnd(res: ServerResponse, end: (...args: unknown[]) => unknown): void {
+  knownEnds.set(end, isPlainEnd(res));
+  res.end = end as ServerResponse["end"];
+}
 
 /**
- * Runs something before the end of a response is passed on to the client. `before` is asked when the handler ends the
- * response; where it returns a promise, the response ends when that resolves. What the handler says after its end is
+ * Runs something before the end of a response is passed on to the client. What the handler says after its end is
  * ignored.
  *
  * Express gives each response another prototype, after which V8 makes a hidden class of its own for each property that
  * is added to one: a few microseconds each. So no method is replaced that need not be.
  */
-export function beforeEnd(res: ServerResponse, before: () => Promise<void> | undefined): void {
+export function beforeEnd(res: ServerResponse, { before, after }: EndHooks): void {
   const { end, write } = res;
+  const isPlain = isPlainEnd(res);
   let isEnding = false;
   const passOn = (method: unknown, args: unknown[]) => Reflect.apply(method as typeof end, res, args);
-  res.end = (...args: unknown[]) => {
+  replaceEnd(res, (...args: unknown[]) => {
     if (isEnding) return ignore(res)(...args);
     const isValid = isChunk(args[0]);
-    if (isValid) commitHeaders(res, args);
+    // A middleware in front may still have something to say about them.
+    if (isValid && isPlain) commitHeaders(res, args);
     // What Node refuses is no end where an error handler can still answer.
     const waiting = isValid || res.headersSent ? before() : undefined;
-    if (waiting === undefined || !isValid) return passOn(end, args);
+    if (waiting === undefined || !isValid) return after(passOn(end, args));
     isEnding = true;
     waiting
       .then(() => {
         isEnding = false;
-        passOn(end, args);
+        return after(passOn(end, args));
       })
       .catch((error) => res.destroy(error));
     return res;
-  };
+  });
   // An end that is over would refuse it; one that is still to come would take it.
   res.write = (...args: unknown[]) => (isEnding ? ignore(true)(...args) : passOn(write, args));
 }

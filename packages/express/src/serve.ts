@@ -1,5 +1,7 @@
 import { LazyAbort } from "@lock/core/adapter";
 import type { NextFunction, RequestHandler } from "express";
+import { isThenable } from "./behind.ts";
+import { passOnFault } from "./faults.ts";
 import { type Admission, type Hold, isAnsweredForLoss, type Visit } from "./hold.ts";
 
 /** The request handler that does the work of those that are admitted. Never rejects: Express 4 would not notice. */
@@ -13,12 +15,11 @@ export function serve<P>(
     try {
       admission = await admit(visit);
     } catch (error) {
-      next(error);
-      return;
+      return passOnFault(visit, error);
     }
-    if (admission === undefined || isAnsweredForLoss(res)) return;
+    if (admission === undefined || isAnsweredForLoss(res) || admission.hold?.isOver) return;
     if (handler !== undefined) return runHandler(handler, visit, admission.hold);
-    admission.hold?.leaveUnseen();
+    admission.hold?.leaveUnseen("behind");
     next();
   };
 }
@@ -33,14 +34,14 @@ async function runHandler<P>(
   const onward = (reason?: unknown) => {
     // Express would close the connection, on which another request may be under way.
     if (isAnsweredForLoss(res)) return;
-    if (isForNextHandler(reason)) hold?.leaveUnseen();
+    if (isForNextHandler(reason)) hold?.leaveUnseen("behind");
     else hold?.failed();
     next(reason);
   };
   try {
     const result: unknown = handler(req, res, onward as NextFunction);
     if (isThenable(result)) await result;
-    else hold?.leaveUnseen();
+    else hold?.leaveUnseen("callbacks");
   } catch (error) {
     onward(error || new Error(`the handler was rejected with ${error}`));
   } finally {
@@ -51,8 +52,4 @@ async function runHandler<P>(
 /** Whether `next` was called to go on, rather than to report an error. */
 function isForNextHandler(reason: unknown): boolean {
   return !reason || /^router?$/.test(String(reason));
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof Object(value).then === "function";
 }

@@ -68,9 +68,11 @@ it("has a page for each code, which says how to turn the check off", async () =>
   const help = new URL("../help/", import.meta.url);
   const source = await readFile(new URL("../src/checks.ts", import.meta.url), "utf8");
   const names = [...source.matchAll(/^ {2}(\w+): "/gm)].map(([, name = ""]) => name);
-  expect(names).toHaveLength(3);
+  expect(names).toHaveLength(5);
   const codes = names.map((name) => `LOCK_ROUTE_${name.replace(/[A-Z]/g, "_$&").toUpperCase()}`);
-  expect((await readdir(help)).toSorted()).toEqual(codes.map((code) => `${code}.md`).toSorted());
+  const others = ["IDEMPOTENCY_NOT_KEPT", "IDEMPOTENCY_PAYLOAD_NOT_SEEN"];
+  const pages = [...codes, ...others].map((code) => `${code}.md`);
+  expect((await readdir(help)).toSorted()).toEqual(pages.toSorted());
   for (const [index, code] of codes.entries()) {
     const page = await readFile(new URL(`${code}.md`, help), "utf8");
     expect(page).toContain(`# ${code}`);

@@ -25,7 +25,10 @@ describe("lockRoute", () => {
     [{ locks, key: "a", maxHold: Number.POSITIVE_INFINITY }, "maxHold must be"],
     [{ locks, key: "a", skip: true }, "skip must be a function, got true"],
     [{ locks, key: "a", onDisconnect: "ignore" }, "onDisconnect must be 'abort-hold' or 'hold' or 'release'"],
-    [{ locks, key: "a", releaseAt: "end" }, "releaseAt must be 'before-end' or 'finish', got 'end'"],
+    [
+      { locks, key: "a", releaseAt: "end" },
+      "releaseAt must be 'before-end' or 'after-end' or 'finish', got 'end'",
+    ],
     [
       { locks, key: "a", onBackendError: null },
       "onBackendError must be 'fail' or 'open' or a function, got null",

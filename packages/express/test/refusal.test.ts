@@ -107,9 +107,9 @@ describe.each(expresses)("$name", ({ express }) => {
     expect(JSON.parse(answer.body)).toMatchObject({ status, instance: "/orders/4%3C2" });
   });
 
-  it("takes Retry-After from what the holder's lease has left, or from the option", async () => {
+  it("takes Retry-After from how long the key was held lately, or from the option", async () => {
     const byDefault = await refusedBy({});
-    expect(byDefault.answer.headers.get("retry-after")).toBe("7");
+    expect(byDefault.answer.headers.get("retry-after")).toBe("1");
     const fixed = await refusedBy({ retryAfter: 1_001 });
     expect(fixed.answer.headers.get("retry-after")).toBe("2");
     const computed = await refusedBy({

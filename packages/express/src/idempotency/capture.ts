@@ -1,15 +1,9 @@
 import type { OutgoingHttpHeaders } from "node:http";
+import { promisify } from "node:util";
+import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import type { Response } from "express";
-import { isChunk } from "../response.ts";
-
-/** An answer that can be given again. */
-export interface Recorded {
-  readonly fingerprint: string;
-  readonly status: number;
-  readonly headers: readonly (readonly [name: string, value: string | readonly string[]])[];
-  /** Base64; null where it was too long to be kept. */
-  readonly body: string | null;
-}
+import { isChunk, replaceEnd } from "../response.ts";
+import type { Answer, Outcome } from "./record.ts";
 
 /** Of the connection or of the moment; and cookies, which are no part of an answer that is kept for a day. */
 const NOT_KEPT = new Set([
@@ -27,7 +21,7 @@ export class Capture {
   #chunks: Buffer[] | undefined = [];
   #bytes = 0;
   #ended = false;
-  #head: Pick<Recorded, "status" | "headers"> | undefined;
+  #head: Pick<Answer, "status" | "headers" | "removed"> | undefined;
   /** What the middleware before us have set is theirs to set again. */
   readonly #before: OutgoingHttpHeaders;
 
@@ -47,32 +41,40 @@ export class Capture {
         return Reflect.apply(writeHead, res, [status, ...message]);
       },
       write(...args: unknown[]) {
+        capture.#takeHead();
         capture.#take(args);
         return Reflect.apply(write, res, args);
       },
-      end(...args: unknown[]) {
-        const isFirst = !capture.#ended && isChunk(args[0]);
-        if (isFirst) {
-          capture.#takeHead();
-          capture.#take(args);
-          capture.#ended = true;
-        }
-        try {
-          return Reflect.apply(end, res, args);
-        } catch (error) {
-          // Node refused it: somebody else will end it.
-          if (isFirst) capture.#restart();
-          throw error;
-        }
-      },
+    });
+    replaceEnd(res, (...args: unknown[]) => {
+      const isFirst = !capture.#ended && isChunk(args[0]);
+      if (isFirst) {
+        capture.#takeHead();
+        capture.#take(args);
+        capture.#ended = true;
+      }
+      try {
+        return Reflect.apply(end, res, args);
+      } catch (error) {
+        // Node refused it: somebody else will end it.
+        if (isFirst) capture.#restart();
+        throw error;
+      }
     });
   }
 
-  /** The answer, once it has been given to its end. */
-  recorded(fingerprint: string): Recorded | undefined {
-    if (!this.#ended || this.#head === undefined) return undefined;
-    const body = this.#chunks === undefined ? null : Buffer.concat(this.#chunks).toString("base64");
-    return { fingerprint, ...this.#head, body };
+  /** The status of the answer, once it has begun. */
+  get status(): number | undefined {
+    return this.#head?.status;
+  }
+
+  /** What is to be remembered of an answer that has begun; undefined of any other. */
+  async outcome(): Promise<Outcome | undefined> {
+    const head = this.#head;
+    if (head === undefined) return undefined;
+    if (!this.#ended) return { kind: "done", because: "cut-off" };
+    const plain = this.#chunks && (await plainly(head, Buffer.concat(this.#chunks), this.limit));
+    return plain ?? { kind: "done", because: "too-long" };
   }
 
   #restart(): void {
@@ -88,7 +90,8 @@ export class Capture {
       if (value === undefined || !isNew || NOT_KEPT.has(name)) return [];
       return [[name, Array.isArray(value) ? value : String(value)] as const];
     });
-    this.#head = { status: this.res.statusCode, headers };
+    const removed = Object.keys(this.#before).filter((name) => !this.res.hasHeader(name));
+    this.#head = { status: this.res.statusCode, headers, removed };
   }
 
   #take([chunk, encoding]: unknown[]): void {
@@ -96,6 +99,32 @@ export class Capture {
     this.#bytes += bytes.length;
     if (this.#bytes > this.limit) this.#chunks = undefined;
     this.#chunks?.push(bytes);
+  }
+}
+
+/** What undoes the encodings that Node knows. */
+const DECODERS = {
+  gzip: promisify(gunzip),
+  "x-gzip": promisify(gunzip),
+  deflate: promisify(inflate),
+  br: promisify(brotliDecompress),
+};
+
+/** Without its encoding: a retry may come from a client who does not know that. Undefined: then it is too long. */
+async function plainly(
+  head: Pick<Answer, "status" | "headers" | "removed">,
+  body: Buffer,
+  maxOutputLength: number,
+): Promise<Answer | undefined> {
+  const encoding = head.headers.find(([name]) => name === "content-encoding")?.[1];
+  const decode = DECODERS[String(encoding) as keyof typeof DECODERS] as typeof DECODERS.gzip | undefined;
+  if (decode === undefined) return { kind: "answer", ...head, body: body.toString("base64") };
+  try {
+    const plain = await decode(body, { maxOutputLength });
+    const headers = head.headers.filter(([name]) => name !== "content-encoding");
+    return { kind: "answer", ...head, headers, body: plain.toString("base64") };
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,20 +1,17 @@
-import { setTimeout as pause } from "node:timers/promises";
-import type { Lease } from "@lock/core";
-import { checkOptions, withoutSecrets } from "@lock/core/adapter";
-import type { Request, RequestHandler, Response } from "express";
+import { LockUsageError } from "@lock/core";
+import { checkOptions } from "@lock/core/adapter";
+import type { Request, RequestHandler } from "express";
 import { enter } from "../enter.ts";
-import { type Admission, type Visit, withStatus } from "../hold.ts";
+import type { Admission, Visit } from "../hold.ts";
+import { HoldTimes } from "../hold-times.ts";
 import { HANDLER_ALLOWED } from "../options.ts";
-import { answer, isRefusal, markRefusal, type Problem, retryAfterOf } from "../refusal.ts";
+import { answer, markRefusal, type Problem } from "../refusal.ts";
 import { serve } from "../serve.ts";
-import { Capture, type Recorded } from "./capture.ts";
+import { warn } from "../warn.ts";
+import { Claim } from "./claim.ts";
 import { IDEMPOTENT_ALLOWED, type IdempotentOptions } from "./options.ts";
-import { fingerprintOf, idOf, keyOf } from "./request.ts";
-
-const DAY = 86_400_000;
-const MEGABYTE = 1_048_576;
-const WRITE_ATTEMPTS = 5;
-const WRITE_PAUSE = 100;
+import type { Recorded } from "./record.ts";
+import { fingerprintOf, idOf, keyOf, nameOf } from "./request.ts";
 
 /**
  * Answers a request that is sent again with the same Idempotency-Key as it was answered before, without doing the work
@@ -22,7 +19,8 @@ const WRITE_PAUSE = 100;
  * handler, or as a middleware, as `lockRoute`.
  *
  * 400: the header is missing though required, or makes no sense. 409 with Retry-After: the first request is still being
- * worked on. 422: the key was used for another payload. Otherwise the stored status, headers and body, with
+ * worked on. 409 without: it was done, or begun, and its answer is not known. 415: two payloads could not be told apart.
+ * 422: the key was used for another payload. Otherwise the stored status, headers and body, with
  * `Idempotent-Replayed: true`.
  * @throws LockUsageError for wrong options
  */
@@ -39,15 +37,19 @@ export function idempotent<
 export function idempotent<P>(options: IdempotentOptions<P>, handler?: RequestHandler<P>): RequestHandler<P> {
   checkOptions("idempotent", options, IDEMPOTENT_ALLOWED, ["locks", "records", "tenant"]);
   checkOptions("idempotent", { handler }, HANDLER_ALLOWED, []);
+  if (options.onAbandoned === "refuse" && options.records.replace === undefined) {
+    throw new LockUsageError('onAbandoned: "refuse" needs records with a method replace');
+  }
   const { required = false } = options;
   const methods = (options.methods ?? ["POST", "PATCH"]).map((method) => method.toUpperCase());
+  const times = new HoldTimes();
 
   async function admit(visit: Visit<P>): Promise<Admission> {
     const { req } = visit;
     if (!methods.includes(req.method)) return {};
     const key = keyOf(req);
     if (key === undefined && !required) return {};
-    if (typeof key === "string") return claim(options, visit, key);
+    if (typeof key === "string") return claim(options, times, visit, key);
     const detail =
       key === null ? "The Idempotency-Key is not valid." : "This request needs an Idempotency-Key.";
     return say(visit, { status: 400, code: "IDEMPOTENCY_KEY_MISSING", detail });
@@ -63,47 +65,53 @@ function say<P>({ req, res }: Visit<P>, problem: Problem): undefined {
 }
 
 /** Has the work done once for this key, however often it is asked for. */
-async function claim<P>(options: IdempotentOptions<P>, visit: Visit<P>, key: string): Promise<Admission> {
-  const { req, res } = visit;
-  const id = idOf(req, options.tenant(req), key);
+async function claim<P>(
+  options: IdempotentOptions<P>,
+  times: HoldTimes,
+  visit: Visit<P>,
+  key: string,
+): Promise<Admission> {
+  const { req } = visit;
+  const id = idOf(nameOf(req, key), options.tenant(req));
   const fingerprint = await fingerprintOf(req, options);
-  const known = await read(options, id);
-  if (known !== undefined) return replay(visit, known, fingerprint);
+  if (fingerprint === undefined) return refusePayload(visit);
+  const work = new Claim(options, id, fingerprint);
+  const known = await work.read();
+  if (known !== undefined && (known.kind !== "begun" || known.fingerprint !== fingerprint)) {
+    return replay(visit, known, fingerprint);
+  }
   const { onDisconnect = "hold", locks, wait, ttl, maxHold } = options;
-  let capture: Capture | undefined;
-  const beforeRelease = (lease: Lease) => keep(options, id, lease, res, capture?.recorded(fingerprint));
-  const terms = { locks, onDisconnect, beforeRelease, wait, ttl, maxHold };
-  const admission = await enter(terms, visit, [`idempotency:${id}`], (error) => {
+  const beforeRelease = () => work.end();
+  const outlivesLease = () => work.hasBegun;
+  const terms = { locks, onDisconnect, beforeRelease, outlivesLease, times, wait, ttl, maxHold };
+  const admission = await enter(terms, visit, [`idempotency:${id}`], () => {
     const detail = "The first request with this Idempotency-Key is still being worked on.";
-    const retryAfter = retryAfterOf(error);
-    say(visit, { status: 409, code: "IDEMPOTENCY_KEY_IN_USE", detail, retryAfter });
+    say(visit, { status: 409, code: "IDEMPOTENCY_KEY_IN_USE", detail, retryAfter: times.latest });
   });
-  if (admission === undefined) return undefined;
-  // It may have been answered between the first look and the lock.
-  const answered = await read(options, id);
-  if (answered !== undefined) return replay(visit, answered, fingerprint);
-  capture = new Capture(res, options.maxBody ?? MEGABYTE);
-  return admission;
-}
-
-async function read<P>({ records }: IdempotentOptions<P>, id: string): Promise<Recorded | undefined> {
-  let record: string | null;
+  const hold = admission?.hold;
+  // Mounted twice: the outer one does it.
+  if (hold?.options !== terms) return admission;
+  const looked = hold.enter();
   try {
-    record = await records.read(id);
-  } catch (error) {
-    throw withStatus(withoutSecrets(error), 503);
-  }
-  return record == null ? undefined : parsed(record);
-}
-
-function parsed(record: string): Recorded {
-  try {
-    return JSON.parse(record);
-  } catch {
-    // What the parser says repeats a part of the answer.
-    throw withStatus(new Error("the record of an answer cannot be read: it is no JSON"), 503);
+    const answered = await work.begin(visit.res);
+    return answered === undefined ? admission : replay(visit, answered, fingerprint);
+  } finally {
+    looked();
   }
 }
+
+function refusePayload<P>(visit: Visit<P>): undefined {
+  warn("IDEMPOTENCY_PAYLOAD_NOT_SEEN", "idempotent cannot tell the payloads of a route apart");
+  const detail = "This route cannot tell two requests of this media type apart by an Idempotency-Key.";
+  say(visit, { status: 415, code: "IDEMPOTENCY_PAYLOAD_NOT_SEEN", detail });
+}
+
+/** Why an answer that was given once cannot be given again. */
+const BECAUSE = {
+  "too-long": "The answer was too long to be kept.",
+  "cut-off": "The answer was cut off when its client left.",
+  settled: "The answer is not known.",
+};
 
 function replay<P>(visit: Visit<P>, record: Recorded, fingerprint: string): undefined {
   const { res } = visit;
@@ -111,37 +119,17 @@ function replay<P>(visit: Visit<P>, record: Recorded, fingerprint: string): unde
     const detail = "This Idempotency-Key was used for another request.";
     return say(visit, { status: 422, code: "IDEMPOTENCY_KEY_REUSED", detail });
   }
-  if (record.body === null) {
-    const detail = "This was done before. The answer was too long to be kept.";
+  if (record.kind === "begun") {
+    const detail = "This was begun before, and it is not known whether it was done.";
+    return say(visit, { status: 409, code: "ABANDONED", detail });
+  }
+  if (record.kind === "done") {
+    const detail = `This was done before. ${BECAUSE[record.because]}`;
     return say(visit, { status: 409, code: "IDEMPOTENCY_ANSWER_NOT_KEPT", detail });
   }
   res.statusCode = record.status;
+  for (const name of record.removed) res.removeHeader(name);
   for (const [name, value] of record.headers) res.setHeader(name, value);
   res.setHeader("Idempotent-Replayed", "true");
   res.end(Buffer.from(record.body, "base64"));
-}
-
-/** Keeps an answer; a fault is tried again while the lease keeps others from doing the work again. */
-async function keep<P>(
-  { records, keepFor = DAY, keepServerErrors = false }: IdempotentOptions<P>,
-  id: string,
-  lease: Lease,
-  res: Response,
-  recorded: Recorded | undefined,
-): Promise<void> {
-  if (recorded === undefined || isRefusal(res)) return;
-  if (recorded.status >= 500 && !keepServerErrors) return;
-  for (let attempt = 1; lease.validFor > 0; attempt++) {
-    try {
-      await records.write(id, JSON.stringify(recorded), keepFor);
-      return;
-    } catch (error) {
-      if (attempt >= WRITE_ATTEMPTS) {
-        const detail = withoutSecrets(error).message;
-        process.emitWarning("an answer could not be kept", { code: "IDEMPOTENCY_NOT_KEPT", detail });
-        return;
-      }
-      await pause(WRITE_PAUSE * attempt);
-    }
-  }
 }

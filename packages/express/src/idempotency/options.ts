@@ -22,6 +22,11 @@ export interface IdempotentOptions<P = Request["params"]>
   readonly maxBody?: number;
   /** Whether an answer with a status of 500 or more is kept: default false, so a retry tries again. */
   readonly keepServerErrors?: boolean;
+  /**
+   * When a process dies while it does the work: "run" (default) lets a retry do it again; "refuse" answers retries with
+   * 409 and the code "ABANDONED" until `settleIdempotent` says what became of it. "refuse" costs one write more.
+   */
+  readonly onAbandoned?: "run" | "refuse";
   /** As for `lockRoute`, but "hold" by default: whoever tries again wants to hear what became of it. */
   readonly onDisconnect?: "abort-hold" | "hold";
 }
@@ -37,4 +42,5 @@ export const IDEMPOTENT_ALLOWED: AllowedOptions = {
   maxBody: ["a whole number from 1"],
   keepServerErrors: ["true or false"],
   onDisconnect: ["abort-hold", "hold"],
+  onAbandoned: ["run", "refuse"],
 };

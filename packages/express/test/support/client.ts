@@ -10,8 +10,8 @@ export interface OwnRequest {
   leave(): void;
 }
 
-export function send(url: string, method = "POST"): OwnRequest {
-  const sent = request(url, { method, agent: false });
+export function send(url: string, method = "POST", headers: Record<string, string> = {}): OwnRequest {
+  const sent = request(url, { method, headers, agent: false });
   const response = once(sent, "response").then(([message]) => message as IncomingMessage);
   response.catch(() => undefined);
   sent.on("error", () => undefined);

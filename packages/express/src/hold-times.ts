@@ -1,0 +1,29 @@
+/** Where no holder has been seen to its end. */
+const SOME_TIME = 1_000;
+
+const MOST_KEYS = 1_000;
+
+/** For how long the requests of a route held their keys lately: what a request that is refused is told to wait, ms. */
+export class HoldTimes {
+  readonly #byKey = new Map<string, number>();
+  /** Of any key. */
+  latest = SOME_TIME;
+
+  note(keys: readonly string[], time: number): void {
+    this.latest = time;
+    for (const key of keys) {
+      // A key that is used again is among the youngest.
+      this.#byKey.delete(key);
+      this.#byKey.set(key, time);
+    }
+    for (const key of this.#byKey.keys()) {
+      if (this.#byKey.size <= MOST_KEYS) break;
+      this.#byKey.delete(key);
+    }
+  }
+
+  /** The longest of these keys; of a key that is not known, that of another one. */
+  of(keys: readonly string[]): number {
+    return Math.max(...keys.map((key) => this.#byKey.get(key) ?? this.latest));
+  }
+}

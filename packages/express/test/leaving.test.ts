@@ -1,0 +1,170 @@
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import compression from "compression";
+import type { RequestHandler } from "express";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { idempotent, inProcessRecords } from "../src/idempotent.ts";
+import { lockRoute } from "../src/index.ts";
+import { listen } from "./support/app.ts";
+import { send } from "./support/client.ts";
+import { expresses } from "./support/expresses.ts";
+import { gate } from "./support/gate.ts";
+import { useLocks } from "./support/locks.ts";
+
+const scene = useLocks();
+
+let folder = "";
+let file = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "leaving-"));
+  file = join(folder, "large.bin");
+  await writeFile(file, Buffer.alloc(40_000_000));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** How a request comes to its end. `left`: resolves when its client has left, which is after it got the headers. */
+type Way = (left: Promise<unknown>) => RequestHandler;
+
+const large = () => Readable.from(Array.from({ length: 2_000 }, () => Buffer.alloc(20_000)));
+
+const ways: readonly (readonly [string, Way])[] = [
+  [
+    "ends the response when its client has left",
+    (left) => (_req, res) => {
+      res.write("begin");
+      void left.then(() => res.end("end"));
+    },
+  ],
+  ["pipes a stream", () => (_req, res) => void large().pipe(res)],
+  ["sends a file", () => (_req, res) => res.sendFile(file)],
+  ["offers a file as a download", () => (_req, res) => res.download(file)],
+  [
+    "begins to send a file when its client has left",
+    (left) => (_req, res) => {
+      res.write("begin");
+      void left.then(() => large().pipe(res));
+    },
+  ],
+  [
+    "destroys the response when its client has left",
+    (left) => (_req, res) => {
+      res.write("begin");
+      void left.then(() => res.destroy());
+    },
+  ],
+  [
+    "is asynchronous, and never ends the response",
+    (left) => async (_req, res) => {
+      res.write("begin");
+      await left;
+    },
+  ],
+];
+
+/** Each as a handler that returns a promise and as one that does not. */
+const handlers = ways.flatMap(([what, way]): [string, Way][] => [
+  [what, way],
+  [`${what}, in a function that is asynchronous`, (left) => async (req, res, next) => way(left)(req, res, next)],
+]);
+
+const locked: readonly (readonly [string, (key: string, handler: RequestHandler) => RequestHandler[]])[] = [
+  ["lockRoute, wrapper", (key, handler) => [lockRoute({ locks: scene.locks, key }, handler)]],
+  ["lockRoute, middleware", (key, handler) => [lockRoute({ locks: scene.locks, key }), handler]],
+  ["idempotent, wrapper", (key, handler) => [idempotent(idempotency(key), handler)]],
+  ["idempotent, middleware", (key, handler) => [idempotent(idempotency(key)), handler]],
+];
+
+const idempotency = (key: string) => ({
+  locks: scene.locks,
+  records: inProcessRecords(),
+  tenant: () => key,
+});
+
+const zip = compression({ threshold: 0, filter: () => true });
+const places: readonly (readonly [string, (route: RequestHandler[]) => RequestHandler[]])[] = [
+  ["alone", (route) => route],
+  ["behind compression", (route) => [zip, ...route]],
+  ["in front of compression", (route) => [...route.slice(0, -1), zip, ...route.slice(-1)]],
+];
+
+/** Every form in every place. A wrapped handler stands behind its lock: there is no place between them. */
+const routes = locked.flatMap(([form, lock]) =>
+  places
+    .filter(([place]) => !(form.includes("wrapper") && place.startsWith("in front")))
+    .map(([place, around]) => ({
+      route: `${form}, ${place}`,
+      make: (key: string, handler: RequestHandler) => around(lock(key, handler)),
+    })),
+);
+
+describe.each(expresses)("$name", ({ express }) => {
+  describe.each(routes)("$route", ({ make }) => {
+    it.each(handlers)("a handler that %s: its key is free when its client has left", async (_what, way) => {
+      const key = scene.key();
+      const left = gate();
+      const app = express();
+      // Errors are expected, and Express would print them.
+      app.set("env", "test");
+      app.post("/", ...make(key, way(left.opened)));
+      const { url, server } = await listen(app);
+      const connected = new Promise<Socket>((resolve) => server.once("connection", resolve));
+      const request = send(url, "POST", { "idempotency-key": key, "accept-encoding": "gzip" });
+      const socket = await connected;
+      await once(await request.response, "data");
+      expect(await held()).toBe(1);
+      const closed = new Promise((resolve) => socket.once("close", resolve));
+      request.leave();
+      await closed;
+      left.open();
+      await expect.poll(held, { timeout: 5_000 }).toBe(0);
+    });
+  });
+});
+
+/** How many keys are held. */
+async function held(): Promise<number> {
+  let count = 0;
+  for await (const _ of scene.rivals.list()) count += 1;
+  return count;
+}
+
+describe.each(expresses)("$name", ({ express, major }) => {
+  it.each([["lockRoute"], ["idempotent"]])(
+    "%s as a middleware: a handler that fails leaves no key behind when its client has left",
+    async (by) => {
+      const key = scene.key();
+      const failed = gate();
+      const lock =
+        by === "lockRoute" ? lockRoute({ locks: scene.locks, key }) : idempotent(idempotency(key));
+      const app = express();
+      app.set("env", "test");
+      app.post("/", lock, async () => {
+        failed.open();
+        throw new Error("broken");
+      });
+      const unhandled: unknown[] = [];
+      const listener = (error: unknown) => unhandled.push(error);
+      // Of vitest, which would fail the test.
+      const others = process.listeners("unhandledRejection");
+      process.removeAllListeners("unhandledRejection");
+      process.on("unhandledRejection", listener);
+      try {
+        const { url } = await listen(app);
+        const request = send(url, "POST", { "idempotency-key": key });
+        await failed.opened;
+        if (major === 4) request.leave();
+        else expect((await request.response).statusCode).toBe(500);
+        await expect.poll(held).toBe(0);
+        // Express 4 drops the promises of handlers: their errors are told to the process, once, as without us.
+        expect(unhandled).toHaveLength(major === 4 ? 1 : 0);
+      } finally {
+        process.off("unhandledRejection", listener);
+        for (const other of others) process.on("unhandledRejection", other);
+      }
+    },
+  );
+});
