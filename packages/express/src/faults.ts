@@ -2,6 +2,7 @@ import { isLockError } from "@lock/core";
 import type { Response } from "express";
 import type { AnyVisit } from "./hold.ts";
 import { answer } from "./refusal.ts";
+import { replaceEnd } from "./response.ts";
 
 const faults = new WeakSet<object>();
 
@@ -11,29 +12,35 @@ export function fault(error: Error, status: number): Error {
   return Object.assign(error, { status, statusCode: status });
 }
 
+function isFault(error: unknown): error is object {
+  return isLockError(error) || faults.has(Object(error));
+}
+
 /** Gives an error to `next`. What Express would answer to one of ours with a page, is a problem document. */
 export function passOnFault({ req, res, next }: AnyVisit, error: unknown): void {
-  if (isLockError(error) || faults.has(Object(error))) insteadOfPage(req, res, error);
+  if (isFault(error)) insteadOfPage({ req, res }, error);
   next(error);
 }
 
-function insteadOfPage(req: AnyVisit["req"], res: Response, error: unknown): void {
+/** Has Express say by a problem document what it would say of this error by a page. */
+export function insteadOfPage({ req, res }: Pick<AnyVisit, "req" | "res">, error: object): void {
   const { end } = res;
-  res.end = (...args: unknown[]) => {
-    if (!isPageOfExpress(res, args[0])) return Reflect.apply(end, res, args);
+  const { code = "LOCK_FAULT", status = 500 } = error as { code?: string; status?: number };
+  replaceEnd(res, (...args) => {
+    if (!isPageOfExpress(res, status, args[0])) return Reflect.apply(end, res, args);
     res.end = end;
     for (const name of ["Content-Length", "Content-Security-Policy"]) res.removeHeader(name);
-    const { code = "LOCK_FAULT" } = error as { code?: string };
     const detail = "The request could not be locked, or not for as long as its work took.";
-    answer(req, res, { status: res.statusCode, code, detail });
+    answer(req, res, { status, code, detail });
     return res;
-  };
+  });
 }
 
 /** Whether it is what the last handler of Express says where an app has none for errors. */
-function isPageOfExpress(res: Response, body: unknown): boolean {
+function isPageOfExpress(res: Response, status: number, body: unknown): boolean {
   return (
     !res.headersSent &&
+    res.statusCode === status &&
     res.getHeader("Content-Security-Policy") === "default-src 'none'" &&
     String(body).includes("<title>Error</title>")
   );

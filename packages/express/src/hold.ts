@@ -4,7 +4,7 @@ import type { NextFunction, Request, Response } from "express";
 import { type Behind, isDestroyed, isThenable, watchBehind } from "./behind.ts";
 import type { Checks } from "./checks.ts";
 import { whenCutOff } from "./connection.ts";
-import { fault, passOnFault } from "./faults.ts";
+import { fault, insteadOfPage, passOnFault } from "./faults.ts";
 import type { HoldTimes } from "./hold-times.ts";
 import type { LockRouteOptions, RouteLocks } from "./options.ts";
 import { markRefusal } from "./refusal.ts";
@@ -247,7 +247,8 @@ export class Hold {
     const { res, abort } = this.visit;
     fault(error, 503);
     const goesOn = this.options.outlivesLease?.();
-    if (!goesOn && !this.#ended && !res.destroyed && !isAnsweredForLoss(res)) {
+    if (goesOn) insteadOfPage(this.visit, error);
+    else if (!this.#ended && !res.destroyed && !isAnsweredForLoss(res)) {
       if (!res.headersSent) {
         answeredForLoss.add(res);
         markRefusal(res);

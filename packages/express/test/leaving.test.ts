@@ -68,7 +68,10 @@ const ways: readonly (readonly [string, Way])[] = [
 /** Each as a handler that returns a promise and as one that does not. */
 const handlers = ways.flatMap(([what, way]): [string, Way][] => [
   [what, way],
-  [`${what}, in a function that is asynchronous`, (left) => async (req, res, next) => way(left)(req, res, next)],
+  [
+    `${what}, in a function that is asynchronous`,
+    (left) => async (req, res, next) => way(left)(req, res, next),
+  ],
 ]);
 
 const locked: readonly (readonly [string, (key: string, handler: RequestHandler) => RequestHandler[]])[] = [
@@ -138,8 +141,7 @@ describe.each(expresses)("$name", ({ express, major }) => {
     async (by) => {
       const key = scene.key();
       const failed = gate();
-      const lock =
-        by === "lockRoute" ? lockRoute({ locks: scene.locks, key }) : idempotent(idempotency(key));
+      const lock = by === "lockRoute" ? lockRoute({ locks: scene.locks, key }) : idempotent(idempotency(key));
       const app = express();
       app.set("env", "test");
       app.post("/", lock, async () => {

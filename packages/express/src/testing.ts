@@ -1,0 +1,1 @@
+export { type OpenRecords, type RecordsSuiteOptions, recordsSuite } from "./testing/records-suite.ts";
