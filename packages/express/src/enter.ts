@@ -3,18 +3,11 @@ import type { Request } from "express";
 import type { Checks } from "./checks.ts";
 import { whenClosed } from "./connection.ts";
 import { fault } from "./faults.ts";
-import {
-  type Admission,
-  abandonHolds,
-  clientLeft,
-  findHold,
-  Hold,
-  type HoldOptions,
-  type Visit,
-} from "./hold.ts";
+import { type Admission, abandonHolds, findHold, Hold, type HoldOptions } from "./hold.ts";
 import type { LockRouteOptions, RouteMode } from "./options.ts";
 import { markRefusal } from "./refusal.ts";
 import { setLease } from "./route-lease.ts";
+import { clientLeft, type Visit } from "./visit.ts";
 
 const DEFAULT_MAX_HOLD = 300_000;
 

@@ -1,8 +1,8 @@
 import { isLockError } from "@lock/core";
 import type { Response } from "express";
-import type { AnyVisit } from "./hold.ts";
 import { answer } from "./refusal.ts";
 import { replaceEnd } from "./response.ts";
+import type { AnyVisit } from "./visit.ts";
 
 const faults = new WeakSet<object>();
 

@@ -1,6 +1,5 @@
 import type { Lease } from "@lock/core";
-import type { LazyAbort } from "@lock/core/adapter";
-import type { NextFunction, Request, Response } from "express";
+import type { Response } from "express";
 import { type Behind, isDestroyed, isThenable, watchBehind } from "./behind.ts";
 import type { Checks } from "./checks.ts";
 import { whenCutOff } from "./connection.ts";
@@ -10,6 +9,7 @@ import type { LockRouteOptions, RouteLocks } from "./options.ts";
 import { markRefusal } from "./refusal.ts";
 import { beforeDestroy, beforeEnd, ignoreWrites, isPlainEnd } from "./response.ts";
 import { withSignal } from "./route-lease.ts";
+import { type AnyVisit, clientLeft } from "./visit.ts";
 import { within } from "./within.ts";
 
 /** How long the end of an answer waits for the release. */
@@ -31,20 +31,6 @@ export interface HoldOptions
   /** Gets told for how long keys were held. */
   readonly times: HoldTimes;
 }
-
-/** One request as its middleware sees it, and what ends together with it. */
-export interface Visit<P> {
-  readonly req: Request<P>;
-  readonly res: Response;
-  readonly next: NextFunction;
-  /** Cancels the wait for the lease, and is what the lease's signal tells afterwards. */
-  readonly abort: LazyAbort;
-}
-
-/** A visit of whatever route. */
-export type AnyVisit = Pick<Visit<never>, "res" | "next" | "abort"> & {
-  readonly req: Pick<Request, "originalUrl">;
-};
 
 /** Whether the work is to be done, and what is held meanwhile. Undefined: the request was answered, or its client left. */
 export type Admission = { readonly hold?: Hold } | undefined;
@@ -258,10 +244,4 @@ export class Hold {
     }
     abort.abort(error);
   }
-}
-
-/** Why a lease ends whose client did not wait. */
-export function clientLeft(): Error {
-  const error = new Error("the client left before the request was answered");
-  return Object.assign(error, { name: "AbortError", code: "CLIENT_LEFT" });
 }

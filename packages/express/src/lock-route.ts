@@ -3,11 +3,12 @@ import { checkOptions } from "@lock/core/adapter";
 import type { Request, RequestHandler, Response } from "express";
 import { Checks } from "./checks.ts";
 import { enter } from "./enter.ts";
-import type { Admission, Visit } from "./hold.ts";
+import type { Admission } from "./hold.ts";
 import { HoldTimes } from "./hold-times.ts";
 import { HANDLER_ALLOWED, type LockRouteOptions, ROUTE_ALLOWED } from "./options.ts";
 import { answer, markRefusal, refuse } from "./refusal.ts";
 import { serve } from "./serve.ts";
+import type { Visit } from "./visit.ts";
 
 /** Of the locks. */
 const MAX_KEY_BYTES = 512;

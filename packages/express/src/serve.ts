@@ -2,7 +2,8 @@ import { LazyAbort } from "@lock/core/adapter";
 import type { NextFunction, RequestHandler } from "express";
 import { isThenable } from "./behind.ts";
 import { passOnFault } from "./faults.ts";
-import { type Admission, type Hold, isAnsweredForLoss, type Visit } from "./hold.ts";
+import { type Admission, type Hold, isAnsweredForLoss } from "./hold.ts";
+import type { Visit } from "./visit.ts";
 
 /** The request handler that does the work of those that are admitted. Never rejects: Express 4 would not notice. */
 export function serve<P>(
