@@ -1,6 +1,6 @@
 import { isLockError } from "@lock/core";
 import type { Response } from "express";
-import { answer } from "./refusal.ts";
+import { answer, markRefusal } from "./refusal.ts";
 import { replaceEnd } from "./response.ts";
 import type { AnyVisit } from "./visit.ts";
 
@@ -16,6 +16,20 @@ function isFault(error: unknown): error is object {
   return isLockError(error) || faults.has(Object(error));
 }
 
+const answeredForLoss = new WeakSet<Response>();
+
+/** Whether a request was answered because its lease was lost: what its handler still says is of no interest. */
+export function isAnsweredForLoss(res: Response): boolean {
+  return answeredForLoss.has(res);
+}
+
+/** Answers a request whose lease is lost, while its handler is at work. */
+export function answerForLoss(visit: AnyVisit, error: Error): void {
+  answeredForLoss.add(visit.res);
+  markRefusal(visit.res);
+  passOnFault(visit, error);
+}
+
 /** Gives an error to `next`. What Express would answer to one of ours with a page, is a problem document. */
 export function passOnFault({ req, res, next }: AnyVisit, error: unknown): void {
   if (isFault(error)) insteadOfPage({ req, res }, error);
@@ -26,8 +40,8 @@ export function passOnFault({ req, res, next }: AnyVisit, error: unknown): void 
 export function insteadOfPage({ req, res }: Pick<AnyVisit, "req" | "res">, error: object): void {
   const { end } = res;
   const { code = "LOCK_FAULT", status = 500 } = error as { code?: string; status?: number };
-  replaceEnd(res, (...args) => {
-    if (!isPageOfExpress(res, status, args[0])) return Reflect.apply(end, res, args);
+  replaceEnd(res, (args, passOn) => {
+    if (!isPageOfExpress(res, status, args[0])) return passOn(args);
     res.end = end;
     for (const name of ["Content-Length", "Content-Security-Policy"]) res.removeHeader(name);
     const detail = "The request could not be locked, or not for as long as its work took.";

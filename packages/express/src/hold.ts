@@ -1,25 +1,25 @@
 import type { Lease } from "@lock/core";
 import type { Response } from "express";
-import { type Behind, isDestroyed, isThenable, watchBehind } from "./behind.ts";
 import type { Checks } from "./checks.ts";
 import { whenCutOff } from "./connection.ts";
-import { fault, insteadOfPage, passOnFault } from "./faults.ts";
+import { answerForLoss, fault, insteadOfPage, isAnsweredForLoss } from "./faults.ts";
 import type { HoldTimes } from "./hold-times.ts";
 import type { LockRouteOptions, RouteLocks } from "./options.ts";
-import { markRefusal } from "./refusal.ts";
-import { beforeDestroy, beforeEnd, ignoreWrites, isPlainEnd } from "./response.ts";
+import {
+  beforeDestroy,
+  beforeEnd,
+  ignoreWrites,
+  isPlainEnd,
+  whenEndedBehind,
+  whenEndReached,
+} from "./response.ts";
+import { isDestroyed, isThenable, whenDestroyed } from "./results.ts";
 import { withSignal } from "./route-lease.ts";
 import { type AnyVisit, clientLeft } from "./visit.ts";
 import { within } from "./within.ts";
 
 /** How long the end of an answer waits for the release. */
 const RELEASE_LIMIT = 250;
-
-/** After this, a middleware that keeps an end to itself is told of, ms. */
-const KEPT_LIMIT = 1_000;
-
-/** How often it is looked whether a middleware in front has passed an end on that no event tells of. */
-const END_POLL = 20;
 
 /** What a hold needs of the options of its route. */
 export interface HoldOptions
@@ -36,54 +36,58 @@ export interface HoldOptions
 export type Admission = { readonly hold?: Hold } | undefined;
 
 const holds = new WeakMap<Response, Hold[]>();
-const answeredForLoss = new WeakSet<Response>();
+
+/** The holds of a request. */
+export function holdsOf(res: Response): readonly Hold[] {
+  return holds.get(res) ?? [];
+}
 
 /** The hold of a request that has any of the keys already. */
 export function findHold(res: Response, locks: RouteLocks, keys: readonly string[]): Hold | undefined {
-  return holds
-    .get(res)
-    ?.find((hold) => hold.options.locks === locks && keys.some((key) => hold.lease.keys.includes(key)));
+  return holdsOf(res).find(
+    (hold) => hold.options.locks === locks && keys.some((key) => hold.lease.keys.includes(key)),
+  );
 }
 
 /** Gives up what a request has locked, since its client has left before the work began. */
 export function abandonHolds(res: Response): void {
-  for (const hold of holds.get(res) ?? []) hold.abandon();
-}
-
-/** Whether a request was answered because its lease was lost: what its handler still says is of no interest. */
-export function isAnsweredForLoss(res: Response): boolean {
-  return answeredForLoss.has(res);
+  for (const hold of holdsOf(res)) hold.abandon();
 }
 
 /**
  * A lease for as long as the work of one request: the only place that decides when it is released.
  *
  * Work that can be seen has ended when its handlers have settled, and the response has ended or its connection is
- * closed. Of work that cannot be seen (behind `next()`, or in callbacks) the end of the response tells; where the client
- * has left, so does what was cut off with it, or has settled.
+ * closed. Of work that cannot be seen (in callbacks, or behind `next()`) the end of the response tells; where the client
+ * has left, so does what was cut off with it.
  */
 export class Hold {
   readonly lease: Lease;
   readonly #since = performance.now();
-  readonly #releaseAt: "before-end" | "after-end" | "finish";
+  readonly #releaseAt: LockRouteOptions["releaseAt"];
   /** Handlers, and ends of middleware in front, that have not settled. */
   #running = 0;
+  /** How many handlers have begun. */
+  #begun = 0;
   #unseen = false;
-  #behind: Behind | undefined;
-  /** The handler has ended the response. */
+  /** What becomes of the response is looked at, where its end is all that tells. */
+  #isWatched = { destroy: false, behind: false };
+  /** What the `end` of a middleware behind returned: the work has ended, and ours is still to be called. */
+  #behind: { readonly result: unknown } | undefined;
+  /** The response was ended. */
   #ended = false;
+  /** Its end has come to Node. */
+  #reached = false;
   /** It has ended, and nobody needs the lease for the rest. */
   #answered = false;
   #closed = false;
-  /** What the `end` of a middleware in front returned. */
-  #passedOn: unknown;
   #released: Promise<void> | undefined;
 
   constructor(
     lease: Lease,
     readonly options: HoldOptions,
     private readonly visit: AnyVisit,
-    private readonly checks: Pick<Checks<never>, "tell"> | undefined,
+    checks: Pick<Checks<never>, "tell"> | undefined,
   ) {
     const { res, abort } = visit;
     this.lease = withSignal(lease, abort);
@@ -93,19 +97,10 @@ export class Hold {
     const isPlain = isPlainEnd(res);
     const { releaseAt = isPlain ? "before-end" : "after-end" } = options;
     this.#releaseAt = releaseAt;
-    if (releaseAt === "before-end" && !isPlain) checks?.tell("endIsWrapped");
     beforeEnd(res, { before: () => this.#atEnd(), after: (ended) => this.#afterEnd(ended) });
+    if (releaseAt !== "before-end") whenEndReached(res, () => this.#atReached());
+    else if (!isPlain) checks?.tell("endIsWrapped");
     if (releaseAt === "finish") res.once("finish", () => this.#finish());
-    // Node says so when the end has reached it, whether or not the client has read all. Its caller goes on first.
-    if (releaseAt === "after-end") res.once("prefinish", () => process.nextTick(() => this.#finish()));
-  }
-
-  /** Work begins whose end cannot be seen: in callbacks, or behind `next()`. */
-  leaveUnseen(where: "callbacks" | "behind"): void {
-    const { req, res } = this.visit;
-    if (!this.#unseen) beforeDestroy(res, () => this.#giveUp());
-    this.#unseen = true;
-    if (where === "behind") this.#behind ??= watchBehind(req, res, () => this.#lookBehind());
   }
 
   /** It has ended, whatever is still to come. */
@@ -113,7 +108,7 @@ export class Hold {
     return this.#released !== undefined;
   }
 
-  /** A handler begins; the returned function tells that it has settled. */
+  /** Something is under way; the returned function tells that it has settled. */
   enter(): () => void {
     this.#running += 1;
     return () => {
@@ -122,16 +117,43 @@ export class Hold {
     };
   }
 
+  /** Runs a handler, and sees it settle where it returns a promise. What follows that is returned. */
+  run(handler: () => unknown): unknown {
+    const call = ++this.#begun;
+    const settled = this.enter();
+    let result: unknown;
+    try {
+      result = handler();
+    } catch (error) {
+      settled();
+      throw error;
+    }
+    const isSeen = isThenable(result);
+    // Of handlers that call each other, the last one does the work.
+    if (call === this.#begun) this.#see(isSeen);
+    if (isSeen) return Promise.resolve(result).finally(settled);
+    settled();
+    return result;
+  }
+
+  /** Work begins behind `next()`. */
+  leaveBehind(): void {
+    this.#begun += 1;
+    this.#see(false);
+    if (!this.#isWatched.behind) whenEndedBehind(this.visit.res, (result) => this.#endedBehind(result));
+    this.#isWatched.behind = true;
+  }
+
   /** The connection is closed: the answer was sent, or the client has left. */
   close(): void {
     const { onDisconnect = "abort-hold" } = this.options;
     this.#closed = true;
+    if (this.#reached) this.#finish();
     if (!this.#ended) {
       if (onDisconnect !== "hold") this.visit.abort.abort(clientLeft());
       if (onDisconnect === "release") void this.#release();
-      if (this.#unseen) whenCutOff(this.visit.res, () => this.#see());
-      this.#lookBehind();
-    } else this.#awaitEnd();
+      if (this.#unseen) whenCutOff(this.visit.res, () => this.#see(true));
+    }
     this.#check();
   }
 
@@ -146,33 +168,35 @@ export class Hold {
     if (this.visit.res.headersSent) this.#giveUp();
   }
 
-  /** The handler ends the response without an `end`. */
+  /** Whether the end of the work can be seen. */
+  #see(isSeen: boolean): void {
+    this.#unseen = !isSeen;
+    if (isSeen) this.#check();
+    else if (!this.#isWatched.destroy) {
+      this.#isWatched.destroy = true;
+      beforeDestroy(this.visit.res, () => this.#giveUp());
+    }
+  }
+
+  /** The response ends without an `end`. */
   #giveUp(): void {
     this.#ended = true;
     this.#finish();
   }
 
-  /** While the client is there, `end` is still to come. When it has left, a middleware may have given up. */
-  #lookBehind(): void {
-    if (!this.#closed || this.#ended) return;
-    if (this.#behind?.isOver) this.#see();
-    else if (this.#behind?.isKept) setTimeout(() => this.#tellKept(), KEPT_LIMIT).unref();
-  }
-
-  #tellKept(): void {
-    if (!this.#ended && !this.isOver && this.lease.validFor > 0) this.checks?.tell("endNeverCame");
-  }
-
-  /** What could not be seen has ended. */
-  #see(): void {
-    this.#unseen = false;
-    this.#check();
+  /** A middleware behind may pass the end on, later; where its stream is destroyed, as the client has left, it will not. */
+  #endedBehind(result: unknown): void {
+    this.#behind = { result };
+    whenDestroyed(result, () => this.#check());
+    this.#see(true);
   }
 
   /** Releases when nothing holds it any more. */
   #check(): void {
     if (this.#running > 0) return;
-    if (this.#answered || (this.#closed && !this.#ended && !this.#unseen)) void this.#release();
+    const isLeft = this.#closed && !this.#ended && !this.#unseen;
+    const isKept = this.#behind !== undefined && !isDestroyed(this.#behind.result);
+    if (this.#answered || (isLeft && !isKept)) void this.#release();
   }
 
   #finish(): void {
@@ -194,18 +218,13 @@ export class Hold {
 
   /** A middleware in front may still be at work when its `end` has returned. */
   #afterEnd(ended: unknown): unknown {
-    this.#passedOn = ended;
-    const result = isThenable(ended) ? Promise.resolve(ended).finally(this.enter()) : ended;
-    if (this.#closed) this.#awaitEnd();
-    return result;
+    whenDestroyed(ended, () => this.#finish());
+    return isThenable(ended) ? Promise.resolve(ended).finally(this.enter()) : ended;
   }
 
-  /** Where the client has left, no event tells that a middleware in front has passed the end on. */
-  #awaitEnd(): void {
-    if (this.#answered) return;
-    const { writableEnded } = this.visit.res;
-    if (writableEnded || isDestroyed(this.#passedOn) || this.lease.validFor === 0) this.#finish();
-    else setTimeout(() => this.#awaitEnd(), END_POLL).unref();
+  #atReached(): void {
+    this.#reached = true;
+    if (this.#closed || this.#releaseAt === "after-end") this.#finish();
   }
 
   /** Most handlers end the response just before they settle. One that goes on does so while it is still locked. */
@@ -224,7 +243,7 @@ export class Hold {
   async #releaseOnce(): Promise<void> {
     const { beforeRelease, times } = this.options;
     times.note(this.lease.keys, performance.now() - this.#since);
-    if (beforeRelease !== undefined) await beforeRelease();
+    await beforeRelease?.();
     await this.lease[Symbol.asyncDispose]();
   }
 
@@ -232,15 +251,11 @@ export class Hold {
   lose(error: Error): void {
     const { res, abort } = this.visit;
     fault(error, 503);
-    const goesOn = this.options.outlivesLease?.();
-    if (goesOn) insteadOfPage(this.visit, error);
+    if (this.options.outlivesLease?.()) insteadOfPage(this.visit, error);
     else if (!this.#ended && !res.destroyed && !isAnsweredForLoss(res)) {
-      if (!res.headersSent) {
-        answeredForLoss.add(res);
-        markRefusal(res);
-        // First: a handler that heeds the signal fails at once, which must not be what the client is told.
-        passOnFault(this.visit, error);
-      } else if (this.options.destroyOnLost) res.destroy();
+      // First: a handler that heeds the signal fails at once, which must not be what the client is told.
+      if (!res.headersSent) answerForLoss(this.visit, error);
+      else if (this.options.destroyOnLost) res.destroy();
     }
     abort.abort(error);
   }

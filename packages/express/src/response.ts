@@ -1,30 +1,50 @@
 import { ServerResponse } from "node:http";
 
-/** What `beforeEnd` calls when the handler ends the response. */
-export interface EndHooks {
-  /** What the end has to wait for. */
-  before(): Promise<unknown> | undefined;
-  /** Gets what the `end` of a middleware in front returned, and returns it or what follows it. */
-  after(ended: unknown): unknown;
-}
-
 /** Methods `end` of Node and of ours, and whether there are no others under them. */
 const knownEnds = new WeakMap<object, boolean>([[ServerResponse.prototype.end, true]]);
 
 /** Whether `end` does nothing but end the response: no middleware in front does work of its own there. */
-export function isPlainEnd({ end }: Pick<ServerResponse, "end">): boolean {
+export function isPlainEnd({ end }: ServerResponse): boolean {
   return knownEnds.get(end) === true;
 }
 
-/** Whether it is no method of another middleware. */
-export function isKnownEnd(end: object): boolean {
-  return knownEnds.has(end);
-}
+/** What stands in the place of `end`; `passOn` calls the one before. */
+type End = (args: unknown[], passOn: (args: unknown[]) => unknown) => unknown;
 
 /** Replaces `end` by a method of ours, which is no work of another middleware. */
-export function replaceEnd(res: ServerResponse, end: (...args: unknown[]) => unknown): void {
-  knownEnds.set(end, isPlainEnd(res));
-  res.end = end as ServerResponse["end"];
+export function replaceEnd(res: ServerResponse, replacement: End): void {
+  const { end } = res;
+  const passOn = (args: unknown[]) => Reflect.apply(end, res, args);
+  const own = (...args: unknown[]) => replacement(args, passOn);
+  knownEnds.set(own, isPlainEnd(res));
+  res.end = own as ServerResponse["end"];
+}
+
+/** Calls back when the `end` of a middleware that is mounted behind has been called, with what that returned. */
+export function whenEndedBehind(res: ServerResponse, callback: (result: unknown) => void): void {
+  let { end } = res;
+  Object.defineProperty(res, "end", {
+    configurable: true,
+    enumerable: true,
+    get: () => end,
+    set(next: typeof end) {
+      if (knownEnds.has(next)) end = next;
+      else
+        end = (...args: unknown[]) => {
+          const result: unknown = Reflect.apply(next, res, args);
+          callback(result);
+          return result as ServerResponse;
+        };
+    },
+  });
+}
+
+/** What `beforeEnd` calls when the handler ends the response. */
+interface EndHooks {
+  /** What the end has to wait for. */
+  before(): Promise<unknown> | undefined;
+  /** Gets what the `end` of a middleware in front returned, and returns it or what follows it. */
+  after(ended: unknown): unknown;
 }
 
 /**
@@ -35,29 +55,43 @@ export function replaceEnd(res: ServerResponse, end: (...args: unknown[]) => unk
  * is added to one: a few microseconds each. So no method is replaced that need not be.
  */
 export function beforeEnd(res: ServerResponse, { before, after }: EndHooks): void {
-  const { end, write } = res;
+  const { write } = res;
   const isPlain = isPlainEnd(res);
   let isEnding = false;
-  const passOn = (method: unknown, args: unknown[]) => Reflect.apply(method as typeof end, res, args);
-  replaceEnd(res, (...args: unknown[]) => {
+  replaceEnd(res, (args, passOn) => {
     if (isEnding) return ignore(res)(...args);
     const isValid = isChunk(args[0]);
     // A middleware in front may still have something to say about them.
     if (isValid && isPlain) commitHeaders(res, args);
     // What Node refuses is no end where an error handler can still answer.
     const waiting = isValid || res.headersSent ? before() : undefined;
-    if (waiting === undefined || !isValid) return after(passOn(end, args));
+    if (waiting === undefined || !isValid) return after(passOn(args));
     isEnding = true;
     waiting
       .then(() => {
         isEnding = false;
-        return after(passOn(end, args));
+        return after(passOn(args));
       })
       .catch((error) => res.destroy(error));
     return res;
   });
   // An end that is over would refuse it; one that is still to come would take it.
-  res.write = (...args: unknown[]) => (isEnding ? ignore(true)(...args) : passOn(write, args));
+  res.write = (...args: unknown[]) => (isEnding ? ignore(true)(...args) : Reflect.apply(write, res, args));
+}
+
+/** Calls back when the end of a response has come to Node, whoever is there to be told. */
+export function whenEndReached(res: ServerResponse, callback: () => void): void {
+  let { finished } = res;
+  Object.defineProperty(res, "finished", {
+    configurable: true,
+    enumerable: true,
+    get: () => finished,
+    set(value: boolean) {
+      finished = value;
+      // The middleware that called it goes on first.
+      if (value) process.nextTick(callback);
+    },
+  });
 }
 
 /** Calls back when the handler destroys a response, before it is. */

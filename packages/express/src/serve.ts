@@ -1,8 +1,7 @@
 import { LazyAbort } from "@lock/core/adapter";
 import type { NextFunction, RequestHandler } from "express";
-import { isThenable } from "./behind.ts";
-import { passOnFault } from "./faults.ts";
-import { type Admission, type Hold, isAnsweredForLoss } from "./hold.ts";
+import { isAnsweredForLoss, passOnFault } from "./faults.ts";
+import { type Admission, type Hold, holdsOf } from "./hold.ts";
 import type { Visit } from "./visit.ts";
 
 /** The request handler that does the work of those that are admitted. Never rejects: Express 4 would not notice. */
@@ -20,7 +19,8 @@ export function serve<P>(
     }
     if (admission === undefined || isAnsweredForLoss(res) || admission.hold?.isOver) return;
     if (handler !== undefined) return runHandler(handler, visit, admission.hold);
-    admission.hold?.leaveUnseen("behind");
+    admission.hold?.leaveBehind();
+    watchRoute(req.route);
     next();
   };
 }
@@ -31,26 +31,42 @@ async function runHandler<P>(
   { req, res, next }: Visit<P>,
   hold: Hold | undefined,
 ): Promise<void> {
-  const settled = hold?.enter();
   const onward = (reason?: unknown) => {
     // Express would close the connection, on which another request may be under way.
     if (isAnsweredForLoss(res)) return;
-    if (isForNextHandler(reason)) hold?.leaveUnseen("behind");
+    if (isForNextHandler(reason)) hold?.leaveBehind();
     else hold?.failed();
     next(reason);
   };
+  const call = (): unknown => handler(req, res, onward as NextFunction);
   try {
-    const result: unknown = handler(req, res, onward as NextFunction);
-    if (isThenable(result)) await result;
-    else hold?.leaveUnseen("callbacks");
+    await (hold === undefined ? call() : hold.run(call));
   } catch (error) {
     onward(error || new Error(`the handler was rejected with ${error}`));
-  } finally {
-    settled?.();
   }
 }
 
 /** Whether `next` was called to go on, rather than to report an error. */
 function isForNextHandler(reason: unknown): boolean {
   return !reason || /^router?$/.test(String(reason));
+}
+
+/** Whose handlers are seen by the holds of their requests. */
+const watched = new WeakSet<object>();
+
+/** Express drops what handlers return, so those of a route are called by the holds of their requests. Once for each. */
+function watchRoute(route: { readonly stack?: { handle: RequestHandler }[] } | undefined): void {
+  if (!Array.isArray(route?.stack) || watched.has(route)) return;
+  watched.add(route);
+  for (const layer of route.stack) layer.handle = seen(layer.handle);
+}
+
+/** The same handler. Express tells handlers of errors by their length. */
+function seen(handle: RequestHandler): RequestHandler {
+  if (handle.length > 3) return handle;
+  return function seenHandler(this: unknown, req, res, next) {
+    const call = (): unknown => Reflect.apply(handle, this, [req, res, next]);
+    const run = holdsOf(res).reduce((inner, hold) => () => hold.run(inner), call);
+    return run();
+  } as RequestHandler;
 }

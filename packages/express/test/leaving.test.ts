@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
@@ -17,19 +18,22 @@ import { useLocks } from "./support/locks.ts";
 
 const scene = useLocks();
 
+/** Longer than the window of gzip. */
+const incompressible = randomBytes(40_000);
+
 let folder = "";
 let file = "";
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "leaving-"));
   file = join(folder, "large.bin");
-  await writeFile(file, Buffer.alloc(40_000_000));
+  await writeFile(file, Buffer.concat(Array.from({ length: 1_000 }, () => incompressible)));
 });
 afterAll(() => rm(folder, { recursive: true }));
 
 /** How a request comes to its end. `left`: resolves when its client has left, which is after it got the headers. */
 type Way = (left: Promise<unknown>) => RequestHandler;
 
-const large = () => Readable.from(Array.from({ length: 2_000 }, () => Buffer.alloc(20_000)));
+const large = () => Readable.from(Array.from({ length: 1_000 }, () => incompressible));
 
 const ways: readonly (readonly [string, Way])[] = [
   [
@@ -117,9 +121,12 @@ describe.each(expresses)("$name", ({ express }) => {
       const connected = new Promise<Socket>((resolve) => server.once("connection", resolve));
       const request = send(url, "POST", { "idempotency-key": key, "accept-encoding": "gzip" });
       const socket = await connected;
-      await once(await request.response, "data");
-      expect(await held()).toBe(1);
       const closed = new Promise((resolve) => socket.once("close", resolve));
+      const response = await request.response;
+      await once(response, "data");
+      // The rest is not taken: the answer cannot come to its end.
+      response.pause();
+      expect(await held()).toBe(1);
       request.leave();
       await closed;
       left.open();

@@ -30,7 +30,7 @@ export class Capture {
     private readonly limit: number,
   ) {
     this.#before = { ...res.getHeaders() };
-    const { write, end, writeHead } = res;
+    const { write, writeHead } = res;
     const capture = this;
     Object.assign(res, {
       writeHead(status: number, ...rest: unknown[]) {
@@ -46,7 +46,7 @@ export class Capture {
         return Reflect.apply(write, res, args);
       },
     });
-    replaceEnd(res, (...args: unknown[]) => {
+    replaceEnd(res, (args, passOn) => {
       const isFirst = !capture.#ended && isChunk(args[0]);
       if (isFirst) {
         capture.#takeHead();
@@ -54,7 +54,7 @@ export class Capture {
         capture.#ended = true;
       }
       try {
-        return Reflect.apply(end, res, args);
+        return passOn(args);
       } catch (error) {
         // Node refused it: somebody else will end it.
         if (isFirst) capture.#restart();
