@@ -33,8 +33,8 @@ const aside = [
 
 /** Each adapter by itself: the core is its user's already. As ESM: as CommonJS, the bundler's own helpers would count. */
 const adapters = [
-  ["express", "index", "4.5 kB"],
-  ["express", "idempotent", "6.5 kB"],
+  ["express", "index", "5.4 kB"],
+  ["express", "idempotent", "8.4 kB"],
   ["bullmq", "index", "7.9 kB"],
   ["memory", "index", "5.2 kB", "{ lockMemory }"],
   ["memory", "redis", "3.5 kB", "{ redisMemory }"],

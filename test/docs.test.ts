@@ -18,18 +18,6 @@ declare const redis: Redis;
 declare const order: { id: number };
 declare function charge(of: typeof order, options: { signal: AbortSignal; fence: number }): Promise<void>;
 `;
-const GIVEN_EXPRESS = `import { createLocks } from "@lock/core";
-import { getLease, lockKey, lockRoute } from "@lock/express";
-import { idempotent, ioredisRecords } from "@lock/express/idempotent";
-import express from "express";
-import type { Redis } from "ioredis";
-declare const redis: Redis;
-declare const locks: import("@lock/core").Locks;
-declare const app: import("express").Express;
-declare function charge(id: string, options?: { signal?: AbortSignal | undefined; fence?: number | undefined }): Promise<object>;
-declare function tenantOf(req: import("express").Request): string;
-`;
-
 const GIVEN_BULLMQ = `import { guardJobs } from "@lock/bullmq";
 import type { Queue } from "bullmq";
 declare const queue: Queue;
@@ -88,7 +76,11 @@ const books = [
       "docs/health.md",
     ],
   },
-  { within: `${root}packages/express/`, given: GIVEN_EXPRESS, pages: ["packages/express/README.md"] },
+  {
+    within: `${root}packages/express/`,
+    given: "",
+    pages: ["packages/express/README.md", "packages/express/help/IDEMPOTENCY_PAYLOAD_NOT_SEEN.md"],
+  },
   { within: `${root}packages/bullmq/`, given: GIVEN_BULLMQ, pages: ["packages/bullmq/README.md"] },
   { within: `${root}packages/memory/`, given: GIVEN_MEMORY_README, pages: ["packages/memory/README.md"] },
   { within: `${root}packages/memory/`, given: GIVEN_MEMORY, pages: ["docs/fencing-a-store.md"] },

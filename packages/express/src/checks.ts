@@ -8,7 +8,6 @@ const TELLS = {
   keyIgnoresTenant: "two tenants have the same key",
   waitOutlastsServer: "the server closes connections before wait is over",
   endIsWrapped: "the key is released before a middleware in front has done its work",
-  endNeverCame: "a middleware behind the lock kept the end of an answer to itself",
 } as const satisfies Record<CheckName, string>;
 
 const MOST_TENANT_KEYS = 1_000;

@@ -34,12 +34,7 @@ export interface ProblemOptions {
 }
 
 /** The checks that are made while requests are served; `help/` has a page for each. */
-export type CheckName =
-  | "mountedTwice"
-  | "keyIgnoresTenant"
-  | "waitOutlastsServer"
-  | "endIsWrapped"
-  | "endNeverCame";
+export type CheckName = "mountedTwice" | "keyIgnoresTenant" | "waitOutlastsServer" | "endIsWrapped";
 
 /** Which of the checks are made, by name; and how to tell tenants apart. */
 export type ValidateOptions<P = Request["params"]> = { readonly [Name in CheckName]?: boolean } & {
