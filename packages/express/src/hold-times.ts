@@ -11,15 +11,8 @@ export class HoldTimes {
 
   note(keys: readonly string[], time: number): void {
     this.latest = time;
-    for (const key of keys) {
-      // A key that is used again is among the youngest.
-      this.#byKey.delete(key);
-      this.#byKey.set(key, time);
-    }
-    for (const key of this.#byKey.keys()) {
-      if (this.#byKey.size <= MOST_KEYS) break;
-      this.#byKey.delete(key);
-    }
+    if (this.#byKey.size >= MOST_KEYS) this.#byKey.clear();
+    for (const key of keys) this.#byKey.set(key, time);
   }
 
   /** The longest of these keys; of a key that is not known, that of another one. */

@@ -121,19 +121,16 @@ export class Hold {
   run(handler: () => unknown): unknown {
     const call = ++this.#begun;
     const settled = this.enter();
-    let result: unknown;
+    let isSeen = false;
     try {
-      result = handler();
-    } catch (error) {
-      settled();
-      throw error;
+      const result = handler();
+      isSeen = isThenable(result);
+      // Of handlers that call each other, the last one does the work.
+      if (call === this.#begun) this.#see(isSeen);
+      return isSeen ? Promise.resolve(result).finally(settled) : result;
+    } finally {
+      if (!isSeen) settled();
     }
-    const isSeen = isThenable(result);
-    // Of handlers that call each other, the last one does the work.
-    if (call === this.#begun) this.#see(isSeen);
-    if (isSeen) return Promise.resolve(result).finally(settled);
-    settled();
-    return result;
   }
 
   /** Work begins behind `next()`. */
@@ -218,7 +215,7 @@ export class Hold {
 
   /** A middleware in front may still be at work when its `end` has returned. */
   #afterEnd(ended: unknown): unknown {
-    whenDestroyed(ended, () => this.#finish());
+    if (ended !== this.visit.res) whenDestroyed(ended, () => this.#finish());
     return isThenable(ended) ? Promise.resolve(ended).finally(this.enter()) : ended;
   }
 

@@ -6,7 +6,7 @@ import { enter } from "./enter.ts";
 import type { Admission } from "./hold.ts";
 import { HoldTimes } from "./hold-times.ts";
 import { HANDLER_ALLOWED, type LockRouteOptions, ROUTE_ALLOWED } from "./options.ts";
-import { answer, markRefusal, refuse } from "./refusal.ts";
+import { answer, refuse } from "./refusal.ts";
 import { serve } from "./serve.ts";
 import type { Visit } from "./visit.ts";
 
@@ -73,8 +73,7 @@ function mayBeKey(key: unknown): boolean {
 }
 
 function refuseKey<P>({ req, res }: Visit<P>): undefined {
-  const detail = `What this request names makes a key that is not valid Unicode, or has more than ${MAX_KEY_BYTES} bytes.`;
-  markRefusal(res);
+  const detail = `What this request names is no valid Unicode, or makes a key of more than ${MAX_KEY_BYTES} bytes.`;
   answer(req, res, { status: 400, code: "LOCK_KEY_INVALID", detail });
 }
 

@@ -38,8 +38,10 @@ export async function refuse<P>(
   const { contentionStatus: status = 409, retryAfter: asked, problem, handler } = options;
   const given = typeof asked === "function" ? asked(error, req) : asked;
   const retryAfter = Number.isFinite(given) ? Math.max(0, Number(given)) : lately;
-  markRefusal(res);
-  if (handler !== undefined) return handler(req, res, next, { keys, status, retryAfter, error });
+  if (handler !== undefined) {
+    markRefusal(res);
+    return handler(req, res, next, { keys, status, retryAfter, error });
+  }
   const detail = "Another request is working on this. Try again later.";
   answer(req, res, {
     status,
@@ -51,10 +53,11 @@ export async function refuse<P>(
   });
 }
 
-/** Sends a problem document. */
+/** Refuses a request by a problem document. */
 export function answer(req: Pick<Request, "originalUrl">, res: Response, problem: Problem): void {
   const { type = "about:blank", title = STATUS_CODES[problem.status], status, detail, code, keys } = problem;
   const { retryAfter, instance = req.originalUrl.split("?")[0] } = problem;
+  markRefusal(res);
   if (retryAfter !== undefined) res.setHeader("Retry-After", Math.max(1, Math.ceil(retryAfter / 1_000)));
   res.statusCode = status;
   res.setHeader("Content-Type", "application/problem+json; charset=utf-8");

@@ -31,9 +31,9 @@ export function whenEndedBehind(res: ServerResponse, callback: (result: unknown)
       if (knownEnds.has(next)) end = next;
       else
         end = (...args: unknown[]) => {
-          const result: unknown = Reflect.apply(next, res, args);
-          callback(result);
-          return result as ServerResponse;
+          const result = Reflect.apply(next, res, args);
+          callback(result === res ? undefined : result);
+          return result;
         };
     },
   });

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import { promisify } from "node:util";
-import { brotliDecompress, gunzip, inflate } from "node:zlib";
+import { brotliDecompress, unzip } from "node:zlib";
 import type { Response } from "express";
 import { isChunk, replaceEnd } from "../response.ts";
 import type { Answer, Outcome } from "./record.ts";
@@ -102,13 +102,9 @@ export class Capture {
   }
 }
 
-/** What undoes the encodings that Node knows. */
-const DECODERS = {
-  gzip: promisify(gunzip),
-  "x-gzip": promisify(gunzip),
-  deflate: promisify(inflate),
-  br: promisify(brotliDecompress),
-};
+const [unzipped, brotliDecompressed] = [promisify(unzip), promisify(brotliDecompress)];
+
+const UNZIPPED = ["gzip", "x-gzip", "deflate"];
 
 /** Without its encoding: a retry may come from a client who does not know that. Undefined: then it is too long. */
 async function plainly(
@@ -116,12 +112,12 @@ async function plainly(
   body: Buffer,
   maxOutputLength: number,
 ): Promise<Answer | undefined> {
-  const encoding = head.headers.find(([name]) => name === "content-encoding")?.[1];
-  const decode = DECODERS[String(encoding) as keyof typeof DECODERS] as typeof DECODERS.gzip | undefined;
-  if (decode === undefined) return { kind: "answer", ...head, body: body.toString("base64") };
+  const headers = head.headers.filter(([name]) => name !== "content-encoding");
+  const encoding = String(head.headers.find((header) => !headers.includes(header))?.[1]);
+  const isZipped = UNZIPPED.includes(encoding);
+  if (!isZipped && encoding !== "br") return { kind: "answer", ...head, body: body.toString("base64") };
   try {
-    const plain = await decode(body, { maxOutputLength });
-    const headers = head.headers.filter(([name]) => name !== "content-encoding");
+    const plain = await (isZipped ? unzipped : brotliDecompressed)(body, { maxOutputLength });
     return { kind: "answer", ...head, headers, body: plain.toString("base64") };
   } catch {
     return undefined;

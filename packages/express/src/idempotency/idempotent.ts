@@ -5,7 +5,7 @@ import { enter } from "../enter.ts";
 import type { Admission } from "../hold.ts";
 import { HoldTimes } from "../hold-times.ts";
 import { HANDLER_ALLOWED } from "../options.ts";
-import { answer, markRefusal, type Problem } from "../refusal.ts";
+import { answer, type Problem } from "../refusal.ts";
 import { serve } from "../serve.ts";
 import type { Visit } from "../visit.ts";
 import { warn } from "../warn.ts";
@@ -61,7 +61,6 @@ export function idempotent<P>(options: IdempotentOptions<P>, handler?: RequestHa
 
 /** Says why the work is not done. */
 function say<P>({ req, res }: Visit<P>, problem: Problem): undefined {
-  markRefusal(res);
   answer(req, res, problem);
 }
 
