@@ -1,5 +1,4 @@
 import { type AcquireOptions, isLockError, type Lease, type LockTimeoutError } from "@lock/core";
-import type { Request } from "express";
 import type { Checks } from "./checks.ts";
 import { whenClosed } from "./connection.ts";
 import { fault } from "./faults.ts";
@@ -54,16 +53,24 @@ export async function enter<P>(
     return { hold };
   } catch (error) {
     if (abort.aborted) return void abandonHolds(res);
-    if (isTimeout(error)) return void (await onBusy(error));
-    return withoutLease(error, options, visit);
+    // By its code: two copies of the core, such as ESM and CommonJS, have two classes.
+    const code = isLockError(error) ? error.code : undefined;
+    if (code === "LOCK_TIMEOUT") return void (await onBusy(error as LockTimeoutError));
+    if (code !== "LOCK_BACKEND" && code !== "LOCK_QUORUM") throw error;
+    return withoutLease(error as Error, options, visit);
   } finally {
     if (hold === undefined) forget();
   }
 }
 
-function withoutLease<P>(error: unknown, options: EnterOptions<P>, { req, res }: Visit<P>): Admission {
-  if (!isOutage(error)) throw error;
-  if (isOpen(options, error, req)) return {};
+/** The backend cannot be reached. */
+function withoutLease<P>(
+  error: Error,
+  { onBackendError = "fail" }: EnterOptions<P>,
+  { req, res }: Visit<P>,
+): Admission {
+  const choice = typeof onBackendError === "function" ? onBackendError(error, req) : onBackendError;
+  if (choice === "open") return {};
   markRefusal(res);
   throw fault(error, 503);
 }
@@ -90,18 +97,4 @@ function acquire<P>(
 
 function isShared(mode: RouteMode, method: string): boolean {
   return mode === "shared" || (mode === "auto" && ["GET", "HEAD"].includes(method));
-}
-
-/** By its code: two copies of the core, such as ESM and CommonJS, have two classes. */
-function isTimeout(error: unknown): error is LockTimeoutError {
-  return isLockError(error) && error.code === "LOCK_TIMEOUT";
-}
-
-function isOutage(error: unknown): error is Error {
-  return isLockError(error) && ["LOCK_BACKEND", "LOCK_QUORUM"].includes(error.code);
-}
-
-function isOpen<P>({ onBackendError = "fail" }: EnterOptions<P>, error: Error, req: Request<P>): boolean {
-  const choice = typeof onBackendError === "function" ? onBackendError(error, req) : onBackendError;
-  return choice === "open";
 }
