@@ -53,22 +53,24 @@ export async function enter<P>(
     return { hold };
   } catch (error) {
     if (abort.aborted) return void abandonHolds(res);
-    // By its code: two copies of the core, such as ESM and CommonJS, have two classes.
-    const code = isLockError(error) ? error.code : undefined;
-    if (code === "LOCK_TIMEOUT") return void (await onBusy(error as LockTimeoutError));
-    if (code !== "LOCK_BACKEND" && code !== "LOCK_QUORUM") throw error;
-    return withoutLease(error as Error, options, visit);
+    if (isOneOf(error, ["LOCK_TIMEOUT"])) return void (await onBusy(error as LockTimeoutError));
+    return withoutLease(error, options, visit);
   } finally {
     if (hold === undefined) forget();
   }
 }
 
-/** The backend cannot be reached. */
+/** By its code: two copies of the core, such as ESM and CommonJS, have two classes. */
+function isOneOf(error: unknown, codes: readonly string[]): error is Error {
+  return isLockError(error) && codes.includes(error.code);
+}
+
 function withoutLease<P>(
-  error: Error,
+  error: unknown,
   { onBackendError = "fail" }: EnterOptions<P>,
   { req, res }: Visit<P>,
 ): Admission {
+  if (!isOneOf(error, ["LOCK_BACKEND", "LOCK_QUORUM"])) throw error;
   const choice = typeof onBackendError === "function" ? onBackendError(error, req) : onBackendError;
   if (choice === "open") return {};
   markRefusal(res);

@@ -101,8 +101,14 @@ describe.each(forms)("$name, $form: onAbandoned refuse", (combination) => {
       const real = inProcessRecords();
       const asked: string[] = [];
       const records: RecordStore = {
-        read: (id) => (asked.push("read"), real.read(id)),
-        write: (...args) => (asked.push("write"), real.write(...args)),
+        read: (id) => {
+          asked.push("read");
+          return real.read(id);
+        },
+        write: (...args) => {
+          asked.push("write");
+          return real.write(...args);
+        },
         replace: async (...args) => {
           asked.push("write");
           return (await real.replace?.(...args)) ?? false;

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import type { RequestHandler } from "express";
 import { describe, expect, it } from "vitest";
@@ -111,6 +112,45 @@ describe.each(forms)("$name, $form", (combination) => {
       "application/problem+json; charset=utf-8",
     ]);
     expect((await ask(url, post(key))).body).toBe("again");
+  });
+
+  it("a handler that fails in its own way when its lease is lost is answered for that", async () => {
+    const { url } = await shop(
+      combination,
+      (_req, res, next) => {
+        const fail = () => next(Object.assign(new Error("no tea"), { status: 418 }));
+        getLease(res)?.signal.addEventListener("abort", fail);
+      },
+      { maxHold: 300 },
+    );
+    const answer = await ask(url, post(newKey()));
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([418, "text/html; charset=utf-8"]);
+  });
+
+  it("does no work for a client who left while the records were looked at", async () => {
+    const real = inProcessRecords();
+    const [looking, left] = [gate(), gate()];
+    let reads = 0;
+    const records: RecordStore = {
+      write: real.write,
+      read: async (id) => {
+        if (++reads !== 2) return real.read(id);
+        looking.open();
+        await left.opened;
+        return null;
+      },
+    };
+    const { url, done, server } = await shop(combination, (_req, res) => void res.send("done"), { records });
+    const connected = new Promise<Socket>((resolve) => server.once("connection", resolve));
+    const request = send(url, "POST", { "idempotency-key": newKey() });
+    const socket = await connected;
+    await looking.opened;
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    request.leave();
+    await closed;
+    left.open();
+    await expect.poll(keysHeld).toBe(0);
+    expect(done()).toBe(0);
   });
 
   it.each(["write", "read"] as const)(

@@ -1,3 +1,4 @@
+import type { Server } from "node:http";
 import type { RequestHandler } from "express";
 import { type IdempotentOptions, idempotent, inProcessRecords } from "../../src/idempotent.ts";
 import { listen } from "../support/app.ts";
@@ -7,6 +8,7 @@ import type { LocksScene } from "../support/locks.ts";
 interface Shop {
   /** Of order 7. */
   readonly url: string;
+  readonly server: Server;
   /** How often the work was done. */
   done(): number;
 }
@@ -43,8 +45,8 @@ export function shopOn(scene: LocksScene) {
     app.use(express.json(), express.text(), express.raw());
     const route = form === "wrapper" ? [idempotent(given, handler)] : [idempotent(given), handler];
     app.all("/orders/:id", ...route);
-    const { url } = await listen(app);
-    return { url: `${url}/orders/7`, done: () => done };
+    const { url, server } = await listen(app);
+    return { url: `${url}/orders/7`, server, done: () => done };
   };
 }
 
