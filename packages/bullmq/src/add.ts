@@ -229,8 +229,8 @@ function jobOf({ request: { job }, claim }: Ready) {
 }
 
 /** As BullMQ does it by itself: one job is no bulk. */
-async function addTo(queue: QueueLike, jobs: readonly ReturnType<typeof jobOf>[]): Promise<AddedJob[]> {
-  const [only, ...more] = jobs;
+async function addTo(queue: QueueLike, jobs: ReturnType<typeof jobOf>[]): Promise<AddedJob[]> {
+  const [only] = jobs;
   if (only === undefined) return [];
-  return more.length > 0 ? queue.addBulk([...jobs]) : [await queue.add(only.name, only.data, only.opts)];
+  return jobs.length > 1 ? queue.addBulk(jobs) : [await queue.add(only.name, only.data, only.opts)];
 }

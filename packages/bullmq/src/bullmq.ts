@@ -163,7 +163,7 @@ export async function besides<T>(
   ask: (queue: QueueLike) => Promise<T>,
 ): Promise<T | undefined> {
   const { constructor: Queue, opts, backendFactory } = own;
-  // Of a class with a constructor of its own nobody knows what it does.
+  // A class with a constructor of its own may do anything.
   if (Queue.length < 2) return undefined;
   const [, prefix = DEFAULT_PREFIX, name = id] = /^(.*):(.*)$/.exec(id) ?? [];
   let queue: OpenQueue | undefined;

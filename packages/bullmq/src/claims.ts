@@ -90,15 +90,14 @@ export class Claims {
 
   /** A claim to be taken, and the id of its job. @throws LockUsageError for a delay that no claim outlasts */
   create(name: string, { queue, jobId }: EventJob, delay = 0): NewClaim {
-    const { maxTtl } = this;
     const strategy = this.#strategy;
     const outlasts = RULES[strategy].claimEnds === "never" ? 0 : Math.max(0, delay);
-    if (outlasts >= maxTtl) {
+    if (outlasts >= this.maxTtl) {
       throw new LockUsageError(
-        `a delay must be less than ${maxTtl}, the maxTtl of its locks, got ${delay}: raise that maxTtl`,
+        `a delay must be less than ${this.maxTtl}, the maxTtl of its locks, got ${delay}: raise that maxTtl`,
       );
     }
-    const ttl = Math.min(maxTtl, Math.ceil(this.#window + outlasts));
+    const ttl = Math.min(this.maxTtl, Math.ceil(this.#window + outlasts));
     const token = this.#leases.newToken();
     const since = { mono: performance.now(), wall: Date.now() };
     const firstTtl = this.#isShort ? Math.min(PENDING, Math.ceil(this.#window / 4)) : ttl;

@@ -88,6 +88,8 @@ export class Duplicates {
       await this.#guard.claims.end(name, claimed);
       return undefined;
     }
+    // A window lasts whatever becomes of its job.
+    if (RULES[claimed.strategy].claimEnds === "never" && !claimed.isPending) return owner;
     const found = await this.#find(request.queue, claimed, owner);
     const isMissing = found === undefined || found.state === "unknown";
     if (isMissing && claimed.isPending && sight.isNew(claimed)) return void (await pause(LOOK));

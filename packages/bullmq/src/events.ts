@@ -22,7 +22,7 @@ export type GuardEventName = keyof GuardEvents;
 
 /** What is told once as a warning of the process, by its code; `help/<code>.md` is its page. */
 const WARNINGS = {
-  LOCK_JOB_CLAIM_LEFT_BEHIND: "a job ended, and no guard ended its claim",
+  LOCK_JOB_CLAIM_LEFT_BEHIND: "the claim of a job outlived it",
   LOCK_JOB_MAX_STARTED_ATTEMPTS: "jobs that wait for a key may fail by maxStartedAttempts",
 } as const;
 

@@ -23,7 +23,11 @@ export const keyIn = (name: string) => name.slice(name.indexOf(":") + 1);
 
 /** Makes the keys of jobs. */
 export class JobKeys {
-  constructor(private readonly options: Pick<GuardOptions, "key" | "scope">) {}
+  readonly #options: Pick<GuardOptions, "key" | "scope">;
+
+  constructor(options: Pick<GuardOptions, "key" | "scope">) {
+    this.#options = options;
+  }
 
   /**
    * Of a job that is to be added. `queue`: as guards name it.
@@ -41,7 +45,7 @@ export class JobKeys {
 
   /** A key that is too long for a lock is known by its hash. */
   named(key: string, queue: string): JobName {
-    const { scope = "queue" } = this.options;
+    const { scope = "queue" } = this.#options;
     // Encoded, so that no scope can end where a key begins.
     const within =
       scope === "queue" ? `queue=${encodeURIComponent(queue)}` : `scope=${encodeURIComponent(scope)}`;
@@ -52,7 +56,7 @@ export class JobKeys {
   }
 
   #make(job: JobFacts): string {
-    const { key } = this.options;
+    const { key } = this.#options;
     const made: unknown = typeof key === "function" ? call(key, job) : hashOf(job, key.hash);
     if (typeof made === "string" && made !== "") return made;
     throw noKey(job, `the function gave ${made === "" ? "an empty string" : typeof made}`);
@@ -78,13 +82,13 @@ function noKey({ queue, name }: JobFacts, problem: string, cause?: Error): LockU
 /** As the worker will see it, so that `add` and the worker make the same key of it. */
 function asStored(data: unknown): unknown {
   // As BullMQ does.
-  return data === undefined ? {} : JSON.parse(asJson(data));
+  return data === undefined ? {} : asUsage(() => JSON.parse(JSON.stringify(data)));
 }
 
 /** @throws LockUsageError also for data that is too deep: that is a RangeError of JSON */
-function asJson(data: unknown): string {
+function asUsage<T>(make: () => T): T {
   try {
-    return JSON.stringify(data) ?? "null";
+    return make();
   } catch (error) {
     const cause = withoutSecrets(error);
     throw new LockUsageError(`the data of a job must be what JSON can keep: ${cause.message}`, { cause });
@@ -93,7 +97,7 @@ function asJson(data: unknown): string {
 
 function hashOf({ name, data }: JobFacts, fields: HashedKey["hash"]): string {
   const hashed = fields === "data" ? data : fields.map((field) => fieldOf(data, field));
-  return sha256(asJson(sorted([name, hashed])));
+  return sha256(asUsage(() => JSON.stringify(sorted([name, hashed]))));
 }
 
 function sha256(text: string): string {
