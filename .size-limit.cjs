@@ -35,7 +35,7 @@ const aside = [
 const adapters = [
   ["express", "index", "5.4 kB"],
   ["express", "idempotent", "8.4 kB"],
-  ["bullmq", "index", "7.9 kB"],
+  ["bullmq", "index", "8.4 kB"],
   ["memory", "index", "5.2 kB", "{ lockMemory }"],
   ["memory", "redis", "3.5 kB", "{ redisMemory }"],
 ].map(([name, entry, limit, imported]) => ({

@@ -1,20 +1,19 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { type Lease, LockUsageError } from "@lock/core";
-import { type LazyAbort, showChoice, unattendedLeases } from "@lock/core/adapter";
-import { bullmqError, type JobLike } from "./bullmq.ts";
+import type { Lease } from "@lock/core";
+import { bullmqError, isSameJob, type JobLike } from "./bullmq.ts";
+import { type Claim, ownerIn } from "./claims.ts";
+import { type LazyAbort, LockUsageError, showChoice } from "./core.ts";
 import { isBusy, isOutage } from "./errors.ts";
-import type { Events } from "./events.ts";
-import type { JobKeys } from "./keys.ts";
-import { DEFAULT_MAX_DELAY, EXECUTE_CONFLICTS, type GuardOptions, type JobOwner } from "./options.ts";
-import { isSameJob, ownerIn } from "./queues.ts";
-
-const DAY = 86_400_000;
+import { type JobName, runKey } from "./keys.ts";
+import { DAY, DEFAULT_MAX_DELAY, EXECUTE_CONFLICTS, type JobOwner, RULES } from "./options.ts";
+import type { GuardParts } from "./parts.ts";
 
 /** One run of a job, from its start to its end. */
-export interface Run {
+export interface Run extends JobName {
   readonly job: JobLike;
   readonly owner: JobOwner;
-  readonly key: string;
+  /** What the job remembers of its `add`. */
+  readonly claim: Claim | undefined;
   readonly token: string | undefined;
   /** Of BullMQ: aborts when the job is cancelled. */
   readonly cancelled: AbortSignal | undefined;
@@ -31,13 +30,14 @@ export type Admission = { readonly run: true; readonly lease: Lease | undefined 
 
 /** Decides whether a job may run now; where it may not, what becomes of it. */
 export class Admissions {
-  constructor(
-    private readonly options: GuardOptions,
-    private readonly keys: JobKeys,
-    private readonly events: Events,
-    /** What is to be done when a run loses its lease. */
-    private readonly lose: (run: Run, error: Error) => void,
-  ) {}
+  readonly #guard: GuardParts;
+  readonly #lose: (run: Run, error: Error) => void;
+
+  /** `lose`: what is to be done when a run loses its lease. */
+  constructor(guard: GuardParts, lose: (run: Run, error: Error) => void) {
+    this.#guard = guard;
+    this.#lose = lose;
+  }
 
   /** @throws Error where the job is not to be run now; BullMQ shows it */
   async admit(run: Run): Promise<Admission> {
@@ -51,6 +51,13 @@ export class Admissions {
   }
 
   async #enter(run: Run): Promise<Admission> {
+    const { claim, job } = run;
+    const runsAgain = job.attemptsStarted > 1 || (Array.isArray(job.stacktrace) && job.stacktrace.length > 0);
+    // Its claim may have ended with a run before, and a newer job of its key may be there.
+    if (claim?.token !== undefined && runsAgain && RULES[claim.strategy].claimEnds === "end") {
+      if (!(await this.#guard.claims.take(claim))) return this.#reschedule(run);
+    }
+    if (!RULES[this.#guard.options.strategy].runsAlone) return { run: true, lease: undefined };
     try {
       return { run: true, lease: await this.#acquire(run) };
     } catch (error) {
@@ -61,31 +68,31 @@ export class Admissions {
 
   /** Never by the id of the job: a run that stalled must not be joined by the next one of the same job. */
   #acquire(run: Run, minHold?: number): Promise<Lease> {
-    const { locks, limit = 1, ttl, wait = 0 } = this.options;
-    const { key, owner, abort } = run;
-    const runKey = this.keys.run(key, owner.queue);
+    const { locks, limit = 1, ttl, wait = 0 } = this.#guard.options;
+    const { owner, abort } = run;
+    const name = runKey(run.name);
     const options = {
       wait,
       ttl,
       minHold,
       signal: wait === 0 ? undefined : abort.signal,
       meta: { ...owner },
-      onLost: (error: Error) => this.lose(run, error),
+      onLost: (error: Error) => this.#lose(run, error),
     };
-    const several = limit === 1 ? undefined : locks.semaphore?.(runKey, { permits: limit });
-    return several === undefined ? locks.acquire(runKey, options) : several.acquire(options);
+    const several = limit === 1 ? undefined : locks.semaphore?.(name, { permits: limit });
+    return several === undefined ? locks.acquire(name, options) : several.acquire(options);
   }
 
   async #outage(run: Run, error: unknown): Promise<Admission> {
-    const { onBackendError = "delay" } = this.options;
+    const { onBackendError = "delay" } = this.#guard.options;
     if (onBackendError === "fail") throw error;
     if (onBackendError === "delay") return this.#reschedule(run, error);
-    this.events.emit("unguarded", { key: run.key, job: run.owner, reason: "backend" });
+    this.#guard.events.emit("unguarded", { key: run.key, job: run.owner, reason: "backend" });
     return { run: true, lease: undefined };
   }
 
   async #conflict(run: Run, error: Error): Promise<Admission> {
-    const { execute = "reschedule" } = this.options.onConflict ?? {};
+    const { execute = "reschedule" } = this.#guard.options.onConflict ?? {};
     const { key, owner } = run;
     const choice: unknown = typeof execute === "function" ? execute({ key, ...owner }) : execute;
     if (!EXECUTE_CONFLICTS.includes(choice)) {
@@ -97,25 +104,24 @@ export class Admissions {
     const cancels = choice === "cancel-holder" && run.job.attemptsStarted <= 1;
     if (cancels) return this.#cancelHolder(run);
     if (choice === "reschedule" || choice === "cancel-holder") return this.#reschedule(run, error);
-    const state = await this.options.locks.inspect(this.keys.run(key, owner.queue));
-    const holders = (state?.holders ?? []).map(({ meta }) => ownerIn(meta));
+    const holders = (await this.#guard.claims.holdersOf(runKey(run.name))).map(({ meta }) => ownerIn(meta));
     // Its own run, which died or stalled, or nobody any more: so nobody else does its work.
     const isOwn = holders.some((holder) => isSameJob(holder, owner));
     if (isOwn || holders.length === 0) return this.#reschedule(run, error);
-    this.events.emit("duplicate", { key, job: owner, existing: holders[0] });
+    this.#guard.events.emit("duplicate", { key, job: owner, existing: holders[0] });
     if (choice === "complete") return { run: false };
     throw error;
   }
 
   /** Costs no attempt. @throws DelayedError, by which BullMQ knows what was done */
-  async #reschedule(run: Run, cause: unknown): Promise<never> {
+  async #reschedule(run: Run, cause?: unknown): Promise<never> {
     const { job, owner, key, token } = run;
     const {
       min = 500,
       max = DEFAULT_MAX_DELAY,
       jitter = 0.5,
       deadline = DAY,
-    } = this.options.reschedule ?? {};
+    } = this.#guard.options.reschedule ?? {};
     const why = isOutage(cause) ? "the locks are out of reach" : `the key "${key}" is busy`;
     const conflicts = Math.max(0, job.attemptsStarted - job.attemptsMade - 1);
     const doublings = Math.min(conflicts, Math.ceil(Math.log2(max / min)));
@@ -133,20 +139,20 @@ export class Admissions {
       run.isLockLost = true;
       throw error;
     }
-    this.events.emit("rescheduled", { key, job: owner, delay });
+    this.#guard.events.emit("rescheduled", { key, job: owner, delay });
     throw bullmqError("DelayedError", `${why}: tried again in ${delay} ms`);
   }
 
   /** Takes the lease from who has it; the work begins when that one cannot believe in it any more. */
   async #cancelHolder(run: Run): Promise<Admission> {
-    const { locks } = this.options;
+    const { locks } = this.#guard.options;
     const { key, owner } = run;
-    const runKey = this.keys.run(key, owner.queue);
-    const [holder] = (await locks.inspect(runKey))?.holders ?? [];
-    if (holder !== undefined && (await locks.forceRelease(runKey, { token: holder.token }))) {
-      this.events.emit("takenOver", { key, job: owner, from: ownerIn(holder.meta) });
+    const name = runKey(run.name);
+    const [holder] = await this.#guard.claims.holdersOf(name);
+    if (holder !== undefined && (await locks.forceRelease(name, { token: holder.token }))) {
+      this.#guard.events.emit("takenOver", { key, job: owner, from: ownerIn(holder.meta) });
     }
-    const remaining = Math.min(Math.ceil(holder?.remaining ?? 0), longestTtl(locks));
+    const remaining = Math.min(Math.ceil(holder?.remaining ?? 0), this.#guard.claims.maxTtl);
     const believed = performance.now() + remaining;
     let lease: Lease;
     try {
@@ -166,16 +172,6 @@ export class Admissions {
       // It was taken from us in turn: our work has not begun.
       return this.#reschedule(run, error);
     }
-  }
-}
-
-/** How long a lease can be believed. Where the server says more, its clock has been set. */
-function longestTtl(locks: GuardOptions["locks"]): number {
-  try {
-    return unattendedLeases(locks).maxTtl;
-  } catch {
-    // Something is around the locks.
-    return DAY;
   }
 }
 

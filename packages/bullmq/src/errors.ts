@@ -1,4 +1,4 @@
-import { isLockError } from "@lock/core";
+import { isLockError } from "./core.ts";
 import type { JobOwner } from "./options.ts";
 
 /** A job was not added since another one of its key is waiting or running: `onConflict: { enqueue: "throw" }`. */

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { withoutSecrets } from "@lock/core/adapter";
+import { withoutSecrets } from "./core.ts";
 import type { EventJob, JobOwner } from "./options.ts";
 
 /** What a guard tells, for metrics and logs. `job` is the one that it happened to, or that it was done for. */
@@ -14,13 +14,22 @@ export interface GuardEvents {
   lost: { readonly key: string; readonly job: EventJob; readonly error: Error };
   /** A job ran, or was added, without what should have guarded it: its claim had ended, or the locks were out of reach. */
   unguarded: { readonly key: string; readonly job: EventJob; readonly reason: "claim-ended" | "backend" };
+  /** The claim of a job could not be ended with it, since the locks were out of reach: the next `add` takes it over. */
+  leftBehind: { readonly key: string; readonly job: EventJob };
 }
 
 export type GuardEventName = keyof GuardEvents;
 
+/** What is told once as a warning of the process, by its code; `help/<code>.md` is its page. */
+const WARNINGS = {
+  LOCK_JOB_CLAIM_LEFT_BEHIND: "the claim of a job outlived it",
+  LOCK_JOB_MAX_STARTED_ATTEMPTS: "jobs that wait for a key may fail by maxStartedAttempts",
+} as const;
+
 /** Tells those who listen. What a listener throws is its own fault, and stops nothing. */
 export class Events {
   readonly #emitter = new EventEmitter();
+  readonly #warned = new Set<string>();
 
   on<Name extends GuardEventName>(event: Name, listener: (told: GuardEvents[Name]) => void): () => void {
     this.#emitter.on(event, listener);
@@ -36,6 +45,13 @@ export class Events {
         warn(error);
       }
     }
+  }
+
+  warn(code: keyof typeof WARNINGS): void {
+    if (this.#warned.has(code)) return;
+    this.#warned.add(code);
+    const detail = `See @lock/bullmq/help/${code}.md`;
+    process.emitWarning(WARNINGS[code], { type: "JobGuardWarning", code, detail });
   }
 }
 

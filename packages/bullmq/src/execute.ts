@@ -1,12 +1,11 @@
 import type { Lease } from "@lock/core";
-import { LazyAbort } from "@lock/core/adapter";
-import { type Admission, Admissions, type Run } from "./admission.ts";
-import { isFinal, type JobLike } from "./bullmq.ts";
-import type { Claims } from "./claims.ts";
-import type { Events } from "./events.ts";
-import type { JobKeys } from "./keys.ts";
-import { type GuardOptions, type JobOwner, RULES, type Rules } from "./options.ts";
-import { isSameJob, ownerOf } from "./queues.ts";
+import { Admissions, type Run } from "./admission.ts";
+import { isFinal, isSameJob, type JobLike, ownerOf } from "./bullmq.ts";
+import { claimOf } from "./claims.ts";
+import { LazyAbort } from "./core.ts";
+import { keyIn } from "./keys.ts";
+import { type JobOwner, RULES, type Rules } from "./options.ts";
+import type { GuardParts } from "./parts.ts";
 
 /** What a processor gets beside its job. */
 export interface RunContext {
@@ -23,24 +22,17 @@ export interface RunContext {
 /** Does the work of a job. */
 export type GuardedProcessor<Job, Result> = (job: Job, context: RunContext) => Result | Promise<Result>;
 
-const UNGUARDED: Admission = { run: true, lease: undefined };
-
 /** The side of workers: keeps jobs of one key apart, and ends their claims. */
 export class Execute {
   /** The runs of this process. One job may have two: a run that stalled, and the next. */
   readonly #runs = new Set<Run>();
-  readonly #rules: Rules;
   readonly #admissions: Admissions;
 
-  constructor(
-    options: GuardOptions,
-    private readonly keys: JobKeys,
-    /** Undefined where `add` claims nothing. */
-    private readonly claims: Claims | undefined,
-    private readonly events: Events,
-  ) {
-    this.#rules = RULES[options.strategy];
-    this.#admissions = new Admissions(options, keys, events, (run, error) => this.#lose(run, error));
+  readonly #guard: GuardParts;
+
+  constructor(guard: GuardParts) {
+    this.#guard = guard;
+    this.#admissions = new Admissions(guard, (run, error) => this.#lose(run, error));
   }
 
   async run<Job extends JobLike, Result>(
@@ -52,7 +44,7 @@ export class Execute {
     const run = this.#begin(job, token, signal);
     let isOver = false;
     try {
-      const admission = this.#rules.runsAlone ? await this.#admissions.admit(run) : UNGUARDED;
+      const admission = await this.#admissions.admit(run);
       const result = admission.run ? await this.#work(run, admission.lease, job, work) : undefined;
       isOver = true;
       return result;
@@ -61,13 +53,16 @@ export class Execute {
       throw error;
     } finally {
       this.#runs.delete(run);
-      const { claimEnds } = this.#rules;
+      const { claimEnds } = this.#rulesOf(run);
       const hasEnded = (claimEnds === "start" && run.hasBegun) || (isOver && !run.isLockLost);
-      if (claimEnds !== "never" && hasEnded && !run.isClaimEnded) await this.#endClaim(run);
+      if (claimEnds !== "never" && hasEnded && !run.isClaimEnded && !(await this.#endClaim(run))) {
+        this.#guard.events.emit("leftBehind", { key: keyIn(`${run.claim?.name}`), job: run.owner });
+        this.#guard.events.warn("LOCK_JOB_CLAIM_LEFT_BEHIND");
+      }
     }
   }
 
-  /** BullMQ could not renew its lock of a job: somebody else may be given it. */
+  /** BullMQ could not renew its lock of a job: another worker may be given it. */
   lockLost(job: JobOwner): void {
     const { queue, jobId } = job;
     for (const run of this.#runs) {
@@ -78,10 +73,15 @@ export class Execute {
   }
 
   #begin(job: JobLike, token: string | undefined, cancelled: AbortSignal | undefined): Run {
+    const claim = claimOf(job);
+    const { strategy } = this.#guard.options;
+    // A run of a guard that claims nothing may be apart by another key than the claims of another guard.
+    const isItsOwn = claim !== undefined && (claim.strategy === strategy || !RULES[strategy].runsAlone);
     const run = {
+      ...(isItsOwn ? { name: claim.name, key: keyIn(claim.name) } : this.#guard.keys.ofStored(job)),
       job,
+      claim,
       owner: ownerOf(job),
-      key: this.keys.ofStored(job),
       token,
       cancelled,
       abort: new LazyAbort(cancelled),
@@ -93,17 +93,24 @@ export class Execute {
     return run;
   }
 
+  /** A claim ends by the rules of the guard that made it. */
+  #rulesOf({ claim }: Run): Rules {
+    return RULES[claim?.strategy ?? this.#guard.options.strategy];
+  }
+
   async #work<Job, Result>(
     run: Run,
     lease: Lease | undefined,
     job: Job,
     work: GuardedProcessor<Job, Result>,
   ): Promise<Result> {
-    const endsAtStart = this.#rules.claimEnds === "start";
-    const { token, abort } = run;
+    const { token, abort, claim } = run;
+    const endsAtStart = this.#rulesOf(run).claimEnds === "start";
+    // A job that runs alone is known to have begun by its lease. Both are freed in one turn: that is one command.
+    const endsWithLease = lease !== undefined && claim?.strategy === this.#guard.options.strategy;
     run.hasBegun = true;
     try {
-      if (endsAtStart && lease === undefined) run.isClaimEnded = await this.#endClaim(run);
+      if (endsAtStart && !endsWithLease) run.isClaimEnded = await this.#endClaim(run);
       return await work(job, {
         token,
         get signal() {
@@ -113,37 +120,34 @@ export class Execute {
         fencingToken: lease?.fencingToken,
       });
     } finally {
-      if (lease !== undefined) {
-        run.isClaimEnded = endsAtStart;
-        // Who runs alone is known to have begun by its lease. Both are freed in one turn: that is one command.
-        const ending = endsAtStart && this.#endClaim(run);
-        await lease[Symbol.asyncDispose]();
-        await ending;
-      }
+      const ending = endsAtStart && endsWithLease && this.#endClaim(run);
+      await lease?.[Symbol.asyncDispose]();
+      if (ending) run.isClaimEnded = await ending;
     }
   }
 
-  /** Whether it came through. A claim that cannot be ended is taken over by whoever finds its job over. */
-  async #endClaim({ key, owner, job }: Run): Promise<boolean> {
+  /** Whether it came through. A claim that cannot be ended is taken over by the next `add`. */
+  async #endClaim(run: Run): Promise<boolean> {
+    const { key, owner, job, claim } = run;
     try {
-      const wasThere = await this.claims?.endOf(this.keys.claim(key, owner.queue), owner);
+      const wasThere = claim !== undefined && (await this.#guard.claims.release(claim));
       // Later attempts find it ended by the first; that of a job which runs alone may be taken over when it has begun.
       const hadOne = job.attemptsStarted <= 1 && !job.parent && !job.repeatJobKey;
-      if (!wasThere && hadOne && !this.#rules.runsAlone) {
-        this.events.emit("unguarded", { key, job: owner, reason: "claim-ended" });
+      if (!wasThere && hadOne && !this.#rulesOf(run).runsAlone) {
+        this.#guard.events.emit("unguarded", { key, job: owner, reason: "claim-ended" });
       }
-      return true;
     } catch {
       // What became of the work is not to be hidden by it.
       return false;
     }
+    return true;
   }
 
   #lose(run: Run, error: Error): void {
     if (run.abort.aborted) return;
-    this.events.emit("lost", { key: run.key, job: run.owner, error });
+    this.#guard.events.emit("lost", { key: run.key, job: run.owner, error });
     run.abort.abort(error);
     // Its lease told that it has begun.
-    if (this.#rules.claimEnds === "start" && run.hasBegun) void this.#endClaim(run);
+    if (this.#rulesOf(run).claimEnds === "start" && run.hasBegun) void this.#endClaim(run);
   }
 }

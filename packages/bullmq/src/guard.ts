@@ -1,13 +1,12 @@
-import { type LockState, LockUsageError } from "@lock/core";
-import type { AddedJob, JobLike, QueueLike, WorkerLike } from "./bullmq.ts";
+import { type AddResult, Adds } from "./add.ts";
+import { type AddedJob, type JobLike, type QueueLike, queueId, type WorkerLike } from "./bullmq.ts";
 import { Claims } from "./claims.ts";
-import { Duplicates } from "./duplicates.ts";
-import { type AddResult, Enqueue } from "./enqueue.ts";
+import { LockUsageError } from "./core.ts";
 import { Events, type GuardEventName, type GuardEvents } from "./events.ts";
 import { Execute, type GuardedProcessor } from "./execute.ts";
-import { JobKeys } from "./keys.ts";
+import { claimKey, JobKeys, type JobName, runKey } from "./keys.ts";
 import { checkGuardOptions, type GuardOptions, type JobOwner, RULES } from "./options.ts";
-import { Queues, queueId } from "./queues.ts";
+import type { GuardParts } from "./parts.ts";
 
 /** Who has the key of a job. */
 export interface GuardedKey {
@@ -58,41 +57,36 @@ export function guardJobs<Data = unknown>(options: GuardOptions<Data>): JobGuard
 }
 
 class Guard implements JobGuard {
-  readonly #events = new Events();
-  readonly #keys: JobKeys;
-  /** Both undefined where `add` claims nothing. */
-  readonly #claims: Claims | undefined;
-  readonly #enqueue: Enqueue | undefined;
+  readonly #parts: GuardParts;
+  /** Undefined where `add` claims nothing. */
+  readonly #adds: Adds | undefined;
   readonly #execute: Execute;
-  readonly #options: GuardOptions;
 
   constructor(options: GuardOptions) {
-    this.#options = options;
+    const parts = {
+      options,
+      keys: new JobKeys(options),
+      claims: new Claims(options),
+      events: new Events(),
+    };
     const { strategy, onLost } = options;
-    if (onLost !== undefined) this.#events.on("lost", onLost);
-    this.#keys = new JobKeys(options);
-    if (RULES[strategy].claims) {
-      const queues = new Queues();
-      const claims = new Claims(options);
-      const duplicates = new Duplicates(options, this.#keys, claims, this.#events, queues);
-      this.#claims = claims;
-      this.#enqueue = new Enqueue(options, this.#keys, claims, this.#events, queues, duplicates);
-    }
-    this.#execute = new Execute(options, this.#keys, this.#claims, this.#events);
+    if (onLost !== undefined) parts.events.on("lost", onLost);
+    if (RULES[strategy].claims) this.#adds = new Adds(parts);
+    this.#execute = new Execute(parts);
+    this.#parts = parts;
   }
 
   async add<Q extends QueueLike>(queue: Q, ...job: Parameters<Q["add"]>): Promise<AddResult<JobOf<Q>>> {
     const [name, data, opts] = job;
-    const result =
-      (await this.#enqueue?.add(queue, { name, data, opts })) ?? added(await queue.add(name, data, opts));
-    return result as AddResult<JobOf<Q>>;
+    const [result] = (await this.#adds?.add(queue, [{ name, data, opts }])) ?? [];
+    return (result ?? added(await queue.add(name, data, opts))) as AddResult<JobOf<Q>>;
   }
 
   async addBulk<Q extends QueueLike>(
     queue: Q,
     jobs: Parameters<Q["addBulk"]>[0],
   ): Promise<AddResult<JobOf<Q>>[]> {
-    const results = (await this.#enqueue?.addBulk(queue, jobs)) ?? (await queue.addBulk(jobs)).map(added);
+    const results = (await this.#adds?.add(queue, jobs)) ?? (await queue.addBulk(jobs)).map(added);
     return results as AddResult<JobOf<Q>>[];
   }
 
@@ -103,11 +97,8 @@ class Guard implements JobGuard {
   }
 
   attach<W extends WorkerLike>(worker: W): W {
-    if (RULES[this.#options.strategy].runsAlone && worker.opts.maxStartedAttempts !== undefined) {
-      process.emitWarning(
-        `the worker of "${worker.name}" has maxStartedAttempts: each time a job finds its key busy it is started once more, so that jobs fail which only waited; leave it out, or use \`wait\``,
-        { code: "LOCK_JOB_MAX_STARTED_ATTEMPTS" },
-      );
+    if (RULES[this.#parts.options.strategy].runsAlone && worker.opts.maxStartedAttempts !== undefined) {
+      this.#parts.events.warn("LOCK_JOB_MAX_STARTED_ATTEMPTS");
     }
     worker.on("lockRenewalFailed", (jobIds) => {
       for (const jobId of jobIds) this.#execute.lockLost({ queue: queueId(worker), jobId });
@@ -116,40 +107,39 @@ class Guard implements JobGuard {
   }
 
   async release(key: string, queue?: string): Promise<boolean> {
-    return this.#options.locks.forceRelease(this.#keys.claim(key, this.#within("release", queue)));
+    const { name } = this.#named("release", key, queue);
+    return this.#parts.options.locks.forceRelease(claimKey(name));
   }
 
   async inspect(key: string, queue?: string): Promise<GuardedKey> {
-    const within = this.#within("inspect", queue);
+    const { name } = this.#named("inspect", key, queue);
+    const { claims, options } = this.#parts;
     const [claimed, running] = await Promise.all([
-      this.#claims?.find(this.#keys.claim(key, within)),
-      this.#options.locks.inspect(this.#keys.run(key, within)),
+      RULES[options.strategy].claims ? claims.find(name) : undefined,
+      claims.holdersOf(runKey(name)),
     ]);
     const claim = claimed?.owner && { ...claimed.owner, remaining: claimed.remaining };
-    return { claim, runs: runsOf(running) };
+    const runs = running.map(({ meta, remaining = 0, fencingToken = 0 }) => {
+      const { queue = "", jobId = "" } = meta;
+      return { queue, jobId, remaining, fencingToken };
+    });
+    return { claim, runs };
   }
 
   /** @throws LockUsageError */
-  #within(method: string, queue: string | undefined): string {
-    const { scope = "queue" } = this.#options;
-    if (scope !== "queue" || queue) return queue ?? "";
+  #named(method: string, key: string, queue = ""): JobName {
+    const { scope = "queue" } = this.#parts.options;
+    if (scope !== "queue" || queue) return this.#parts.keys.named(key, queue);
     throw new LockUsageError(
       `${method} needs the name of the queue, as each queue has keys of its own: ${method}(key, queue.name)`,
     );
   }
 
   on<Name extends GuardEventName>(event: Name, listener: (told: GuardEvents[Name]) => void): () => void {
-    return this.#events.on(event, listener);
+    return this.#parts.events.on(event, listener);
   }
 }
 
 function added(job: AddedJob): AddResult<AddedJob> {
   return { added: true, job };
-}
-
-function runsOf(state: LockState | null): GuardedKey["runs"] {
-  return (state?.holders ?? []).map(({ meta, remaining = 0, fencingToken = 0 }) => {
-    const { queue = "", jobId = "" } = meta;
-    return { queue, jobId, remaining, fencingToken };
-  });
 }

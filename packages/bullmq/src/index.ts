@@ -1,4 +1,4 @@
-export type { AddResult } from "./enqueue.ts";
+export type { AddResult } from "./add.ts";
 export { DuplicateJobError } from "./errors.ts";
 export type { GuardEventName, GuardEvents } from "./events.ts";
 export type { GuardedProcessor, RunContext } from "./execute.ts";

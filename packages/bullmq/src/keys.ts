@@ -1,48 +1,65 @@
 import { createHash } from "node:crypto";
-import { LockUsageError } from "@lock/core";
-import { withoutSecrets } from "@lock/core/adapter";
-import type { JobLike } from "./bullmq.ts";
+import { type JobLike, ownerOf } from "./bullmq.ts";
+import { LockUsageError, withoutSecrets } from "./core.ts";
 import type { GuardOptions, HashedKey, JobFacts } from "./options.ts";
 
-/** Names the locks of a job. */
+/** The core takes 512 bytes: what is left of them beside "claim:". */
+const MAX_NAME_BYTES = 506;
+
+/** A key, and what it is called among all locks: with its scope. */
+export interface JobName {
+  readonly key: string;
+  readonly name: string;
+}
+
+/** What `add` claims. */
+export const claimKey = (name: string) => `claim:${name}`;
+
+/** What is held while a job runs. */
+export const runKey = (name: string) => `run:${name}`;
+
+/** The key in a name: no scope has a ":". */
+export const keyIn = (name: string) => name.slice(name.indexOf(":") + 1);
+
+/** Makes the keys of jobs. */
 export class JobKeys {
-  constructor(private readonly options: Pick<GuardOptions, "key" | "scope">) {}
+  readonly #options: Pick<GuardOptions, "key" | "scope">;
+
+  constructor(options: Pick<GuardOptions, "key" | "scope">) {
+    this.#options = options;
+  }
 
   /**
-   * The key of a job that is to be added.
+   * Of a job that is to be added. `queue`: as guards name it.
    * @throws LockUsageError where its guard makes none
    */
-  of(job: JobFacts): string {
-    return this.#of({ ...job, data: asStored(job.data) });
+  of(job: JobFacts, queue: string): JobName {
+    return this.named(this.#make({ ...job, data: asStored(job.data) }), queue);
   }
 
-  /** The key of a job as its queue keeps it. @throws as `of` */
-  ofStored({ queueName, name, data }: JobLike): string {
-    return this.#of({ queue: queueName, name, data });
+  /** Of a job as its queue keeps it. @throws as `of` */
+  ofStored(job: JobLike): JobName {
+    const { queueName, name, data } = job;
+    return this.named(this.#make({ queue: queueName, name, data }), ownerOf(job).queue);
   }
 
-  #of(job: JobFacts): string {
-    const { key } = this.options;
+  /** A key that is too long for a lock is known by its hash. */
+  named(key: string, queue: string): JobName {
+    const { scope = "queue" } = this.#options;
+    // Encoded, so that no scope can end where a key begins.
+    const within =
+      scope === "queue" ? `queue=${encodeURIComponent(queue)}` : `scope=${encodeURIComponent(scope)}`;
+    const prefix = scope === "global" ? "global" : within;
+    const isLong = Buffer.byteLength(`${prefix}:${key}`) > MAX_NAME_BYTES;
+    const short = isLong ? `sha256:${sha256(key)}` : key;
+    return { key: short, name: `${prefix}:${short}` };
+  }
+
+  #make(job: JobFacts): string {
+    const { key } = this.#options;
     const made: unknown = typeof key === "function" ? call(key, job) : hashOf(job, key.hash);
     if (typeof made === "string" && made !== "") return made;
     throw noKey(job, `the function gave ${made === "" ? "an empty string" : typeof made}`);
-  }
-
-  /** What `add` claims. */
-  claim(key: string, queue: string): string {
-    return `claim:${this.#scope(queue)}:${key}`;
-  }
-
-  /** What is held while a job runs. */
-  run(key: string, queue: string): string {
-    return `run:${this.#scope(queue)}:${key}`;
-  }
-
-  /** Encoded, so that no scope can end where a key begins. */
-  #scope(queue: string): string {
-    const { scope = "queue" } = this.options;
-    if (scope === "queue") return `queue=${encodeURIComponent(queue)}`;
-    return scope === "global" ? "global" : `scope=${encodeURIComponent(scope)}`;
   }
 }
 
@@ -65,9 +82,13 @@ function noKey({ queue, name }: JobFacts, problem: string, cause?: Error): LockU
 /** As the worker will see it, so that `add` and the worker make the same key of it. */
 function asStored(data: unknown): unknown {
   // As BullMQ does.
-  if (data === undefined) return {};
+  return data === undefined ? {} : asUsage(() => JSON.parse(JSON.stringify(data)));
+}
+
+/** @throws LockUsageError also for data that is too deep: that is a RangeError of JSON */
+function asUsage<T>(make: () => T): T {
   try {
-    return JSON.parse(JSON.stringify(data));
+    return make();
   } catch (error) {
     const cause = withoutSecrets(error);
     throw new LockUsageError(`the data of a job must be what JSON can keep: ${cause.message}`, { cause });
@@ -76,9 +97,11 @@ function asStored(data: unknown): unknown {
 
 function hashOf({ name, data }: JobFacts, fields: HashedKey["hash"]): string {
   const hashed = fields === "data" ? data : fields.map((field) => fieldOf(data, field));
-  return createHash("sha256")
-    .update(stable([name, hashed]))
-    .digest("base64url");
+  return sha256(asUsage(() => JSON.stringify(sorted([name, hashed]))));
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("base64url");
 }
 
 function fieldOf(data: unknown, field: string): unknown {
@@ -89,22 +112,18 @@ function fieldOf(data: unknown, field: string): unknown {
   );
 }
 
-/** JSON with the fields of objects in one order. */
-function stable(value: unknown): string {
-  if (isStable(value)) return JSON.stringify(value) ?? "null";
-  if (Array.isArray(value)) return `[${value.map(stable).join()}]`;
-  const fields = Object.entries(Object(value)).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${stable(field)}`).join()}}`;
-}
-
-/** Whether its fields are in that order by themselves. */
-function isStable(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return true;
-  if (Array.isArray(value)) return value.every(isStable);
-  let last = "";
-  for (const [name, field] of Object.entries(value)) {
-    if (name < last || !isStable(field)) return false;
-    last = name;
+/** A copy with the fields of all objects in one order. Not recursive: data may be as deep as JSON can be. */
+function sorted(value: unknown): unknown {
+  const root: Record<string, unknown> = { value };
+  const copies = [root];
+  for (const copy of copies) {
+    for (const [name, field] of Object.entries(copy)) {
+      if (typeof field !== "object" || field === null) continue;
+      const fields = Object.entries(field).toSorted(([a], [b]) => (a < b ? -1 : 1));
+      const next = Array.isArray(field) ? [...field] : Object.fromEntries(fields);
+      copy[name] = next;
+      copies.push(next as Record<string, unknown>);
+    }
   }
-  return true;
+  return root.value;
 }

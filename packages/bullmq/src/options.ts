@@ -1,6 +1,5 @@
 import type { Locks, Wait } from "@lock/core";
-import { LockUsageError } from "@lock/core";
-import { type AllowedOptions, checkOptions } from "@lock/core/adapter";
+import { type AllowedOptions, checkOptions, LockUsageError } from "./core.ts";
 
 /** What `createLocks` returns, as far as jobs need it; a quorum has no semaphores, and can guard no `limit`. */
 export type JobLocks = Pick<Locks, "acquire" | "inspect" | "forceRelease"> &
@@ -100,17 +99,29 @@ export interface GuardOptions<Data = unknown> {
   readonly onBackendError?: "delay" | "fail" | "run-unlocked";
 }
 
+/** What a strategy does. */
+export interface Rules {
+  /** `add` claims the key. */
+  readonly claims: boolean;
+  /** The claim ends when the job begins, when it is over, or by time only. */
+  readonly claimEnds: "start" | "end" | "never";
+  /** Only `limit` jobs of a key run at once. */
+  readonly runsAlone: boolean;
+}
+
+export const RULES: Readonly<Record<Strategy, Rules>> = {
+  "until-executing": { claims: true, claimEnds: "start", runsAlone: false },
+  "until-executed": { claims: true, claimEnds: "end", runsAlone: false },
+  "until-expired": { claims: true, claimEnds: "never", runsAlone: false },
+  "while-executing": { claims: false, claimEnds: "never", runsAlone: true },
+  "until-and-while-executing": { claims: true, claimEnds: "start", runsAlone: true },
+};
+
 const COUNT = "a whole number from 1";
 
 const ALLOWED: AllowedOptions = {
   locks: ["what createLocks returns"],
-  strategy: [
-    "until-executing",
-    "until-executed",
-    "until-expired",
-    "while-executing",
-    "until-and-while-executing",
-  ] satisfies Strategy[],
+  strategy: Object.keys(RULES),
   key: ["a function", "an object"],
   scope: ["a string"],
   window: [COUNT],
@@ -137,26 +148,10 @@ const RESCHEDULE: AllowedOptions = {
   deadline: [COUNT],
 };
 
+export const DAY = 86_400_000;
+
 /** The longest delay before a job is tried again, ms. */
 export const DEFAULT_MAX_DELAY = 15_000;
-
-/** What a strategy does. */
-export interface Rules {
-  /** `add` claims the key. */
-  readonly claims: boolean;
-  /** The claim ends when the job begins, when it is over, or by time only. */
-  readonly claimEnds: "start" | "end" | "never";
-  /** Only `limit` jobs of a key run at once. */
-  readonly runsAlone: boolean;
-}
-
-export const RULES: Readonly<Record<Strategy, Rules>> = {
-  "until-executing": { claims: true, claimEnds: "start", runsAlone: false },
-  "until-executed": { claims: true, claimEnds: "end", runsAlone: false },
-  "until-expired": { claims: true, claimEnds: "never", runsAlone: false },
-  "while-executing": { claims: false, claimEnds: "never", runsAlone: true },
-  "until-and-while-executing": { claims: true, claimEnds: "start", runsAlone: true },
-};
 
 /** @throws LockUsageError for options that are wrong, or contradict each other */
 export function checkGuardOptions(options: GuardOptions): void {

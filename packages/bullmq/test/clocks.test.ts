@@ -3,6 +3,7 @@ import { unattendedLeases } from "@lock/core/adapter";
 import { ioredisBackend } from "@lock/core/ioredis";
 import { STEPS, stepWallClock } from "@lock/redis-harness/stepped-clock";
 import { describe, expect, it } from "vitest";
+import type { QueueLike } from "../src/bullmq.ts";
 import { Claims } from "../src/claims.ts";
 import { guardJobs, type JobFacts } from "../src/index.ts";
 import { finished } from "./support/events.ts";
@@ -86,26 +87,26 @@ describe.each(majors)("$name", ({ bullmq }) => {
 });
 
 describe("a claim whose job is about to be added", () => {
-  const claim = async () => {
+  const taken = async () => {
     const claims = new Claims({ locks: scene.locks, strategy: "until-executed", key: () => "" });
-    const claimKey = `claim:${newReport().report}`;
-    const taken = await claims.take(claimKey, { queue: "queue", jobId: claims.newJobId() });
-    if (taken === undefined) throw new Error("the claim was not taken");
-    return { claims, claimKey, taken };
+    const claim = claims.create(`queue=queue:${newReport().report}`, { queue: "queue", jobId: undefined });
+    const queue = { name: "queue" } as QueueLike;
+    expect(await claims.take(claim, queue)).toBe(true);
+    return { claims, claim, queue };
   };
 
   it.each(STEPS)("is still its own after a step of %i ms", async (step) => {
-    const { claims, taken } = await claim();
+    const { claims, claim, queue } = await taken();
     using _ = stepWallClock(step);
-    expect(await claims.isOurs(taken)).toBe(true);
-    expect(await claims.keep(taken)).toBe("kept");
+    expect(await claims.isOurs(claim)).toBe(true);
+    expect(await claims.keep(claim, queue)).toBe("kept");
   });
 
   it("is asked for where the machine slept meanwhile: another has taken it over", async () => {
-    const { claims, claimKey, taken } = await claim();
-    await scene.locks.forceRelease(claimKey);
+    const { claims, claim } = await taken();
+    await scene.locks.forceRelease(`claim:${claim.name}`);
     // As after a suspension, which the monotonic clock does not see.
     using _ = stepWallClock(HOUR);
-    expect(await claims.isOurs(taken)).toBe(false);
+    expect(await claims.isOurs(claim)).toBe(false);
   });
 });

@@ -2,7 +2,7 @@ import { createLocks, type Locks } from "@lock/core";
 import { ioredisBackend } from "@lock/core/ioredis";
 import { Redis } from "ioredis";
 import { expect, it } from "vitest";
-import { guardJobs } from "../src/index.ts";
+import { guardJobs, type Strategy } from "../src/index.ts";
 import { finished } from "./support/events.ts";
 import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
@@ -48,14 +48,25 @@ async function countedLocks() {
   };
 }
 
-const cases = [
-  ...COST.map((row) => [...row, "queue"] as const),
-  ...COST_OF_SHARED.map((row) => [...row, `services ${row[0]}`] as const),
+/** What differs from a job of two words that succeeds at once. */
+interface Rare {
+  readonly opts?: object;
+  /** How often it fails before. */
+  readonly fails?: number;
+}
+
+const cases: (readonly [Strategy, number, number, string, Rare])[] = [
+  ...COST.map((row) => [...row, "queue", {}] as const),
+  ...COST_OF_SHARED.map((row) => [...row, `services ${row[0]}`, {}] as const),
+  ["until-executed", 1, 1, "queue", { opts: { jobId: "mine" } }],
+  ["until-executed", 1, 2, "queue", { fails: 1, opts: { attempts: 2 } }],
+  ["until-executed", 1, 3, "queue", { fails: 2, opts: { attempts: 3 } }],
+  ["until-executing", 1, 2, "queue", { fails: 1, opts: { attempts: 2 } }],
 ];
 
 it.each(cases)(
-  "%s: %i commands for an add, %i for a run (scope %s)",
-  async (strategy, forAdd, forRun, scope) => {
+  "%s: %i commands for an add, %i for a job's runs (scope %s, %j)",
+  async (strategy, forAdd, forRun, scope, { opts, fails = 0 }) => {
     const { bullmq } = majors[0] ?? {};
     if (bullmq === undefined) throw new Error("no BullMQ to test with");
     const producer = await countedLocks();
@@ -73,13 +84,20 @@ it.each(cases)(
     const worker = await scene.worker(
       bullmq,
       queue.name,
-      guard(consumer.locks).processor(() => "built"),
+      guard(consumer.locks).processor((job) => {
+        if (job.attemptsStarted <= fails) throw new Error("again");
+      }),
     );
     // The first call of a script sends its source as well.
     const costs: number[][] = [];
     for (const report of ["first", "second"]) {
       const done = finished(worker);
-      await adds.add(queue, "build", { report });
+      await adds.add(
+        queue,
+        "build",
+        { report },
+        opts && { ...opts, ...("jobId" in opts && { jobId: report }) },
+      );
       await done;
       costs.push([await producer.count(), await consumer.count()]);
     }

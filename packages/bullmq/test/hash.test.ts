@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { JobKeys } from "../src/keys.ts";
 
 const of = (data: unknown, hash: "data" | string[] = "data", name = "build") =>
-  new JobKeys({ key: { hash } }).of({ queue: "reports", name, data });
+  new JobKeys({ key: { hash } }).of({ queue: "reports", name, data }, "reports").key;
 
 /** The same fields in another order, at every depth. */
 function shuffled(value: unknown): unknown {

@@ -71,6 +71,7 @@ describe("a key", () => {
       /its field "id", which this job does not have/,
     );
     await refuse({ key: { hash: "data" } }, { n: 1n }).toThrow(/must be what JSON can keep/);
+    await refuse({ key: { hash: "data" } }, () => "built").toThrow(/must be what JSON can keep/);
   });
 
   it.each(["42", "report:42", "guard-42", ""])("goes with no jobId like %j", async (jobId) => {

@@ -50,9 +50,17 @@ async function told(error: unknown): Promise<unknown> {
   guard.on("duplicate", () => {
     throw error;
   });
-  const lease = await locks.acquire("claim:queue=queue:key", { meta: { queue: "queue", jobId: "other" } });
-  const chosen = { ...queue, getJob: async () => any({ ...Object(job), getState: async () => "waiting" }) };
-  return guard.add(chosen, "job", {}).finally(() => lease.release());
+  let added: JobLike | undefined;
+  const holding: QueueLike = {
+    ...queue,
+    add: async (_name, _data, opts) => {
+      added = { ...Object(job), id: Object(opts).jobId, opts: opts ?? {} };
+      return any(added);
+    },
+    getJob: async () => any({ ...added, getState: async () => "waiting" }),
+  };
+  await guard.add(holding, "job", {});
+  return guard.add(holding, "job", {}).finally(() => guard.release("key", "queue"));
 }
 
 /** What is thrown with words of its own is told in them. */

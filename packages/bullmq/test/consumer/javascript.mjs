@@ -7,7 +7,15 @@ const jobs = new Map();
 const queue = {
   name: "reports",
   add: async (name, data, opts) => {
-    const job = { id: opts.jobId, name, data, opts, getState: async () => "waiting", remove: async () => {} };
+    const job = {
+      id: opts.jobId,
+      queueName: "reports",
+      name,
+      data,
+      opts,
+      getState: async () => "waiting",
+      remove: async () => {},
+    };
     jobs.set(job.id, job);
     return job;
   },

@@ -33,7 +33,7 @@ export function gate(): { readonly opened: Promise<void>; open(): void } {
 /** All that a guard tells, as it comes. */
 export function told(guard: JobGuard): [string, unknown][] {
   const events: [string, unknown][] = [];
-  for (const name of ["duplicate", "rescheduled", "takenOver", "lost", "unguarded"] as const) {
+  for (const name of ["duplicate", "rescheduled", "takenOver", "lost", "unguarded", "leftBehind"] as const) {
     guard.on(name, (event: GuardEvents[typeof name]) => events.push([name, event]));
   }
   return events;

@@ -1,0 +1,12 @@
+/** What is used of the core. */
+export { isLockError, LockUsageError } from "@lock/core";
+export {
+  type AllowedOptions,
+  checkOptions,
+  LazyAbort,
+  show,
+  showChoice,
+  type UnattendedLeases,
+  unattendedLeases,
+  withoutSecrets,
+} from "@lock/core/adapter";
