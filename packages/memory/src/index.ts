@@ -1,9 +1,10 @@
-export { currentTurn } from "./current-turn.ts";
+export { currentTurn, outsideTurn } from "./current-turn.ts";
 export { TurnEndedError, TurnInterruptedError } from "./errors.ts";
 export type { Turn } from "./held-turn.ts";
 export { lockMemory } from "./lock-memory.ts";
 export type { LockedMemory, TurnHolder } from "./locked-object.ts";
 export type {
+  LateSave,
   LockMemoryOptions,
   MemoryCall,
   MemoryLocks,

@@ -37,7 +37,16 @@ const eachOption = (what: string, names: readonly string[], use: (options: objec
 const noText = (value: unknown) => (typeof value === "string" ? `${value}\ud800` : value);
 
 const TURN = ["onConcurrentTurn", "wait", "ttl", "maxTurn", "streamIdle", "interruptible", "interruptGrace"];
-const MEMORY = [...TURN, "locks", "snapshotReads", "onWrite", "unlisted", "methods", "unheardOf"];
+const MEMORY = [
+  ...TURN,
+  "locks",
+  "snapshotReads",
+  "onWrite",
+  "onLateSave",
+  "unlisted",
+  "methods",
+  "unheardOf",
+];
 const STORE = ["codec", "expireAfter", "unfenced", "memoryKey", "unheardOf"];
 
 const ENTRIES: Entry[] = [
