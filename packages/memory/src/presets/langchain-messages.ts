@@ -32,7 +32,7 @@ export function withResults(
     }[];
     const added = open.flatMap(({ id, name }) => {
       if (id === undefined || !calls.has(id) || answered.has(id)) return [];
-      return results.find((result) => result.tool_call_id === id) ?? cutOff(message, id, name);
+      return results.find((result) => Object(result).tool_call_id === id) ?? cutOff(message, id, name);
     });
     return [message, ...added];
   });

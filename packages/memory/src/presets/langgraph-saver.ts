@@ -38,6 +38,9 @@ export function langgraphSaver<Saver extends LanggraphSaver>(
   return lockWithToolCalls("langgraphSaver", saver, SHAPE, given, toolCallsOf(saver as unknown as Saving));
 }
 
+/** The channel of the tasks that a node has sent: an agent of LangGraph's sends one for each tool call. */
+const TASKS = "__pregel_tasks";
+
 type Version = number | string;
 
 interface Checkpoint {
@@ -99,10 +102,13 @@ function settledValues(
   results: readonly Message[],
 ): Record<string, unknown> {
   const lists = Object.entries(values).filter(([, value]) => Array.isArray(value));
-  const settled = lists.map(
-    ([name, list]) => [name, list, withResults(listOf(list), calls, results)] as const,
-  );
-  return Object.fromEntries(settled.flatMap(([name, list, all]) => (all === list ? [] : [[name, all]])));
+  const settled = lists.flatMap(([name, list]) => {
+    const all = withResults(listOf(list), calls, results);
+    return all === list ? [] : [[name, all]];
+  });
+  // A tool that was cut off must not be run again by a resume, beside the result that it now has.
+  const tasks = settled.length > 0 && TASKS in values ? { [TASKS]: [] } : {};
+  return { ...tasks, ...Object.fromEntries(settled) };
 }
 
 /** Ids are UUIDs by time, and the greatest is the newest: this one comes before all that are made later. */
