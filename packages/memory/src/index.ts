@@ -16,6 +16,7 @@ export type {
   TurnDefaults,
   TurnOptions,
 } from "./options.ts";
+export { type AiChat, type AiChatOptions, aiChat } from "./presets/ai-chat.ts";
 export { type ChatHistory, chatHistory } from "./presets/chat-history.ts";
 export { type LangchainMemory, langchainMemory } from "./presets/langchain-memory.ts";
 export {
@@ -23,6 +24,7 @@ export {
   type LanggraphSaverOptions,
   langgraphSaver,
 } from "./presets/langgraph-saver.ts";
+export { type MastraAgent, type MastraAgentOptions, mastraAgent } from "./presets/mastra-agent.ts";
 export {
   type MastraThreadLock,
   type MastraThreadLockOptions,

@@ -6,11 +6,13 @@ import { Redis } from "ioredis";
 import { createClient } from "redis";
 import { describe, expect, it } from "vitest";
 import {
+  aiChat,
   chatHistory,
   currentTurn,
   langchainMemory,
   langgraphSaver,
   lockMemory,
+  mastraAgent,
   mastraThreadLock,
   openaiSession,
 } from "../src/index.ts";
@@ -28,6 +30,8 @@ const values: readonly (readonly [string, unknown])[] = [
 const locks = createLocks({ backend: inProcessBackend() });
 const fine = { locks, sessionId: "a" };
 const memory = () => ({ loadMemoryVariables: async () => ({}), saveContext: async () => {} });
+
+const agent = { generate: async () => 1, stream: async () => 1 };
 
 type Entry = [name: string, use: (value: unknown) => unknown];
 
@@ -78,6 +82,12 @@ const ENTRIES: Entry[] = [
   ["langchainMemory", (value) => void langchainMemory(any(value), fine)],
   ["langgraphSaver", (value) => void langgraphSaver(any(value), fine)],
   ["openaiSession", (value) => void openaiSession(any(value), fine)],
+  ["aiChat", (value) => void aiChat(any(value), fine)],
+  ["mastraAgent", (value) => void mastraAgent(any(value), { locks })],
+  ["mastraAgent", (options) => void mastraAgent(any(agent), any(options))],
+  ...eachOption("mastraAgent", [...TURN, "locks", "unheardOf"], (options) =>
+    mastraAgent(any(agent), any({ locks, ...options })),
+  ),
   ["mastraThreadLock", (options) => void mastraThreadLock(any(options))],
   ...eachOption("mastraThreadLock", ["locks", "ttl", "onLost", "unheardOf"], (options) =>
     mastraThreadLock(any({ locks, ...options })),
