@@ -1,7 +1,7 @@
 export { LockUsageError } from "@lock/core";
 
 const ADVICE =
-  "await it, return it, or pass it to waitUntil; make a connection, timer or worker that outlives its turn in outsideTurn(...)";
+  "await or return it, or pass it to waitUntil; make a connection, timer or worker that outlives its turn in outsideTurn";
 
 /** A memory was used by work that has outlived its turn; the store was not touched. */
 export class TurnEndedError extends Error {

@@ -14,8 +14,9 @@ import {
 } from "./shapes.ts";
 import { type EndPart, HeldSteps, heldReadable, type Parts, refuse } from "./streams.ts";
 
-/** How many objects of a result are looked at. */
-const MOST_OBJECTS = 1_000;
+/** How many objects of a result are looked at, and of each list: long ones are of one kind. */
+const MOST_OBJECTS = 200;
+const MOST_ITEMS = 20;
 
 /**
  * If the result of a turn has something unfinished inside, that holds the turn until it has ended, is left, or was not
@@ -46,6 +47,8 @@ class HeldResult implements Parts {
   ) {
     this.#idle = idle;
     this.#grace = grace;
+    // What a single call gives is the store's: only a stream saves when it is read.
+    if (turn.subject.isBare) this.#looked = MOST_OBJECTS - 1;
   }
 
   /** `isLazy` is what an object gave out that makes such things when it is asked. */
@@ -62,9 +65,10 @@ class HeldResult implements Parts {
   }
 
   #heldOf(value: object, isLazy: boolean): unknown {
-    if (isPromise(value)) {
+    // One of a library may begin its work only when it is asked for its result.
+    if (Object.getPrototypeOf(value) === Promise.prototype) {
       // What it resolves with may be a stream.
-      return this.#during(value.then((result) => this.hold(result, isLazy)));
+      return this.#during((value as Promise<unknown>).then((result) => this.hold(result, isLazy)));
     }
     if (isReadableStream(value)) return heldReadable(value, this, isLazy);
     if (value instanceof Readable) {
@@ -81,8 +85,8 @@ class HeldResult implements Parts {
   }
 
   #list(list: readonly unknown[], isLazy: boolean): unknown {
-    const held = list.map((item) => this.hold(item, isLazy));
-    return held.some((item, at) => item !== list[at]) ? held : list;
+    const hold = (item: unknown) => this.hold(item, isLazy);
+    return list.slice(0, MOST_ITEMS).some((item) => hold(item) !== item) ? list.map(hold) : list;
   }
 
   #other(value: object, isLazy: boolean): unknown {
@@ -173,24 +177,21 @@ class HeldResult implements Parts {
 
   /** The same object, whose streams and promises are held as it gives them out. */
   #object(value: object): object {
-    const { turn } = this;
     this.#watch();
     for (const [, { value: member }] of membersOf(value)) {
       if (isPending(member)) this.#during(member).catch(() => undefined);
     }
     const open = () => (value as AsyncIterable<unknown>)[Symbol.asyncIterator]();
-    const isLazy = !("next" in value || isPlain(value));
-    const steps = isAsyncIterable(value) ? new HeldSteps(open, this, isLazy) : undefined;
+    const steps = isAsyncIterable(value) && new HeldSteps(open, this, !("next" in value));
     return new Proxy(value, {
       get: (target, name) => {
         const isStep = Object.hasOwn(HeldSteps.prototype, name) && name in target;
         const owner = (isStep && steps) || target;
-        const member: unknown = turn.enter(() => Reflect.get(owner, name, owner));
-        if (name === "constructor") return target.constructor;
-        if (isFixed(target, name)) return isUnfinished(member) ? refuse("a frozen object") : member;
+        const member: unknown = this.turn.enter(() => Reflect.get(owner, name, owner));
+        if (name === "constructor" || isFixed(target, name)) return Reflect.get(target, name);
         if (typeof member !== "function") return this.#member(member);
         return (...args: unknown[]) => {
-          const result: unknown = turn.enter(() => Reflect.apply(member, owner, args));
+          const result: unknown = this.turn.enter(() => Reflect.apply(member, owner, args));
           return owner === target ? this.#member(result) : result;
         };
       },
@@ -204,9 +205,4 @@ class HeldResult implements Parts {
     this.#looked = 0;
     return this.hold(member, true);
   }
-}
-
-/** One of a library may begin its work only when it is asked for its result. */
-function isPromise(value: object): value is Promise<unknown> {
-  return Object.getPrototypeOf(value) === Promise.prototype;
 }

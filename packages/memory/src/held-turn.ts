@@ -17,7 +17,7 @@ export interface Turn {
   assertHeld(): void;
   /**
    * Keeps the turn until this has settled as well, such as a save that goes on when a client has left. If it rejects,
-   * the turn rejects, or the last read of its stream. @throws what the turn ended with
+   * the turn rejects; if a stream holds the turn, a process warning tells it. @throws what the turn ended with
    */
   waitUntil(work: PromiseLike<unknown>): void;
 }
@@ -139,7 +139,9 @@ export class HeldTurn implements Turn {
       try {
         await work;
       } catch (error) {
-        this.refused ??= error;
+        // A stream that holds the turn may have been read to its end.
+        if (this.isHeld) process.emitWarning(`waitUntil: ${error}`);
+        else this.refused ??= error;
       }
     }
     await this.end();

@@ -22,7 +22,7 @@ const DEFAULT_STREAM_IDLE = 60_000;
 const DEFAULT_GRACE = 1_000;
 
 const warnOfLateSave = () =>
-  warnOnce("LOCK_MEMORY_LATE_SAVE", "a save came after its turn: it was not stored");
+  warnOnce("LOCK_MEMORY_LATE_SAVE", "a save came after its turn, and was not stored");
 
 /** A single call waits in line, and is soon over. */
 const BARE = { onConcurrentTurn: "enqueue", interruptible: false } as const;
