@@ -70,7 +70,7 @@ export class Turns {
     const frame = frameOf(subject, isOfOldTurn);
     if (frame === undefined) return this.#bare(subject, (turn) => this.#save(turn, call, work));
     if (frame.turn.hasEnded && !frame.scope.isOfWrite) {
-      // Nobody awaits it, or an SDK swallows what it throws: it is told to somebody who can act.
+      // It is not awaited, or an SDK swallows what it throws: the application is told.
       const { onLateSave = warnOfLateSave } = this.#options;
       onLateSave({ ...call, sessionId: frame.turn.sessionId });
     }
