@@ -36,8 +36,8 @@ const adapters = [
   ["express", "index", "5.4 kB"],
   ["express", "idempotent", "8.4 kB"],
   ["bullmq", "index", "8.4 kB"],
-  ["memory", "index", "5.2 kB", "{ lockMemory }"],
-  ["memory", "redis", "3.5 kB", "{ redisMemory }"],
+  ["memory", "index", "6.5 kB", "{ lockMemory }"],
+  ["memory", "redis", "3.8 kB", "{ redisMemory }"],
 ].map(([name, entry, limit, imported]) => ({
   name: `@lock/${name} (${entry}) without core`,
   path: `packages/${name}/dist/${entry}.js`,

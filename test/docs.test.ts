@@ -33,34 +33,6 @@ declare const pool: Pool;
 declare function model(history: readonly object[], input: string, signal: AbortSignal): Promise<string>;
 `;
 
-const GIVEN_MEMORY_README = `import { HumanMessage, type BaseMessage } from "@langchain/core/messages";
-import { InMemoryChatMessageHistory } from "@langchain/core/chat_history";
-import { type Runnable, RunnableWithMessageHistory } from "@langchain/core/runnables";
-import { MemorySaver, MessagesAnnotation, StateGraph } from "@langchain/langgraph";
-import { type Agent, MemorySession, run } from "@openai/agents-core";
-import { chatHistory, langgraphSaver, lockMemory, openaiSession } from "@lock/memory";
-declare const locks: import("@lock/core").Locks;
-interface Signalled { signal: AbortSignal }
-declare const store: {
-  loadMemoryVariables(values: object): Promise<{ history: string }>;
-  saveContext(inputs: { input: string }, outputs: { output: string }): Promise<void>;
-};
-declare const question: string;
-declare function think(history: string, question: string, options: Signalled): Promise<string>;
-declare function streamOf(question: string, options: Signalled): AsyncIterable<string>;
-declare const historyOf: (sessionId: string) => InMemoryChatMessageHistory;
-declare const runnable: Runnable<BaseMessage[], BaseMessage>;
-declare const workflow: StateGraph<typeof MessagesAnnotation.spec>;
-declare const input: { messages: BaseMessage[] };
-declare const agent: Agent;
-declare const notebook: {
-  find(user: string): Promise<string[]>;
-  add(user: string, note: string): Promise<void>;
-  remove(user: string, note: string): Promise<void>;
-  close(): void;
-};
-`;
-
 /** Pages, by the package within which their snippets find what a user's code would find. */
 const books = [
   {
@@ -82,7 +54,8 @@ const books = [
     pages: ["packages/express/README.md", "packages/express/help/IDEMPOTENCY_PAYLOAD_NOT_SEEN.md"],
   },
   { within: `${root}packages/bullmq/`, given: GIVEN_BULLMQ, pages: ["packages/bullmq/README.md"] },
-  { within: `${root}packages/memory/`, given: GIVEN_MEMORY_README, pages: ["packages/memory/README.md"] },
+  // Its snippets show their imports.
+  { within: `${root}packages/memory/`, given: "", pages: ["packages/memory/README.md"] },
   { within: `${root}packages/memory/`, given: GIVEN_MEMORY, pages: ["docs/fencing-a-store.md"] },
 ];
 

@@ -1,5 +1,8 @@
 export { LockUsageError } from "@lock/core";
 
+const ADVICE =
+  "await or return it, or pass it to waitUntil; make a connection, timer or worker that outlives its turn in outsideTurn";
+
 /** A memory was used by work that has outlived its turn; the store was not touched. */
 export class TurnEndedError extends Error {
   override readonly name = "TurnEndedError";
@@ -9,8 +12,7 @@ export class TurnEndedError extends Error {
     readonly sessionId: string,
     because = "its work has settled",
   ) {
-    const advice = "await all that belongs to a turn, or begin another one";
-    super(`the turn of the session ${JSON.stringify(sessionId)} is over: ${because}; ${advice}`);
+    super(`the turn of the session ${JSON.stringify(sessionId)} is over: ${because}; ${ADVICE}`);
   }
 }
 

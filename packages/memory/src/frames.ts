@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage, executionAsyncId, executionAsyncResource } from "node:async_hooks";
 
 /** What is under way within a turn, or within one write of it, and in which order. */
 export class Scope {
@@ -51,12 +51,26 @@ export class Frames<Turn extends { readonly hasEnded: boolean }> {
     this.#storage = shared[REGISTRY];
   }
 
-  /** The innermost frame of a turn that fits. */
-  find(fits: (turn: Turn) => boolean): Frame<Turn> | undefined {
+  /** The innermost frame that fits. */
+  find(fits: (frame: Frame<Turn>) => boolean): Frame<Turn> | undefined {
     let frame = this.#storage.getStore();
     // A write that is over left something behind: that is part of what is around it.
-    while (frame !== undefined && (frame.scope.isOver || !fits(frame.turn))) frame = frame.outer;
+    while (frame !== undefined && (frame.scope.isOver || !fits(frame))) frame = frame.outer;
     return frame;
+  }
+
+  /**
+   * Whether a timer, a socket or a message calls that was set up in a turn that is over: it begins something, where a
+   * promise goes on with the turn's work. A promise is the resource that runs, or has no id where none are tracked.
+   */
+  isEventAfterTurn(): boolean {
+    if (!this.#storage.getStore()?.turn.hasEnded) return false;
+    return executionAsyncId() > 1 && !(executionAsyncResource() instanceof Promise);
+  }
+
+  /** Runs code that belongs to none of them. */
+  exit<T>(work: () => T): T {
+    return this.#storage.exit(work);
   }
 
   /** Runs code, and all that it calls and awaits, in a frame within that of its caller. */

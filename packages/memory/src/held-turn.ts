@@ -15,6 +15,11 @@ export interface Turn {
   readonly signal: AbortSignal;
   /** @throws what the turn ended with: LockLostError, TurnInterruptedError, TurnEndedError */
   assertHeld(): void;
+  /**
+   * Keeps the turn until this has settled as well, such as a save that goes on when a client has left. If it rejects,
+   * the turn rejects; if a stream holds the turn, a process warning tells it. @throws what the turn ended with
+   */
+  waitUntil(work: PromiseLike<unknown>): void;
 }
 
 /** What a turn is of. */
@@ -27,6 +32,9 @@ export interface TurnSubject {
   /** Whether others may hold the session at the same time: it must not write. */
   readonly isShared: boolean;
 }
+
+/** What a preset does before a turn is released, or when it is known to be lost. */
+export type AtEnd = (turn: HeldTurn, isLost: boolean) => Promise<void>;
 
 /** A longer timer would fire at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -51,14 +59,25 @@ export class HeldTurn implements Turn {
   #ending: Promise<void> | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
   readonly #lease: Lease;
+  readonly #awaited = new Set<PromiseLike<unknown>>();
   /** Why a call was refused: even if the work swallows it, as frameworks do, the turn is no success. */
-  refused: Error | undefined;
+  refused: unknown;
+  /** What its work threw. */
+  failure: unknown;
+  /** Its stream was left before it was done. */
+  isLeft = false;
+  /** Its result has something unfinished inside, and ends it. */
+  isHeld = false;
+
+  readonly #atEnd: AtEnd | undefined;
 
   constructor(
     readonly subject: TurnSubject,
     lease: Lease,
+    atEnd?: AtEnd,
   ) {
     this.#lease = lease;
+    this.#atEnd = atEnd;
   }
 
   get sessionId(): string {
@@ -100,6 +119,32 @@ export class HeldTurn implements Turn {
   /** Calls back when it ends. */
   onEnd(callback: () => void): void {
     this.#onEnd = callback;
+  }
+
+  /** Whether it lasts for something beside its work. */
+  get isAwaited(): boolean {
+    return this.#awaited.size > 0;
+  }
+
+  readonly waitUntil = (work: PromiseLike<unknown>): void => {
+    this.assertHeld();
+    this.#awaited.add(work);
+    // Its failure is told at the end.
+    work.then(undefined, () => undefined);
+  };
+
+  /** Ends it when all that it waits for has settled. */
+  async finish(): Promise<void> {
+    for (const work of this.#awaited) {
+      try {
+        await work;
+      } catch (error) {
+        // A stream that holds the turn may have been read to its end.
+        if (this.isHeld) process.emitWarning(`waitUntil: ${error}`);
+        else this.refused ??= error;
+      }
+    }
+    await this.end();
   }
 
   /** Runs the work of the turn: what it calls finds the turn. */
@@ -157,6 +202,7 @@ export class HeldTurn implements Turn {
     this.#onEnd?.();
     // What began in time ends under the lease; when that is lost, there is nothing left to hold.
     if (this.#calls.isBusy) await Promise.race([this.#calls.settle(), this.#lost()]);
+    await this.#atEnd?.(this, this.#lease.signal.aborted);
     await this.#lease[Symbol.asyncDispose]();
   }
 

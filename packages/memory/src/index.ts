@@ -1,9 +1,10 @@
-export { currentTurn } from "./current-turn.ts";
+export { currentTurn, outsideTurn } from "./current-turn.ts";
 export { TurnEndedError, TurnInterruptedError } from "./errors.ts";
 export type { Turn } from "./held-turn.ts";
 export { lockMemory } from "./lock-memory.ts";
 export type { LockedMemory, TurnHolder } from "./locked-object.ts";
 export type {
+  LateSave,
   LockMemoryOptions,
   MemoryCall,
   MemoryLocks,
@@ -15,6 +16,7 @@ export type {
   TurnDefaults,
   TurnOptions,
 } from "./options.ts";
+export { type AiChat, type AiChatOptions, aiChat } from "./presets/ai-chat.ts";
 export { type ChatHistory, chatHistory } from "./presets/chat-history.ts";
 export { type LangchainMemory, langchainMemory } from "./presets/langchain-memory.ts";
 export {
@@ -22,6 +24,7 @@ export {
   type LanggraphSaverOptions,
   langgraphSaver,
 } from "./presets/langgraph-saver.ts";
+export { type MastraAgent, type MastraAgentOptions, mastraAgent } from "./presets/mastra-agent.ts";
 export {
   type MastraThreadLock,
   type MastraThreadLockOptions,

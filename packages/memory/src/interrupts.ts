@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Lease } from "@lock/core";
 import { noticesOf } from "@lock/core/adapter";
@@ -34,7 +34,7 @@ export async function acquireInterrupting(
   { locks, key }: TurnSubject,
   acquire: (meta: Readonly<Record<string, string>>) => Promise<Lease>,
 ): Promise<Lease> {
-  const id = randomBytes(6).toString("base64url");
+  const id = randomUUID();
   const settled = new AbortController();
   let isAsking = false;
   const stop = locks.on("contended", (event) => {

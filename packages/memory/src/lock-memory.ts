@@ -1,4 +1,5 @@
 import { checkOptions, noticesOf } from "@lock/core/adapter";
+import type { AtEnd } from "./held-turn.ts";
 import { type LockedMemory, lockMethods } from "./locked-object.ts";
 import { checkMethods, MEMORY_SHAPE, type MemoryShape } from "./methods.ts";
 import { type LockMemoryOptions, MEMORY_ALLOWED, type MemoryOptions } from "./options.ts";
@@ -25,10 +26,11 @@ export function lockShape<Memory extends object>(
   memory: Memory,
   shape: MemoryShape,
   options: MemoryOptions,
+  atEnd?: AtEnd,
 ): LockedMemory<Memory> {
   checkOptions(name, options, MEMORY_ALLOWED, ["locks", "sessionId"]);
   if (typeof options.sessionId === "string") sessionKey(options.sessionId);
   // Told now rather than by the first turn: whatever is around the locks may not know what interrupts need.
   if (options.onConcurrentTurn === "interrupt" || options.interruptible) noticesOf(options.locks);
-  return lockMethods(name, memory, shape, options.unlisted ?? "none", new Turns(options));
+  return lockMethods(name, memory, shape, options.unlisted ?? "none", new Turns(options, atEnd));
 }

@@ -1,6 +1,6 @@
 import { LockUsageError } from "./errors.ts";
 import type { Turn } from "./held-turn.ts";
-import { isFixed, kindsOf, type MemoryShape, type MethodKind } from "./methods.ts";
+import { isFixed, isPlain, kindsOf, type MemoryShape, type MethodKind } from "./methods.ts";
 import type { MemoryOptions, TurnOptions } from "./options.ts";
 import type { Turns } from "./turns.ts";
 
@@ -88,17 +88,9 @@ export function lockMethods<Memory extends object>(
 
 /** A store may give out its live list, by itself or as a value of what it returns, which later writes change. */
 function copied(result: unknown): unknown {
-  if (Array.isArray(result)) return result.slice();
-  if (!isPlain(result)) return result;
-  const entries = Object.entries(result).map(([name, value]) => [
-    name,
-    Array.isArray(value) ? value.slice() : value,
-  ]);
-  return Object.fromEntries(entries);
-}
-
-function isPlain(value: unknown): value is object {
-  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+  const copy = (value: unknown) => (Array.isArray(value) ? value.slice() : value);
+  if (typeof result !== "object" || result === null || !isPlain(result)) return copy(result);
+  return Object.fromEntries(Object.entries(result).map(([name, value]) => [name, copy(value)]));
 }
 
 async function listOf(iterable: unknown): Promise<unknown[]> {

@@ -80,3 +80,9 @@ export function isFixed(memory: object, method: PropertyKey): boolean {
   const own = Object.getOwnPropertyDescriptor(memory, method);
   return own?.configurable === false && own.writable === false;
 }
+
+/** Whether it is an object without a class. */
+export function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

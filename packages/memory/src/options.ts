@@ -28,6 +28,11 @@ export interface MemoryWrite extends MemoryCall {
   readonly signal: AbortSignal;
 }
 
+/** A save that was refused since its turn was over: nothing was stored. */
+export interface LateSave extends MemoryCall {
+  readonly sessionId: string;
+}
+
 /** What the methods of an object do. A method that is in no list is what `unlisted` says. */
 export interface MethodTable {
   /** Methods that only look: they share the session with each other. */
@@ -75,6 +80,11 @@ export interface MemoryOptions extends TurnDefaults {
   /** Called before each write, which waits for it: to pass the fencing token on. What it throws, the write throws. */
   readonly onWrite?: (write: MemoryWrite) => void | Promise<void>;
   /**
+   * Told each write that came after its turn and was refused with TURN_ENDED, which SDKs swallow. Default: a process
+   * warning, once (LOCK_MEMORY_LATE_SAVE). What it throws, the write throws.
+   */
+  readonly onLateSave?: (save: LateSave) => void;
+  /**
    * What a method is that is in no list. Default "throw" (LockUsageError, when it is called); in the presets "none".
    */
   readonly unlisted?: "read" | "write" | "none" | "throw";
@@ -114,6 +124,7 @@ export const MEMORY_ALLOWED: AllowedOptions = {
   sessionId: ["a string", FUNCTION],
   snapshotReads: [FLAG],
   onWrite: [FUNCTION],
+  onLateSave: [FUNCTION],
   unlisted: ["read", "write", "none", "throw"],
   methods: ["an object"],
 };

@@ -1,7 +1,15 @@
 import { createLocks } from "@lock/core";
 import { inProcessBackend } from "@lock/core/in-process";
 import { describe, expect, it } from "vitest";
-import { chatHistory, langchainMemory, langgraphSaver, lockMemory, openaiSession } from "../src/index.ts";
+import {
+  aiChat,
+  chatHistory,
+  langchainMemory,
+  langgraphSaver,
+  lockMemory,
+  mastraAgent,
+  openaiSession,
+} from "../src/index.ts";
 
 const locks = createLocks({ backend: inProcessBackend() });
 
@@ -97,6 +105,28 @@ describe("a preset refuses what it is not for", () => {
     [() => openaiSession({} as never, { locks }), "openaiSession needs a session with the methods"],
   ])("%#", (make, message) => {
     expect(make).toThrow(message as string);
+  });
+});
+
+describe("a preset refuses a way to restore that it does not have, when it is made", () => {
+  const options = { locks, sessionId: "a", onConcurrentTurn: "rollback" as never };
+  const call = async () => [];
+  const all = { getTuple: call, list: call, put: call, putWrites: call, deleteThread: call };
+  const session = { getSessionId: call, getItems: call, addItems: call, popItem: call, clearSession: call };
+  const agent = { generate: call, stream: call };
+  const chat = { loadChat: call, saveChat: call };
+  const { sessionId: _, ...withoutSession } = options;
+
+  it.each<[string, () => unknown]>([
+    ["lockMemory", () => lockMemory(memory(), options)],
+    ["chatHistory", () => chatHistory({ getMessages: call, addMessage: call as never }, options)],
+    ["langchainMemory", () => langchainMemory(memory() as never, options)],
+    ["langgraphSaver", () => langgraphSaver(all as never, options)],
+    ["openaiSession", () => openaiSession(session as never, options)],
+    ["aiChat", () => aiChat(chat as never, options)],
+    ["mastraAgent", () => mastraAgent(agent, withoutSession)],
+  ])("%s", (_name, make) => {
+    expect(make).toThrow("onConcurrentTurn must be 'enqueue' or 'reject' or 'interrupt'");
   });
 });
 

@@ -4,6 +4,7 @@ import { packedSuite } from "@lock/packed-suite";
 packedSuite({
   root: fileURLToPath(new URL("..", import.meta.url)),
   ours: [fileURLToPath(new URL("../../core", import.meta.url))],
+  alsoPacked: ["help"],
   installed: {
     "@langchain/core": "@langchain/core",
     "@langchain/langgraph-checkpoint": "@langchain/langgraph-checkpoint",

@@ -6,11 +6,13 @@ import { Redis } from "ioredis";
 import { createClient } from "redis";
 import { describe, expect, it } from "vitest";
 import {
+  aiChat,
   chatHistory,
   currentTurn,
   langchainMemory,
   langgraphSaver,
   lockMemory,
+  mastraAgent,
   mastraThreadLock,
   openaiSession,
 } from "../src/index.ts";
@@ -29,6 +31,8 @@ const locks = createLocks({ backend: inProcessBackend() });
 const fine = { locks, sessionId: "a" };
 const memory = () => ({ loadMemoryVariables: async () => ({}), saveContext: async () => {} });
 
+const agent = { generate: async () => 1, stream: async () => 1 };
+
 type Entry = [name: string, use: (value: unknown) => unknown];
 
 const eachOption = (what: string, names: readonly string[], use: (options: object) => unknown): Entry[] =>
@@ -37,7 +41,16 @@ const eachOption = (what: string, names: readonly string[], use: (options: objec
 const noText = (value: unknown) => (typeof value === "string" ? `${value}\ud800` : value);
 
 const TURN = ["onConcurrentTurn", "wait", "ttl", "maxTurn", "streamIdle", "interruptible", "interruptGrace"];
-const MEMORY = [...TURN, "locks", "snapshotReads", "onWrite", "unlisted", "methods", "unheardOf"];
+const MEMORY = [
+  ...TURN,
+  "locks",
+  "snapshotReads",
+  "onWrite",
+  "onLateSave",
+  "unlisted",
+  "methods",
+  "unheardOf",
+];
 const STORE = ["codec", "expireAfter", "unfenced", "memoryKey", "unheardOf"];
 
 const ENTRIES: Entry[] = [
@@ -69,6 +82,12 @@ const ENTRIES: Entry[] = [
   ["langchainMemory", (value) => void langchainMemory(any(value), fine)],
   ["langgraphSaver", (value) => void langgraphSaver(any(value), fine)],
   ["openaiSession", (value) => void openaiSession(any(value), fine)],
+  ["aiChat", (value) => void aiChat(any(value), fine)],
+  ["mastraAgent", (value) => void mastraAgent(any(value), { locks })],
+  ["mastraAgent", (options) => void mastraAgent(any(agent), any(options))],
+  ...eachOption("mastraAgent", [...TURN, "locks", "unheardOf"], (options) =>
+    mastraAgent(any(agent), any({ locks, ...options })),
+  ),
   ["mastraThreadLock", (options) => void mastraThreadLock(any(options))],
   ...eachOption("mastraThreadLock", ["locks", "ttl", "onLost", "unheardOf"], (options) =>
     mastraThreadLock(any({ locks, ...options })),

@@ -1,6 +1,7 @@
-import { lockShape } from "../lock-memory.ts";
 import type { LockedMemory } from "../locked-object.ts";
 import type { MemoryOptions } from "../options.ts";
+import { callsIn, type Message, withResults } from "./langchain-messages.ts";
+import { lockWithToolCalls, type ToolCalls } from "./tool-calls.ts";
 
 /** LangChain's `BaseChatMessageHistory`, by its shape. */
 export interface ChatHistory {
@@ -17,12 +18,25 @@ const SHAPE = {
 
 /**
  * Locks a chat message history of LangChain, such as those that `RunnableWithMessageHistory` asks for. That one loads and
- * saves by itself: hold a turn around its `invoke` or `stream`.
+ * saves by itself: hold a turn around its `invoke` or `stream`. If a turn is cut between a tool call that it has saved and
+ * its result, a result is added that says so, since models refuse a call without.
  * @throws LockUsageError
  */
 export function chatHistory<History extends ChatHistory>(
   history: History,
   options: MemoryOptions,
 ): LockedMemory<History> {
-  return lockShape("chatHistory", history, SHAPE, options);
+  return lockWithToolCalls("chatHistory", history, SHAPE, options, toolCallsOf(history));
+}
+
+function toolCallsOf(history: ChatHistory): ToolCalls {
+  return {
+    writtenBy: (args) => callsIn(args),
+    settle: async (_sessionId, calls) => {
+      const messages = (await history.getMessages()) as Message[];
+      const known = new Set(messages);
+      const results = withResults(messages, calls).filter((message) => !known.has(message));
+      for (const result of results) await history.addMessage(result as never);
+    },
+  };
 }

@@ -3,22 +3,9 @@ import { LockUsageError } from "@lock/core";
 import { checkOptions, type RedisClient, type RunRedisScript, redisScripts, show } from "@lock/core/adapter";
 import { currentTurn } from "../current-turn.ts";
 import { sessionKey } from "../session-key.ts";
+import { type ChatMessage, JSON_CODEC, type MessageCodec, onlyText } from "./messages.ts";
 import { APPEND, CLEAR, POP, READ, REPLACE } from "./scripts.ts";
 import { StaleWriteError } from "./stale-write-error.ts";
-
-/** A message as it is kept by default. */
-export interface ChatMessage {
-  readonly role: string;
-  readonly content: string;
-}
-
-/** How messages are written as text. */
-export interface MessageCodec<Message> {
-  encode(message: Message): string;
-  decode(text: string): Message;
-  /** The message of what was said or answered: `saveContext` needs it. */
-  compose?(role: "user" | "assistant", content: string): Message;
-}
 
 /** Options of `redisMemory`. Durations are milliseconds. */
 export interface RedisMemoryOptions<Message = ChatMessage> {
@@ -45,19 +32,6 @@ export interface WriteOptions {
 }
 
 const DAY = 86_400_000;
-const JSON_CODEC: MessageCodec<ChatMessage> = {
-  encode: (message) => JSON.stringify(message),
-  decode: (text) => {
-    try {
-      return JSON.parse(text);
-    } catch {
-      // What the parser says repeats a part of the conversation.
-      throw new SyntaxError("a message in the store is no JSON: was it written with another codec?");
-    }
-  },
-  compose: (role, content) => ({ role, content }),
-};
-
 const ALLOWED = {
   sessionId: ["a string"],
   prefix: ["a string"],
@@ -245,17 +219,4 @@ export class RedisMemory<Message = ChatMessage> {
       `a message must become text by codec.encode, got ${typeof text} for a ${typeof message}`,
     );
   }
-}
-
-/** The text of the only value. @throws LockUsageError */
-function onlyText(role: string, values: Record<string, unknown>): string {
-  const texts = Object.values(Object(values));
-  if (texts.length === 1 && typeof texts[0] === "string") return texts[0];
-  const names =
-    Object.keys(Object(values))
-      .map((name) => JSON.stringify(name))
-      .join(", ") || "none";
-  throw new LockUsageError(
-    `saveContext needs exactly one text of the ${role}, got ${names}; use append for all else`,
-  );
 }

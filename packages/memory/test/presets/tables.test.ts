@@ -1,6 +1,13 @@
 import type { Locks } from "@lock/core";
 import { describe, expect, it } from "vitest";
-import { chatHistory, langchainMemory, langgraphSaver, lockMemory, openaiSession } from "../../src/index.ts";
+import {
+  aiChat,
+  chatHistory,
+  langchainMemory,
+  langgraphSaver,
+  lockMemory,
+  openaiSession,
+} from "../../src/index.ts";
 import { useScene } from "../support/scene.ts";
 
 const scene = useScene();
@@ -63,6 +70,11 @@ const tables: readonly (readonly [
       getNextVersion: undefined,
       setup: undefined,
     },
+  ],
+  [
+    "aiChat",
+    (object, options) => aiChat(object as never, options),
+    { loadChat: "shared", saveChat: "exclusive", deleteChat: "exclusive", other: undefined },
   ],
   [
     "openaiSession",
