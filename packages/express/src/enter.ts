@@ -2,7 +2,8 @@ import { type AcquireOptions, isLockError, type Lease, type LockTimeoutError } f
 import type { Checks } from "./checks.ts";
 import { whenClosed } from "./connection.ts";
 import { fault } from "./faults.ts";
-import { type Admission, abandonHolds, findHold, Hold, type HoldOptions } from "./hold.ts";
+import { type Admission, abandonHolds, findHold, Hold } from "./hold.ts";
+import type { HoldOptions } from "./hold-options.ts";
 import type { LockRouteOptions, RouteMode } from "./options.ts";
 import { markRefusal } from "./refusal.ts";
 import { setLease } from "./route-lease.ts";

@@ -3,7 +3,7 @@ import type { Response } from "express";
 import type { Checks } from "./checks.ts";
 import { whenCutOff } from "./connection.ts";
 import { answerForLoss, fault, insteadOfPage, isAnsweredForLoss } from "./faults.ts";
-import type { HoldTimes } from "./hold-times.ts";
+import type { HoldOptions } from "./hold-options.ts";
 import type { LockRouteOptions, RouteLocks } from "./options.ts";
 import {
   beforeDestroy,
@@ -20,17 +20,6 @@ import { within } from "./within.ts";
 
 /** How long the end of an answer waits for the release. */
 const RELEASE_LIMIT = 250;
-
-/** What a hold needs of the options of its route. */
-export interface HoldOptions
-  extends Pick<LockRouteOptions, "locks" | "onDisconnect" | "releaseAt" | "destroyOnLost"> {
-  /** What is to be done before the lease is released. Must not reject. */
-  readonly beforeRelease?: () => Promise<void>;
-  /** Whether the work goes on when the lease is lost, and its answer counts. */
-  readonly outlivesLease?: () => boolean;
-  /** Gets told for how long keys were held. */
-  readonly times: HoldTimes;
-}
 
 /** Whether the work is to be done, and what is held meanwhile. Undefined: the request was answered, or its client left. */
 export type Admission = { readonly hold?: Hold } | undefined;
