@@ -17,9 +17,9 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 /**
  * Locks a route while its requests are worked on.
  *
- * With a handler (recommended) the key is held until the handler has settled and the response has ended, or its
- * connection is closed. As a middleware it cannot see handlers settle: the key is held until the response is ended, at
- * most `maxHold`.
+ * The key is held until the handler has settled and the response has ended, or its connection is closed; at most
+ * `maxHold`. With a handler (recommended) its errors go to `next`, in Express 4 as well. As a middleware, in a route or by
+ * `use`, it sees the handlers of the route settle.
  *
  * A busy key is refused with a problem document (RFC 9457) and Retry-After; faults go to `next`, with status 503 where
  * the backend could not be reached or the lease was lost.

@@ -20,7 +20,7 @@ export function serve<P>(
     if (admission === undefined || isAnsweredForLoss(res) || admission.hold?.isOver) return;
     if (handler !== undefined) return runHandler(handler, visit, admission.hold);
     admission.hold?.leaveBehind();
-    watchRoute(req.route);
+    watchHandlers(req);
     next();
   };
 }
@@ -54,8 +54,30 @@ function isForNextHandler(reason: unknown): boolean {
 /** Whose handlers are seen by the holds of their requests. */
 const watched = new WeakSet<object>();
 
-/** Express drops what handlers return, so those of a route are called by the holds of their requests. Once for each. */
-function watchRoute(route: { readonly stack?: { handle: RequestHandler }[] } | undefined): void {
+/** Of Express, as far as it is looked at. */
+interface Route {
+  readonly stack?: { handle: RequestHandler }[];
+}
+
+/** Express drops what handlers return, so those of routes are called by the holds of their requests. */
+function watchHandlers(req: { route?: Route }): void {
+  let { route } = req;
+  watchRoute(route);
+  // Where the lock was mounted by `use`, Express finds the route later.
+  if (route !== undefined) return;
+  Object.defineProperty(req, "route", {
+    configurable: true,
+    enumerable: true,
+    get: () => route,
+    set(found: Route) {
+      route = found;
+      watchRoute(found);
+    },
+  });
+}
+
+/** Once for each. */
+function watchRoute(route: Route | undefined): void {
   if (!Array.isArray(route?.stack) || watched.has(route)) return;
   watched.add(route);
   for (const layer of route.stack) layer.handle = seen(layer.handle);

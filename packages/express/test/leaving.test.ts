@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import compression from "compression";
-import type { RequestHandler } from "express";
+import type { Express, RequestHandler } from "express";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { idempotent, inProcessRecords } from "../src/idempotent.ts";
 import { lockRoute } from "../src/index.ts";
@@ -81,8 +81,10 @@ const handlers = ways.flatMap(([what, way]): [string, Way][] => [
 const locked: readonly (readonly [string, (key: string, handler: RequestHandler) => RequestHandler[]])[] = [
   ["lockRoute, wrapper", (key, handler) => [lockRoute({ locks: scene.locks, key }, handler)]],
   ["lockRoute, middleware", (key, handler) => [lockRoute({ locks: scene.locks, key }), handler]],
+  ["lockRoute, use", (key, handler) => [lockRoute({ locks: scene.locks, key }), handler]],
   ["idempotent, wrapper", (key, handler) => [idempotent(idempotency(key), handler)]],
   ["idempotent, middleware", (key, handler) => [idempotent(idempotency(key)), handler]],
+  ["idempotent, use", (key, handler) => [idempotent(idempotency(key)), handler]],
 ];
 
 const idempotency = (key: string) => ({
@@ -104,19 +106,24 @@ const routes = locked.flatMap(([form, lock]) =>
     .filter(([place]) => !(form.includes("wrapper") && place.startsWith("in front")))
     .map(([place, around]) => ({
       route: `${form}, ${place}`,
-      make: (key: string, handler: RequestHandler) => around(lock(key, handler)),
+      mount: (app: Express, key: string, handler: RequestHandler) => {
+        const all = around(lock(key, handler));
+        const used = form.includes("use") ? all.splice(0, all.length - 1) : [];
+        for (const middleware of used) app.use(middleware);
+        app.post("/", ...all);
+      },
     })),
 );
 
 describe.each(expresses)("$name", ({ express }) => {
-  describe.each(routes)("$route", ({ make }) => {
+  describe.each(routes)("$route", ({ mount }) => {
     it.each(handlers)("a handler that %s: its key is free when its client has left", async (_what, way) => {
       const key = scene.key();
       const left = gate();
       const app = express();
       // Errors are expected, and Express would print them.
       app.set("env", "test");
-      app.post("/", ...make(key, way(left.opened)));
+      mount(app, key, way(left.opened));
       const { url, server } = await listen(app);
       const connected = new Promise<Socket>((resolve) => server.once("connection", resolve));
       const request = send(url, "POST", { "idempotency-key": key, "accept-encoding": "gzip" });
@@ -143,15 +150,21 @@ async function held(): Promise<number> {
 }
 
 describe.each(expresses)("$name", ({ express, major }) => {
-  it.each([["lockRoute"], ["idempotent"]])(
-    "%s as a middleware: a handler that fails leaves no key behind when its client has left",
-    async (by) => {
+  it.each([
+    ["lockRoute", "in the route"],
+    ["lockRoute", "by use"],
+    ["idempotent", "in the route"],
+    ["idempotent", "by use"],
+  ])(
+    "%s as a middleware %s: a handler that fails leaves no key behind when its client has left",
+    async (by, where) => {
       const key = scene.key();
       const failed = gate();
       const lock = by === "lockRoute" ? lockRoute({ locks: scene.locks, key }) : idempotent(idempotency(key));
       const app = express();
       app.set("env", "test");
-      app.post("/", lock, async () => {
+      if (where === "by use") app.use(lock);
+      app.post("/", ...(where === "by use" ? [] : [lock]), async () => {
         failed.open();
         throw new Error("broken");
       });
