@@ -64,8 +64,8 @@ export class Frames<Turn extends { readonly hasEnded: boolean }> {
    * promise goes on with the turn's work. A promise is the resource that runs, or has no id where none are tracked.
    */
   isEventAfterTurn(): boolean {
-    if (!this.#storage.getStore()?.turn.hasEnded) return false;
-    return executionAsyncId() > 1 && !(executionAsyncResource() instanceof Promise);
+    const isLate = this.#storage.getStore()?.turn.hasEnded === true;
+    return isLate && executionAsyncId() > 1 && !(executionAsyncResource() instanceof Promise);
   }
 
   /** Runs code that belongs to none of them. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { inspect } from "node:util";
 import type { Lease } from "@lock/core";
-import { LazyAbort } from "@lock/core/adapter";
+import { LazyAbort, withoutSecrets } from "@lock/core/adapter";
 import { LockUsageError, TurnEndedError } from "./errors.ts";
 import { Frames, Scope } from "./frames.ts";
 import type { MemoryLocks } from "./options.ts";
@@ -136,13 +136,11 @@ export class HeldTurn implements Turn {
   /** Ends it when all that it waits for has settled. */
   async finish(): Promise<void> {
     for (const work of this.#awaited) {
-      try {
-        await work;
-      } catch (error) {
+      await work.then(undefined, (error) => {
         // A stream that holds the turn may have been read to its end.
-        if (this.isHeld) process.emitWarning(`waitUntil: ${error}`);
+        if (this.isHeld) process.emitWarning(withoutSecrets(error));
         else this.refused ??= error;
-      }
+      });
     }
     await this.end();
   }

@@ -269,7 +269,7 @@ describe("waitUntil", () => {
       return new Response("a").body;
     });
     expect(await new Response(stream).text()).toBe("a");
-    expect((await warned).message).toBe("waitUntil: Error: of the work");
+    expect((await warned).message).toBe("of the work");
   });
 
   it("does not keep the reader of a stream waiting, for it may wait for that", async () => {
