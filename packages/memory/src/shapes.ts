@@ -6,8 +6,8 @@ const MAKES_STREAM = /^body$|streams?$/i;
 
 /** Whether it is a stream, or a promise that has not settled. */
 export function isUnfinished(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return isReadableStream(value) || isAsyncIterable(value) || isPending(value);
+  const inside: object = Object(value);
+  return isReadableStream(inside) || isAsyncIterable(inside) || isPending(inside);
 }
 
 /** Whether an object that is neither plain nor a list has something unfinished inside: nothing of it is called. */
