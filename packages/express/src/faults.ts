@@ -38,12 +38,10 @@ export function passOnFault({ req, res, next }: AnyVisit, error: unknown): void 
 
 /** Has Express say by a problem document what it would say of this error by a page. */
 export function insteadOfPage({ req, res }: Pick<AnyVisit, "req" | "res">, error: object): void {
-  const { end } = res;
   const { code = "LOCK_FAULT", status = 500 } = error as { code?: string; status?: number };
   replaceEnd(res, (args, passOn) => {
-    if (!isPageOfExpress(res, status, args[0])) return passOn(args);
-    res.end = end;
-    for (const name of ["Content-Length", "Content-Security-Policy"]) res.removeHeader(name);
+    if (res.statusCode !== status || !isPageOfExpress(res, args[0])) return passOn(args);
+    res.removeHeader("Content-Length");
     const detail = "The request could not be locked, or not for as long as its work took.";
     answer(req, res, { status, code, detail });
     return res;
@@ -51,11 +49,7 @@ export function insteadOfPage({ req, res }: Pick<AnyVisit, "req" | "res">, error
 }
 
 /** Whether it is what the last handler of Express says where an app has none for errors. */
-function isPageOfExpress(res: Response, status: number, body: unknown): boolean {
-  return (
-    !res.headersSent &&
-    res.statusCode === status &&
-    res.getHeader("Content-Security-Policy") === "default-src 'none'" &&
-    String(body).includes("<title>Error</title>")
-  );
+function isPageOfExpress(res: Response, body: unknown): boolean {
+  const policy = res.getHeader("Content-Security-Policy");
+  return policy === "default-src 'none'" && String(body).includes("<title>Error</title>");
 }

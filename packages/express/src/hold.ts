@@ -65,8 +65,6 @@ export class Hold {
   #behind: { readonly result: unknown } | undefined;
   /** The response was ended. */
   #ended = false;
-  /** Its end has come to Node. */
-  #reached = false;
   /** It has ended, and nobody needs the lease for the rest. */
   #answered = false;
   #closed = false;
@@ -134,7 +132,7 @@ export class Hold {
   close(): void {
     const { onDisconnect = "abort-hold" } = this.options;
     this.#closed = true;
-    if (this.#reached) this.#finish();
+    this.#atReached();
     if (!this.#ended) {
       if (onDisconnect !== "hold") this.visit.abort.abort(clientLeft());
       if (onDisconnect === "release") void this.#release();
@@ -208,8 +206,9 @@ export class Hold {
     return isThenable(ended) ? Promise.resolve(ended).finally(this.enter()) : ended;
   }
 
+  /** The end may have come to Node. Whether the client gets the rest of the answer matters only while it is there. */
   #atReached(): void {
-    this.#reached = true;
+    if (!this.visit.res.writableEnded) return;
     if (this.#closed || this.#releaseAt === "after-end") this.#finish();
   }
 
