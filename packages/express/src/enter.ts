@@ -2,8 +2,9 @@ import { type AcquireOptions, isLockError, type Lease, type LockTimeoutError } f
 import type { Checks } from "./checks.ts";
 import { whenClosed } from "./connection.ts";
 import { fault } from "./faults.ts";
-import { type Admission, abandonHolds, findHold, Hold } from "./hold.ts";
+import { Hold } from "./hold.ts";
 import type { HoldOptions } from "./hold-options.ts";
+import { type Admission, abandonHolds, addHold, findHold } from "./holds.ts";
 import type { LockRouteOptions, RouteMode } from "./options.ts";
 import { markRefusal } from "./refusal.ts";
 import { setLease } from "./route-lease.ts";
@@ -50,6 +51,7 @@ export async function enter<P>(
       return { hold: outer };
     }
     hold = new Hold(lease, options, visit, checks);
+    addHold(res, hold);
     setLease(res, hold.lease);
     return { hold };
   } catch (error) {

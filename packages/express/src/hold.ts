@@ -1,10 +1,9 @@
 import type { Lease } from "@lock/core";
-import type { Response } from "express";
 import type { Checks } from "./checks.ts";
 import { whenCutOff } from "./connection.ts";
 import { answerForLoss, fault, insteadOfPage, isAnsweredForLoss } from "./faults.ts";
 import type { HoldOptions } from "./hold-options.ts";
-import type { LockRouteOptions, RouteLocks } from "./options.ts";
+import type { LockRouteOptions } from "./options.ts";
 import {
   beforeDestroy,
   beforeEnd,
@@ -13,7 +12,7 @@ import {
   whenEndedBehind,
   whenEndReached,
 } from "./response.ts";
-import { isDestroyed, isThenable, whenDestroyed } from "./results.ts";
+import { isDestroyed, isSettled, isThenable, whenDestroyed } from "./results.ts";
 import { withSignal } from "./route-lease.ts";
 import { type AnyVisit, clientLeft } from "./visit.ts";
 import { within } from "./within.ts";
@@ -21,27 +20,8 @@ import { within } from "./within.ts";
 /** How long the end of an answer waits for the release. */
 const RELEASE_LIMIT = 250;
 
-/** Whether the work is to be done, and what is held meanwhile. Undefined: the request was answered, or its client left. */
-export type Admission = { readonly hold?: Hold } | undefined;
-
-const holds = new WeakMap<Response, Hold[]>();
-
-/** The holds of a request. */
-export function holdsOf(res: Response): readonly Hold[] {
-  return holds.get(res) ?? [];
-}
-
-/** The hold of a request that has any of the keys already. */
-export function findHold(res: Response, locks: RouteLocks, keys: readonly string[]): Hold | undefined {
-  return holdsOf(res).find(
-    (hold) => hold.options.locks === locks && keys.some((key) => hold.lease.keys.includes(key)),
-  );
-}
-
-/** Gives up what a request has locked, since its client has left before the work began. */
-export function abandonHolds(res: Response): void {
-  for (const hold of holdsOf(res)) hold.abandon();
-}
+/** How often it is looked whether a handler has settled whose client has left, ms. */
+const LOOK = 50;
 
 /**
  * A lease for as long as the work of one request: the only place that decides when it is released.
@@ -59,6 +39,8 @@ export class Hold {
   /** How many handlers have begun. */
   #begun = 0;
   #unseen = false;
+  /** What the handler behind returned. */
+  #work: unknown;
   /** What becomes of the response is looked at, where its end is all that tells. */
   #isWatched = { destroy: false, behind: false };
   /** What the `end` of a middleware behind returned: the work has ended, and ours is still to be called. */
@@ -78,9 +60,6 @@ export class Hold {
   ) {
     const { res, abort } = visit;
     this.lease = withSignal(lease, abort);
-    const others = holds.get(res);
-    if (others === undefined) holds.set(res, [this]);
-    else others.push(this);
     const isPlain = isPlainEnd(res);
     const { releaseAt = isPlain ? "before-end" : "after-end" } = options;
     this.#releaseAt = releaseAt;
@@ -104,20 +83,26 @@ export class Hold {
     };
   }
 
-  /** Runs a handler, and sees it settle where it returns a promise. What follows that is returned. */
-  run(handler: () => unknown): unknown {
+  /** Runs the handler of a wrapped route. Resolves when it has settled, where it returns a promise. */
+  async run(handler: () => unknown): Promise<void> {
     const call = ++this.#begun;
     const settled = this.enter();
-    let isSeen = false;
     try {
       const result = handler();
-      isSeen = isThenable(result);
-      // Of handlers that call each other, the last one does the work.
+      const isSeen = isThenable(result);
       if (call === this.#begun) this.#see(isSeen);
-      return isSeen ? Promise.resolve(result).finally(settled) : result;
+      if (isSeen) await result;
     } finally {
-      if (!isSeen) settled();
+      settled();
     }
+  }
+
+  /** A handler behind is called; the returned function gets what it returned. Of several, the last one does the work. */
+  callBehind(): (result: unknown) => void {
+    const call = ++this.#begun;
+    return (result) => {
+      if (call === this.#begun) this.#work = result;
+    };
   }
 
   /** Work begins behind `next()`. */
@@ -137,6 +122,7 @@ export class Hold {
       if (onDisconnect !== "hold") this.visit.abort.abort(clientLeft());
       if (onDisconnect === "release") void this.#release();
       if (this.#unseen) whenCutOff(this.visit.res, () => this.#see(true));
+      this.#lookBehind();
     }
     this.#check();
   }
@@ -166,6 +152,13 @@ export class Hold {
   #giveUp(): void {
     this.#ended = true;
     this.#finish();
+  }
+
+  /** The client has left: no more is to be done when the handler behind has settled, though it never ends the response. */
+  #lookBehind(): void {
+    if (this.#ended || this.isOver || this.lease.validFor === 0) return;
+    if (isSettled(this.#work)) this.#see(true);
+    else if (isThenable(this.#work)) setTimeout(() => this.#lookBehind(), LOOK).unref();
   }
 
   /** A middleware behind may pass the end on, later; where its stream is destroyed, as the client has left, it will not. */

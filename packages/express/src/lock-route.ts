@@ -3,8 +3,8 @@ import { checkOptions } from "@lock/core/adapter";
 import type { Request, RequestHandler, Response } from "express";
 import { Checks } from "./checks.ts";
 import { enter } from "./enter.ts";
-import type { Admission } from "./hold.ts";
 import { HoldTimes } from "./hold-times.ts";
+import type { Admission } from "./holds.ts";
 import { HANDLER_ALLOWED, type LockRouteOptions, ROUTE_ALLOWED } from "./options.ts";
 import { answer, refuse } from "./refusal.ts";
 import { serve } from "./serve.ts";
@@ -17,9 +17,9 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 /**
  * Locks a route while its requests are worked on.
  *
- * The key is held until the handler has settled and the response has ended, or its connection is closed; at most
- * `maxHold`. With a handler (recommended) its errors go to `next`, in Express 4 as well. As a middleware, in a route or by
- * `use`, it sees the handlers of the route settle.
+ * With a handler (recommended) the key is held until the handler has settled and the response has ended, or its
+ * connection is closed. As a middleware, in a route or by `use`, it is held until the response has ended, or its client
+ * has left and the handlers have settled. At most `maxHold`.
  *
  * A busy key is refused with a problem document (RFC 9457) and Retry-After; faults go to `next`, with status 503 where
  * the backend could not be reached or the lease was lost.

@@ -1,6 +1,13 @@
+import { inspect, types } from "node:util";
+
 /** What a handler or an `end` returned may be a promise. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof Object(value).then === "function";
+}
+
+/** By what a promise shows of itself: to listen to it would make its failure look handled. */
+export function isSettled(value: unknown): boolean {
+  return types.isPromise(value) && !inspect(value, { depth: 0 }).includes("{ <pending>");
 }
 
 /** It may be the stream that a middleware, such as compression, writes the response with. */

@@ -1,7 +1,8 @@
 import { LazyAbort } from "@lock/core/adapter";
 import type { NextFunction, RequestHandler } from "express";
 import { isAnsweredForLoss, passOnFault } from "./faults.ts";
-import { type Admission, type Hold, holdsOf } from "./hold.ts";
+import type { Hold } from "./hold.ts";
+import { type Admission, holdsOf } from "./holds.ts";
 import type { Visit } from "./visit.ts";
 
 /** The request handler that does the work of those that are admitted. Never rejects: Express 4 would not notice. */
@@ -59,7 +60,7 @@ interface Route {
   readonly stack?: { handle: RequestHandler }[];
 }
 
-/** Express drops what handlers return, so those of routes are called by the holds of their requests. */
+/** Express drops what handlers return, so those of routes tell it to the holds of their requests. */
 function watchHandlers(req: { route?: Route }): void {
   let { route } = req;
   watchRoute(route);
@@ -76,19 +77,25 @@ function watchHandlers(req: { route?: Route }): void {
   });
 }
 
+const HANDLE = { configurable: true, enumerable: true, writable: true };
+
 /** Once for each. */
 function watchRoute(route: Route | undefined): void {
   if (!Array.isArray(route?.stack) || watched.has(route)) return;
   watched.add(route);
-  for (const layer of route.stack) layer.handle = seen(layer.handle);
+  for (const layer of route.stack) {
+    // A package may have made an accessor of the property, which would wrap what is assigned once more.
+    Object.defineProperty(layer, "handle", { ...HANDLE, value: seen(layer.handle) });
+  }
 }
 
 /** The same handler. Express tells handlers of errors by their length. */
 function seen(handle: RequestHandler): RequestHandler {
   if (handle.length > 3) return handle;
   return function seenHandler(this: unknown, req, res, next) {
-    const call = (): unknown => Reflect.apply(handle, this, [req, res, next]);
-    const run = holdsOf(res).reduce((inner, hold) => () => hold.run(inner), call);
-    return run();
+    const returned = holdsOf(res).map((hold) => hold.callBehind());
+    const result: unknown = Reflect.apply(handle, this, [req, res, next]);
+    for (const tell of returned) tell(result);
+    return result;
   } as RequestHandler;
 }

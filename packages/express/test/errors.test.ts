@@ -1,5 +1,5 @@
-import type { ErrorRequestHandler } from "express";
-import { describe, expect, it } from "vitest";
+import type { ErrorRequestHandler, RequestHandler } from "express";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { lockRoute } from "../src/index.ts";
 import { listen } from "./support/app.ts";
 import { ask, send } from "./support/client.ts";
@@ -166,6 +166,51 @@ describe.each(expresses)("$name", ({ express, major }) => {
     const { url } = await listen(app);
     // Express 4: when the lease is lost after maxHold.
     expect((await ask(url)).status).toBe(major === 4 ? 503 : 418);
+    await scene.free(key);
+  });
+});
+
+describe.each(expresses.filter(({ major }) => major === 4))("$name", ({ express }) => {
+  it("does not report a failure twice where a package reports those of handlers itself", async () => {
+    const app = express();
+    app.set("env", "test");
+    // As express-async-errors does it: whatever is assigned as the handler of a layer is wrapped.
+    const [layer] = express
+      .Router()
+      .route("/")
+      .get(() => undefined).stack as [object];
+    const handles = new WeakMap<object, RequestHandler>();
+    Object.defineProperty(Object.getPrototypeOf(layer), "handle", {
+      configurable: true,
+      get(this: object) {
+        return handles.get(this);
+      },
+      set(this: object, handle: RequestHandler) {
+        const wrapped: RequestHandler = (req, res, next) => {
+          const result: unknown = handle(req, res, next);
+          if (result instanceof Promise) result.catch(next);
+          return result;
+        };
+        handles.set(this, handle.length > 3 ? handle : wrapped);
+      },
+    });
+    onTestFinished(() => {
+      Reflect.deleteProperty(Object.getPrototypeOf(layer), "handle");
+    });
+    const key = scene.key();
+    let errors = 0;
+    app.post("/", lockRoute({ locks: scene.locks, key }), async () => {
+      throw teapot();
+    });
+    app.use(((error, _req, res, _next) => {
+      errors += 1;
+      res.sendStatus(error.status);
+    }) satisfies ErrorRequestHandler);
+    const { url } = await listen(app);
+    for (let turn = 1; turn < 3; turn++) {
+      expect((await ask(url)).status).toBe(418);
+      expect(errors).toBe(turn);
+    }
     await scene.free(key);
   });
 });
