@@ -33,7 +33,7 @@ const aside = [
 
 /** Each adapter by itself: the core is its user's already. As ESM: as CommonJS, the bundler's own helpers would count. */
 const adapters = [
-  ["express", "index", "5.4 kB"],
+  ["express", "index", "5.5 kB"],
   ["express", "idempotent", "8.4 kB"],
   ["bullmq", "index", "8.4 kB"],
   ["memory", "index", "6.5 kB", "{ lockMemory }"],
