@@ -4,7 +4,7 @@ import { whenClosed } from "./connection.ts";
 import { fault } from "./faults.ts";
 import { Hold } from "./hold.ts";
 import type { HoldOptions } from "./hold-options.ts";
-import { type Admission, abandonHolds, addHold, findHold } from "./holds.ts";
+import { type Admission, abandonHolds, addHold, findHold, holdsOf } from "./holds.ts";
 import type { LockRouteOptions, RouteMode } from "./options.ts";
 import { markRefusal } from "./refusal.ts";
 import { setLease } from "./route-lease.ts";
@@ -50,7 +50,16 @@ export async function enter<P>(
       checks?.tell("mountedTwice");
       return { hold: outer };
     }
-    hold = new Hold(lease, options, visit, checks);
+    // An inner lease that is lost is no reason to answer for a handler whose answer is kept.
+    const inherited = holdsOf(res).find(({ options: { outlivesLease } }) => outlivesLease)?.options
+      .outlivesLease;
+    const own = options.outlivesLease ?? inherited;
+    hold = new Hold(
+      lease,
+      own === options.outlivesLease ? options : { ...options, outlivesLease: own },
+      visit,
+      checks,
+    );
     addHold(res, hold);
     setLease(res, hold.lease);
     return { hold };

@@ -7,7 +7,7 @@ export interface HoldOptions
   /** What is to be done before the lease is released. Must not reject. */
   readonly beforeRelease?: () => Promise<void>;
   /** Whether the work goes on when the lease is lost, and its answer counts. */
-  readonly outlivesLease?: () => boolean;
+  readonly outlivesLease?: (() => boolean) | undefined;
   /** Gets told for how long keys were held. */
   readonly times: HoldTimes;
 }

@@ -12,16 +12,13 @@ import {
   whenEndedBehind,
   whenEndReached,
 } from "./response.ts";
-import { isDestroyed, isSettled, isThenable, whenDestroyed } from "./results.ts";
+import { isDestroyed, isSettled, isThenable, LOOK, whenDestroyed, whenSettled } from "./results.ts";
 import { withSignal } from "./route-lease.ts";
 import { type AnyVisit, clientLeft } from "./visit.ts";
 import { within } from "./within.ts";
 
 /** How long the end of an answer waits for the release. */
 const RELEASE_LIMIT = 250;
-
-/** How often it is looked whether a handler has settled whose client has left, ms. */
-const LOOK = 50;
 
 /**
  * A lease for as long as the work of one request: the only place that decides when it is released.
@@ -60,12 +57,11 @@ export class Hold {
   ) {
     const { res, abort } = visit;
     this.lease = withSignal(lease, abort);
-    const isPlain = isPlainEnd(res);
-    const { releaseAt = isPlain ? "before-end" : "after-end" } = options;
+    const { releaseAt = isPlainEnd(res) ? "before-end" : "after-end" } = options;
+    if (releaseAt === "before-end" && !isPlainEnd(res)) checks?.tell("endIsWrapped");
     this.#releaseAt = releaseAt;
     beforeEnd(res, { before: () => this.#atEnd(), after: (ended) => this.#afterEnd(ended) });
     if (releaseAt !== "before-end") whenEndReached(res, () => this.#atReached());
-    else if (!isPlain) checks?.tell("endIsWrapped");
     if (releaseAt === "finish") res.once("finish", () => this.#finish());
   }
 
@@ -87,11 +83,16 @@ export class Hold {
   async run(handler: () => unknown): Promise<void> {
     const call = ++this.#begun;
     const settled = this.enter();
+    this.#watchDestroy();
     try {
       const result = handler();
       const isSeen = isThenable(result);
       if (call === this.#begun) this.#see(isSeen);
       if (isSeen) await result;
+    } catch (error) {
+      // Error handlers answer, whoever is there to hear it.
+      if (!this.visit.res.headersSent) this.#see(false);
+      throw error;
     } finally {
       settled();
     }
@@ -103,6 +104,12 @@ export class Hold {
     return (result) => {
       if (call === this.#begun) this.#work = result;
     };
+  }
+
+  /** A handler behind goes on to the next one, or has failed. */
+  goOn(hasFailed: boolean): void {
+    this.callBehind()(undefined);
+    if (hasFailed) this.failed();
   }
 
   /** Work begins behind `next()`. */
@@ -142,10 +149,12 @@ export class Hold {
   #see(isSeen: boolean): void {
     this.#unseen = !isSeen;
     if (isSeen) this.#check();
-    else if (!this.#isWatched.destroy) {
-      this.#isWatched.destroy = true;
-      beforeDestroy(this.visit.res, () => this.#giveUp());
-    }
+    else this.#watchDestroy();
+  }
+
+  #watchDestroy(): void {
+    if (!this.#isWatched.destroy) beforeDestroy(this.visit.res, () => this.#giveUp());
+    this.#isWatched.destroy = true;
   }
 
   /** The response ends without an `end`. */
@@ -196,7 +205,8 @@ export class Hold {
   /** A middleware in front may still be at work when its `end` has returned. */
   #afterEnd(ended: unknown): unknown {
     if (ended !== this.visit.res) whenDestroyed(ended, () => this.#finish());
-    return isThenable(ended) ? Promise.resolve(ended).finally(this.enter()) : ended;
+    if (isThenable(ended)) whenSettled(ended, this.enter());
+    return ended;
   }
 
   /** The end may have come to Node. Whether the client gets the rest of the answer matters only while it is there. */

@@ -20,22 +20,47 @@ export function replaceEnd(res: ServerResponse, replacement: End): void {
   res.end = own as ServerResponse["end"];
 }
 
-/** Calls back when the `end` of a middleware that is mounted behind has been called, with what that returned. */
-export function whenEndedBehind(res: ServerResponse, callback: (result: unknown) => void): void {
-  let { end } = res;
-  Object.defineProperty(res, "end", {
+/** To others, the response has ended. Where they close its connection, it ends first: its client is to have the answer. */
+function looksEnded(res: ServerResponse, flush: () => void): void {
+  Object.defineProperty(res, "writableEnded", { configurable: true, value: true });
+  const { socket } = res;
+  if (socket === null) return;
+  const { destroy } = socket;
+  socket.destroy = (error) => {
+    socket.destroy = destroy;
+    flush();
+    return socket.destroy(error);
+  };
+}
+
+/** Looks at what is assigned to a property of a response, and may change it. Several may look at the same one. */
+function onAssign<Name extends "end" | "finished">(
+  res: ServerResponse,
+  name: Name,
+  change: (assigned: ServerResponse[Name]) => ServerResponse[Name],
+): void {
+  const before = Object.getOwnPropertyDescriptor(res, name);
+  let value = res[name];
+  Object.defineProperty(res, name, {
     configurable: true,
     enumerable: true,
-    get: () => end,
-    set(next: typeof end) {
-      if (knownEnds.has(next)) end = next;
-      else
-        end = (...args: unknown[]) => {
-          const result = Reflect.apply(next, res, args);
-          callback(result === res ? undefined : result);
-          return result;
-        };
+    get: before?.get ?? (() => value),
+    set(assigned: ServerResponse[Name]) {
+      value = change(assigned);
+      before?.set?.(value);
     },
+  });
+}
+
+/** Calls back when the `end` of a middleware that is mounted behind has been called, with what that returned. */
+export function whenEndedBehind(res: ServerResponse, callback: (result: unknown) => void): void {
+  onAssign(res, "end", (end) => {
+    if (knownEnds.has(end)) return end;
+    return (...args: unknown[]) => {
+      const result = Reflect.apply(end, res, args);
+      callback(result === res ? undefined : result);
+      return result;
+    };
   });
 }
 
@@ -67,12 +92,13 @@ export function beforeEnd(res: ServerResponse, { before, after }: EndHooks): voi
     const waiting = isValid || res.headersSent ? before() : undefined;
     if (waiting === undefined || !isValid) return after(passOn(args));
     isEnding = true;
-    waiting
-      .then(() => {
-        isEnding = false;
-        return after(passOn(args));
-      })
-      .catch((error) => res.destroy(error));
+    const flush = (): void => {
+      if (!isEnding) return;
+      isEnding = false;
+      after(passOn(args));
+    };
+    looksEnded(res, flush);
+    waiting.then(flush).catch((error) => res.destroy(error));
     return res;
   });
   // An end that is over would refuse it; one that is still to come would take it.
@@ -81,16 +107,10 @@ export function beforeEnd(res: ServerResponse, { before, after }: EndHooks): voi
 
 /** Calls back when the end of a response has come to Node, whoever is there to be told. */
 export function whenEndReached(res: ServerResponse, callback: () => void): void {
-  let { finished } = res;
-  Object.defineProperty(res, "finished", {
-    configurable: true,
-    enumerable: true,
-    get: () => finished,
-    set(value: boolean) {
-      finished = value;
-      // The middleware that called it goes on first.
-      if (value) process.nextTick(callback);
-    },
+  onAssign(res, "finished", (isFinished) => {
+    // The middleware that called it goes on first.
+    if (isFinished) process.nextTick(callback);
+    return isFinished;
   });
 }
 

@@ -10,6 +10,15 @@ export function isSettled(value: unknown): boolean {
   return types.isPromise(value) && !inspect(value, { depth: 0 }).includes("{ <pending>");
 }
 
+/** How often it is looked whether a promise has settled, ms. */
+export const LOOK = 50;
+
+/** Calls back when a promise has settled, without listening to it. */
+export function whenSettled(value: unknown, callback: () => void): void {
+  if (isSettled(value)) callback();
+  else setTimeout(() => whenSettled(value, callback), LOOK).unref();
+}
+
 /** It may be the stream that a middleware, such as compression, writes the response with. */
 export function isDestroyed(value: unknown): boolean {
   return Object(value).destroyed === true;

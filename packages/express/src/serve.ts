@@ -1,5 +1,5 @@
 import { LazyAbort } from "@lock/core/adapter";
-import type { NextFunction, RequestHandler } from "express";
+import type { NextFunction, RequestHandler, Response } from "express";
 import { isAnsweredForLoss, passOnFault } from "./faults.ts";
 import type { Hold } from "./hold.ts";
 import { type Admission, holdsOf } from "./holds.ts";
@@ -10,7 +10,7 @@ export function serve<P>(
   admit: (visit: Visit<P>) => Promise<Admission>,
   handler: RequestHandler<P> | undefined,
 ): RequestHandler<P> {
-  return async (req, res, next) => {
+  const served: RequestHandler<P> = async (req, res, next) => {
     const visit = { req, res, next, abort: new LazyAbort() };
     let admission: Admission;
     try {
@@ -20,10 +20,20 @@ export function serve<P>(
     }
     if (admission === undefined || isAnsweredForLoss(res) || admission.hold?.isOver) return;
     if (handler !== undefined) return runHandler(handler, visit, admission.hold);
-    admission.hold?.leaveBehind();
-    watchHandlers(req);
+    goOn(req, res);
     next();
   };
+  own.add(served);
+  return served;
+}
+
+/** Handlers of ours: what they return says nothing of the work. */
+const own = new WeakSet<object>();
+
+/** What follows is not seen, unless it is a handler of a route. */
+function goOn(req: object, res: Response): void {
+  for (const hold of holdsOf(res)) hold.leaveBehind();
+  watchHandlers(req);
 }
 
 /** Runs the handler of a wrapped route, and tells its hold for how long it works. Never rejects. */
@@ -35,11 +45,16 @@ async function runHandler<P>(
   const onward = (reason?: unknown) => {
     // Express would close the connection, on which another request may be under way.
     if (isAnsweredForLoss(res)) return;
-    if (isForNextHandler(reason)) hold?.leaveBehind();
+    if (isForNextHandler(reason)) goOn(req, res);
     else hold?.failed();
     next(reason);
   };
-  const call = (): unknown => handler(req, res, onward as NextFunction);
+  const call = (): unknown => {
+    const returned = holdsOf(res).map((other) => (other === hold ? undefined : other.callBehind()));
+    const result: unknown = handler(req, res, onward as NextFunction);
+    for (const tell of returned) tell?.(result);
+    return result;
+  };
   try {
     await (hold === undefined ? call() : hold.run(call));
   } catch (error) {
@@ -61,11 +76,10 @@ interface Route {
 }
 
 /** Express drops what handlers return, so those of routes tell it to the holds of their requests. */
-function watchHandlers(req: { route?: Route }): void {
+function watchHandlers(req: { route?: Route | undefined }): void {
   let { route } = req;
   watchRoute(route);
-  // Where the lock was mounted by `use`, Express finds the route later.
-  if (route !== undefined) return;
+  // Express may find the route later, or another one.
   Object.defineProperty(req, "route", {
     configurable: true,
     enumerable: true,
@@ -91,11 +105,21 @@ function watchRoute(route: Route | undefined): void {
 
 /** The same handler. Express tells handlers of errors by their length. */
 function seen(handle: RequestHandler): RequestHandler {
-  if (handle.length > 3) return handle;
+  if (handle.length > 3 || own.has(handle)) return handle;
   return function seenHandler(this: unknown, req, res, next) {
-    const returned = holdsOf(res).map((hold) => hold.callBehind());
-    const result: unknown = Reflect.apply(handle, this, [req, res, next]);
-    for (const tell of returned) tell(result);
-    return result;
+    const holds = holdsOf(res);
+    const returned = holds.map((hold) => hold.callBehind());
+    const onward = (reason?: unknown) => {
+      for (const hold of holds) hold.goOn(!isForNextHandler(reason));
+      next(reason);
+    };
+    try {
+      const result: unknown = Reflect.apply(handle, this, [req, res, holds.length > 0 ? onward : next]);
+      for (const tell of returned) tell(result);
+      return result;
+    } catch (error) {
+      for (const hold of holds) hold.goOn(true);
+      throw error;
+    }
   } as RequestHandler;
 }

@@ -41,15 +41,16 @@ export class Capture {
         return Reflect.apply(writeHead, res, [status, ...message]);
       },
       write(...args: unknown[]) {
-        capture.#takeHead();
-        capture.#take(args);
+        if (res.destroyed) capture.#takeHead();
+        if (!capture.#ended) capture.#take(args);
         return Reflect.apply(write, res, args);
       },
     });
     replaceEnd(res, (args, passOn) => {
       const isFirst = !capture.#ended && isChunk(args[0]);
       if (isFirst) {
-        capture.#takeHead();
+        // Else it is taken when it is written: middleware behind may have something to add.
+        if (res.destroyed) capture.#takeHead();
         capture.#take(args);
         capture.#ended = true;
       }

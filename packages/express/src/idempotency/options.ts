@@ -14,8 +14,11 @@ export interface IdempotentOptions<P = Request["params"]>
   readonly required?: boolean;
   /** The methods that it is for. Default POST and PATCH: the others are idempotent by themselves. */
   readonly methods?: readonly string[];
-  /** What tells two payloads of one url apart. Default: the parsed body, whatever the order of its fields. */
-  readonly fingerprint?: (req: Request<P>) => string | Promise<string>;
+  /**
+   * What tells two payloads of one url apart; undefined where that cannot be told, which is answered with 415. Default:
+   * the parsed body, whatever the order of its fields, and files in memory.
+   */
+  readonly fingerprint?: (req: Request<P>) => string | undefined | Promise<string | undefined>;
   /** How long an answer is kept. Default 86,400,000 (24 h). */
   readonly keepFor?: number;
   /** The longest body of an answer that is kept, in bytes. Default 1,048,576. */

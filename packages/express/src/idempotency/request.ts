@@ -9,6 +9,9 @@ const QUOTED = /^"((?:[ !#-[\]-~]|\\["\\])+)"$/;
 const BARE = /^[!#-+\--~]+$/;
 const LONGEST_KEY = 255;
 
+/** What has more bytes than this has some content: "{}" with some space, say. */
+const LONGEST_EMPTY = 8;
+
 /** The Idempotency-Key of a request: undefined where it has none, null where it makes no sense. */
 export function keyOf(req: { readonly headers: Request["headers"] }): string | null | undefined {
   const given = req.headers["idempotency-key"];
@@ -55,8 +58,7 @@ export async function fingerprintOf<P>(
 ): Promise<string | undefined> {
   const [path = "", ...query] = req.originalUrl.split("?");
   const url = [withoutSlash(path), ...query].join("?");
-  if (fingerprint !== undefined) return hash(JSON.stringify([url, await fingerprint(req)]));
-  const payload = payloadOf(req);
+  const payload = fingerprint === undefined ? payloadOf(req) : await fingerprint(req);
   return payload === undefined ? undefined : hash(JSON.stringify([url, payload]));
 }
 
@@ -73,9 +75,12 @@ function payloadOf(req: Request<unknown>): string | undefined {
   if (!hasBody) return "";
   if (!readableDidRead || body === undefined) return undefined;
   const type = String(headers["content-type"]);
-  const isMultipart = /^multipart\//i.test(type);
+  const isWhole = Buffer.isBuffer(body) || typeof body === "string";
+  const isMultipart = !isWhole && /^multipart\//i.test(type);
   // In Express 4 the body of what no parser knows is {}, also where something else has read it.
-  if (isEmpty(body) && !isMultipart && !/[/+]json|x-www-form-urlencoded/i.test(type)) return undefined;
+  const mayBeEmpty =
+    /[/+]json|x-www-form-urlencoded/i.test(type) && Number(headers["content-length"]) <= LONGEST_EMPTY;
+  if (isEmpty(body) && !isMultipart && !mayBeEmpty) return undefined;
   try {
     return JSON.stringify([bytesOrValue(body), isMultipart && filesOf(req)], sorted);
   } catch {

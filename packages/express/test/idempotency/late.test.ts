@@ -3,7 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { RequestHandler } from "express";
 import { describe, expect, it } from "vitest";
 import { inProcessRecords, type RecordStore } from "../../src/idempotent.ts";
-import { getLease } from "../../src/index.ts";
+import { getLease, lockRoute } from "../../src/index.ts";
 import { ask, send } from "../support/client.ts";
 import { gate } from "../support/gate.ts";
 import { useLocks } from "../support/locks.ts";
@@ -112,6 +112,20 @@ describe.each(forms)("$name, $form", (combination) => {
       "application/problem+json; charset=utf-8",
     ]);
     expect((await ask(url, post(key))).body).toBe("again");
+  });
+
+  it("an answer is kept although the lease of an inner lock is over", async () => {
+    const inner = lockRoute({ locks: scene.locks, key: scene.key(), maxHold: 200 }, async (_req, res) => {
+      await pause(500);
+      res.status(201).send("done");
+    });
+    const { url, done } = await shop(combination, inner);
+    const key = newKey();
+    expect((await ask(url, post(key))).status).toBe(201);
+    await expect
+      .poll(async () => (await ask(url, post(key))).headers.get("idempotent-replayed"))
+      .toBe("true");
+    expect(done()).toBe(1);
   });
 
   it("a handler that fails in its own way when its lease is lost is answered for that", async () => {
