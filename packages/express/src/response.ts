@@ -20,16 +20,22 @@ export function replaceEnd(res: ServerResponse, replacement: End): void {
   res.end = own as ServerResponse["end"];
 }
 
-/** To others, the response has ended. Where they close its connection, it ends first: its client is to have the answer. */
-function looksEnded(res: ServerResponse, flush: () => void): void {
+/**
+ * To others, the response has ended. Where they close its connection, it ends first: its client is to have the answer. The
+ * returned function stops that: a connection has many responses.
+ */
+function lookEnded(res: ServerResponse, flush: () => void): () => void {
   Object.defineProperty(res, "writableEnded", { configurable: true, value: true });
   const { socket } = res;
-  if (socket === null) return;
+  if (socket === null) return () => undefined;
   const { destroy } = socket;
-  socket.destroy = (error) => {
-    socket.destroy = destroy;
+  const flushAndDestroy: typeof destroy = (error) => {
     flush();
-    return socket.destroy(error);
+    return Reflect.apply(destroy, socket, [error]);
+  };
+  socket.destroy = flushAndDestroy;
+  return () => {
+    if (socket.destroy === flushAndDestroy) socket.destroy = destroy;
   };
 }
 
@@ -95,9 +101,10 @@ export function beforeEnd(res: ServerResponse, { before, after }: EndHooks): voi
     const flush = (): void => {
       if (!isEnding) return;
       isEnding = false;
+      stop();
       after(passOn(args));
     };
-    looksEnded(res, flush);
+    const stop = lookEnded(res, flush);
     waiting.then(flush).catch((error) => res.destroy(error));
     return res;
   });

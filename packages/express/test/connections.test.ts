@@ -1,4 +1,4 @@
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { type AddressInfo, connect, Socket } from "node:net";
 import v8 from "node:v8";
 import { describe, expect, it } from "vitest";
 import { Hold } from "../src/hold.ts";
@@ -80,6 +80,18 @@ describe.each(combinations)("$name, $form", (combination) => {
     for (let round = 0; round < 30; round++) expect((await ask(url)).status).toBe(200);
     expect(sockets.size).toBeLessThan(30);
     expect(new Set(counts).size).toBe(1);
+  });
+
+  it("leaves nothing of its own on a connection that is used again", async () => {
+    const app = appOf(combination, { locks: scene.locks, key: scene.key() }, (_req, res) => {
+      res.send("done");
+    });
+    const { url, server } = await listen(app);
+    const sockets: Socket[] = [];
+    server.on("connection", (socket) => sockets.push(socket));
+    for (let round = 0; round < 20; round++) expect((await ask(url)).body).toBe("done");
+    for (const socket of sockets) expect(socket.destroy).toBe(Socket.prototype.destroy);
+    expect(sockets.length).toBeGreaterThan(0);
   });
 
   it("notices that the client of a pipelined request has left before its turn came", async () => {
