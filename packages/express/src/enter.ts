@@ -7,6 +7,7 @@ import type { HoldOptions } from "./hold-options.ts";
 import { type Admission, abandonHolds, addHold, findHold, holdsOf } from "./holds.ts";
 import type { LockRouteOptions, RouteMode } from "./options.ts";
 import { markRefusal } from "./refusal.ts";
+import { isPlainEnd } from "./response.ts";
 import { setLease } from "./route-lease.ts";
 import { clientLeft, type Visit } from "./visit.ts";
 
@@ -54,12 +55,9 @@ export async function enter<P>(
     const inherited = holdsOf(res).find(({ options: { outlivesLease } }) => outlivesLease)?.options
       .outlivesLease;
     const own = options.outlivesLease ?? inherited;
-    hold = new Hold(
-      lease,
-      own === options.outlivesLease ? options : { ...options, outlivesLease: own },
-      visit,
-      checks,
-    );
+    const given = own === options.outlivesLease ? options : { ...options, outlivesLease: own };
+    if (options.releaseAt === "before-end" && !isPlainEnd(res)) checks?.tell("endIsWrapped");
+    hold = new Hold(lease, given, visit);
     addHold(res, hold);
     setLease(res, hold.lease);
     return { hold };

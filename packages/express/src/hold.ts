@@ -1,5 +1,5 @@
+import { types } from "node:util";
 import type { Lease } from "@lock/core";
-import type { Checks } from "./checks.ts";
 import { whenCutOff } from "./connection.ts";
 import { answerForLoss, fault, insteadOfPage, isAnsweredForLoss } from "./faults.ts";
 import type { HoldOptions } from "./hold-options.ts";
@@ -12,7 +12,7 @@ import {
   whenEndedBehind,
   whenEndReached,
 } from "./response.ts";
-import { isDestroyed, isSettled, isThenable, LOOK, whenDestroyed, whenSettled } from "./results.ts";
+import { isDestroyed, isThenable, whenDestroyed, whenSettled } from "./results.ts";
 import { withSignal } from "./route-lease.ts";
 import { type AnyVisit, clientLeft } from "./visit.ts";
 import { within } from "./within.ts";
@@ -23,9 +23,8 @@ const RELEASE_LIMIT = 250;
 /**
  * A lease for as long as the work of one request: the only place that decides when it is released.
  *
- * Work that can be seen has ended when its handlers have settled, and the response has ended or its connection is
- * closed. Of work that cannot be seen (in callbacks, or behind `next()`) the end of the response tells; where the client
- * has left, so does what was cut off with it.
+ * Work that can be seen has ended when its handlers have settled, and the response has ended or is closed. Of other work
+ * (in callbacks, or behind `next()`) the end of the response tells; where its client has left, so does what was cut off.
  */
 export class Hold {
   readonly lease: Lease;
@@ -53,12 +52,10 @@ export class Hold {
     lease: Lease,
     readonly options: HoldOptions,
     private readonly visit: AnyVisit,
-    checks: Pick<Checks<never>, "tell"> | undefined,
   ) {
     const { res, abort } = visit;
     this.lease = withSignal(lease, abort);
     const { releaseAt = isPlainEnd(res) ? "before-end" : "after-end" } = options;
-    if (releaseAt === "before-end" && !isPlainEnd(res)) checks?.tell("endIsWrapped");
     this.#releaseAt = releaseAt;
     beforeEnd(res, { before: () => this.#atEnd(), after: (ended) => this.#afterEnd(ended) });
     if (releaseAt !== "before-end") whenEndReached(res, () => this.#atReached());
@@ -102,7 +99,9 @@ export class Hold {
   callBehind(): (result: unknown) => void {
     const call = ++this.#begun;
     return (result) => {
-      if (call === this.#begun) this.#work = result;
+      if (call !== this.#begun) return;
+      this.#work = result;
+      if (this.#closed) this.#lookBehind();
     };
   }
 
@@ -165,9 +164,9 @@ export class Hold {
 
   /** The client has left: no more is to be done when the handler behind has settled, though it never ends the response. */
   #lookBehind(): void {
-    if (this.#ended || this.isOver || this.lease.validFor === 0) return;
-    if (isSettled(this.#work)) this.#see(true);
-    else if (isThenable(this.#work)) setTimeout(() => this.#lookBehind(), LOOK).unref();
+    const work = this.#work;
+    const isWanted = () => work === this.#work && this.lease.validFor > 0;
+    whenSettled(work, isWanted, () => this.#see(true));
   }
 
   /** A middleware behind may pass the end on, later; where its stream is destroyed, as the client has left, it will not. */
@@ -205,7 +204,7 @@ export class Hold {
   /** A middleware in front may still be at work when its `end` has returned. */
   #afterEnd(ended: unknown): unknown {
     if (ended !== this.visit.res) whenDestroyed(ended, () => this.#finish());
-    if (isThenable(ended)) whenSettled(ended, this.enter());
+    if (types.isPromise(ended)) whenSettled(ended, () => this.lease.validFor > 0, this.enter());
     return ended;
   }
 

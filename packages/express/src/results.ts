@@ -1,22 +1,21 @@
 import { inspect, types } from "node:util";
 
-/** What a handler or an `end` returned may be a promise. */
+/** What a handler returned may be a promise, of whatever library. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof Object(value).then === "function";
 }
 
-/** By what a promise shows of itself: to listen to it would make its failure look handled. */
-export function isSettled(value: unknown): boolean {
-  return types.isPromise(value) && !inspect(value, { depth: 0 }).includes("{ <pending>");
-}
-
 /** How often it is looked whether a promise has settled, ms. */
-export const LOOK = 50;
+const LOOK = 50;
 
-/** Calls back when a promise has settled, without listening to it. */
-export function whenSettled(value: unknown, callback: () => void): void {
-  if (isSettled(value)) callback();
-  else setTimeout(() => whenSettled(value, callback), LOOK).unref();
+/**
+ * Calls back when a promise has settled, unless nobody wants to know by then. It is looked at and not listened to: that would
+ * make its failure look handled. What is no promise of Node says nothing of itself.
+ */
+export function whenSettled(value: unknown, isWanted: () => boolean, callback: () => void): void {
+  if (!types.isPromise(value) || !isWanted()) return;
+  if (!inspect(value, { depth: 0 }).includes("{ <pending>")) callback();
+  else setTimeout(() => whenSettled(value, isWanted, callback), LOOK).unref();
 }
 
 /** It may be the stream that a middleware, such as compression, writes the response with. */

@@ -7,10 +7,9 @@ import { isRefusal } from "../refusal.ts";
 import { warn } from "../warn.ts";
 import { within } from "../within.ts";
 import { Capture } from "./capture.ts";
-import type { IdempotentOptions } from "./options.ts";
+import { type IdempotentOptions, KEEP_FOR } from "./options.ts";
 import { fromText, type Outcome, type Recorded, toText } from "./record.ts";
 
-const DAY = 86_400_000;
 const MEGABYTE = 1_048_576;
 const WRITE_ATTEMPTS = 5;
 const WRITE_PAUSE = 100;
@@ -81,7 +80,7 @@ export class Claim {
   }
 
   get #keepFor(): number {
-    return this.options.keepFor ?? DAY;
+    return this.options.keepFor ?? KEEP_FOR;
   }
 
   async #readText(): Promise<string | null> {

@@ -34,6 +34,9 @@ export interface IdempotentOptions<P = Request["params"]>
   readonly onDisconnect?: "abort-hold" | "hold";
 }
 
+/** How long what is known of a request is kept, ms. */
+export const KEEP_FOR = 86_400_000;
+
 export const IDEMPOTENT_ALLOWED: AllowedOptions = {
   ...LOCK_ALLOWED,
   records: ["an object"],

@@ -1,10 +1,9 @@
 import { LockUsageError } from "@lock/core";
 import { showChoice } from "@lock/core/adapter";
+import { KEEP_FOR } from "./options.ts";
 import { fromText, toText } from "./record.ts";
 import type { RecordStore } from "./records.ts";
 import { idOf, type RequestName } from "./request.ts";
-
-const DAY = 86_400_000;
 
 /** Which request is settled, and how. */
 export interface Settlement {
@@ -30,7 +29,7 @@ export type Settled = "settled" | "unknown" | "answered";
  */
 export async function settleIdempotent(
   records: RecordStore,
-  { tenant, request, as, keepFor = DAY }: Settlement,
+  { tenant, request, as, keepFor = KEEP_FOR }: Settlement,
 ): Promise<Settled> {
   if (as !== "done" && as !== "retry") {
     throw new LockUsageError(`as must be "done" or "retry", got ${showChoice(as)}`);
