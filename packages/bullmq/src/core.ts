@@ -3,7 +3,9 @@ export { isLockError, LockUsageError } from "@lock/core";
 export {
   type AllowedOptions,
   checkOptions,
+  helpWarnings,
   LazyAbort,
+  MAX_KEY_BYTES,
   show,
   showChoice,
   type UnattendedLeases,

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { withoutSecrets } from "./core.ts";
+import { helpWarnings, withoutSecrets } from "./core.ts";
 import type { EventJob, JobOwner } from "./options.ts";
 
 /** What a guard tells, for metrics and logs. `job` is the one that it happened to, or that it was done for. */
@@ -29,7 +29,7 @@ const WARNINGS = {
 /** Tells those who listen. What a listener throws is its own fault, and stops nothing. */
 export class Events {
   readonly #emitter = new EventEmitter();
-  readonly #warned = new Set<string>();
+  readonly #warn = helpWarnings("@lock/bullmq", "JobGuardWarning");
 
   on<Name extends GuardEventName>(event: Name, listener: (told: GuardEvents[Name]) => void): () => void {
     this.#emitter.on(event, listener);
@@ -48,10 +48,7 @@ export class Events {
   }
 
   warn(code: keyof typeof WARNINGS): void {
-    if (this.#warned.has(code)) return;
-    this.#warned.add(code);
-    const detail = `See @lock/bullmq/help/${code}.md`;
-    process.emitWarning(WARNINGS[code], { type: "JobGuardWarning", code, detail });
+    this.#warn(code, WARNINGS[code]);
   }
 }
 

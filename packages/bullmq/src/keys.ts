@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { type JobLike, ownerOf } from "./bullmq.ts";
-import { LockUsageError, withoutSecrets } from "./core.ts";
+import { LockUsageError, MAX_KEY_BYTES, withoutSecrets } from "./core.ts";
 import type { GuardOptions, HashedKey, JobFacts } from "./options.ts";
 
-/** The core takes 512 bytes: what is left of them beside "claim:". */
-const MAX_NAME_BYTES = 506;
+/** What a lock takes, beside "claim:". */
+const MAX_NAME_BYTES = MAX_KEY_BYTES - 6;
 
 /** A key, and what it is called among all locks: with its scope. */
 export interface JobName {

@@ -1,4 +1,6 @@
 export { type AllowedOptions, checkOptions } from "./adapter-options.ts";
+export { type HelpWarning, helpWarnings } from "./help-warnings.ts";
+export { isKey, MAX_KEY_BYTES } from "./key.ts";
 export { LazyAbort } from "./lazy-abort.ts";
 export { type Notices, noticesOf } from "./notices.ts";
 export { withoutSecrets } from "./redaction.ts";

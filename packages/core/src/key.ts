@@ -1,7 +1,8 @@
 import { LockUsageError } from "./errors.ts";
 import { showNamed } from "./show.ts";
 
-const MAX_KEY_BYTES = 512;
+/** What a key may have of UTF-8. */
+export const MAX_KEY_BYTES = 512;
 
 /** No string of fewer UTF-16 units can have more UTF-8 bytes than allowed. */
 const SURELY_SHORT = Math.floor(MAX_KEY_BYTES / 3);
@@ -17,7 +18,7 @@ export function checkKey(key: unknown): asserts key is string {
   if (typeof key !== "string" || key.length === 0) {
     throw new LockUsageError(`a key must be a non-empty string, got ${showNamed("key", key)}`);
   }
-  if (key.length > SURELY_SHORT && Buffer.byteLength(key) > MAX_KEY_BYTES) {
+  if (!isShort(key)) {
     const bytes = Buffer.byteLength(key);
     throw new LockUsageError(
       `a key may have at most ${MAX_KEY_BYTES} bytes of UTF-8, got ${bytes}: ${showNamed("key", key)}; hash long keys`,
@@ -26,6 +27,15 @@ export function checkKey(key: unknown): asserts key is string {
   if (LONE_SURROGATE.test(key)) {
     throw new LockUsageError(`a key must be valid Unicode, got a lone surrogate in ${showNamed("key", key)}`);
   }
+}
+
+/** Whether `checkKey` would take it. */
+export function isKey(key: unknown): key is string {
+  return typeof key === "string" && key !== "" && isShort(key) && !LONE_SURROGATE.test(key);
+}
+
+function isShort(key: string): boolean {
+  return key.length <= SURELY_SHORT || Buffer.byteLength(key) <= MAX_KEY_BYTES;
 }
 
 /** More would keep a server busy for too long, and are rarely meant. */

@@ -1,5 +1,5 @@
 import type { LockTimeoutError } from "@lock/core";
-import { checkOptions } from "@lock/core/adapter";
+import { checkOptions, isKey, MAX_KEY_BYTES } from "@lock/core/adapter";
 import type { Request, RequestHandler, Response } from "express";
 import { Checks } from "./checks.ts";
 import { enter } from "./enter.ts";
@@ -9,10 +9,6 @@ import { HANDLER_ALLOWED, type LockRouteOptions, ROUTE_ALLOWED } from "./options
 import { answer, refuse } from "./refusal.ts";
 import { serve } from "./serve.ts";
 import type { Visit } from "./visit.ts";
-
-/** Of the locks. */
-const MAX_KEY_BYTES = 512;
-const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
  * Locks a route while its requests are worked on.
@@ -69,7 +65,7 @@ async function keysOf<P>(
 
 /** A request may name what no key can be made of; what is no text at all is a mistake of the route. */
 function mayBeKey(key: unknown): boolean {
-  return typeof key !== "string" || (Buffer.byteLength(key) <= MAX_KEY_BYTES && !LONE_SURROGATE.test(key));
+  return typeof key !== "string" || key === "" || isKey(key);
 }
 
 function refuseKey<P>({ req, res }: Visit<P>): undefined {

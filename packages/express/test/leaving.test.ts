@@ -8,15 +8,18 @@ import { Readable } from "node:stream";
 import compression from "compression";
 import type { Express, RequestHandler } from "express";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { idempotent, inProcessRecords } from "../src/idempotent.ts";
+import { idempotent } from "../src/idempotent.ts";
 import { lockRoute } from "../src/index.ts";
 import { listen } from "./support/app.ts";
+import { behind } from "./support/behind.ts";
 import { send } from "./support/client.ts";
 import { expresses } from "./support/expresses.ts";
 import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
+import { unhandledRejections } from "./support/rejections.ts";
 
 const scene = useLocks();
+const { held, idempotency } = behind(scene);
 
 /** Longer than the window of gzip. */
 const incompressible = randomBytes(40_000);
@@ -87,12 +90,6 @@ const locked: readonly (readonly [string, (key: string, handler: RequestHandler)
   ["idempotent, use", (key, handler) => [idempotent(idempotency(key)), handler]],
 ];
 
-const idempotency = (key: string) => ({
-  locks: scene.locks,
-  records: inProcessRecords(),
-  tenant: () => key,
-});
-
 const zip = compression({ threshold: 0, filter: () => true });
 const places: readonly (readonly [string, (route: RequestHandler[]) => RequestHandler[]])[] = [
   ["alone", (route) => route],
@@ -142,13 +139,6 @@ describe.each(expresses)("$name", ({ express }) => {
   });
 });
 
-/** How many keys are held. */
-async function held(): Promise<number> {
-  let count = 0;
-  for await (const _ of scene.rivals.list()) count += 1;
-  return count;
-}
-
 describe.each(expresses)("$name", ({ express, major }) => {
   it.each([
     ["lockRoute", "in the route"],
@@ -168,12 +158,7 @@ describe.each(expresses)("$name", ({ express, major }) => {
         failed.open();
         throw new Error("broken");
       });
-      const unhandled: unknown[] = [];
-      const listener = (error: unknown) => unhandled.push(error);
-      // Of vitest, which would fail the test.
-      const others = process.listeners("unhandledRejection");
-      process.removeAllListeners("unhandledRejection");
-      process.on("unhandledRejection", listener);
+      const unhandled = unhandledRejections();
       try {
         const { url } = await listen(app);
         const request = send(url, "POST", { "idempotency-key": key });
@@ -182,10 +167,9 @@ describe.each(expresses)("$name", ({ express, major }) => {
         else expect((await request.response).statusCode).toBe(500);
         await expect.poll(held).toBe(0);
         // Express 4 drops the promises of handlers: their errors are told to the process, once, as without us.
-        expect(unhandled).toHaveLength(major === 4 ? 1 : 0);
+        expect(unhandled.seen).toHaveLength(major === 4 ? 1 : 0);
       } finally {
-        process.off("unhandledRejection", listener);
-        for (const other of others) process.on("unhandledRejection", other);
+        unhandled.stop();
       }
     },
   );

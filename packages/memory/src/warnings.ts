@@ -1,8 +1,3 @@
-const told = new Set<string>();
+import { helpWarnings } from "@lock/core/adapter";
 
-/** Tells it once in a process. `help/<code>.md` is its page. */
-export function warnOnce(code: string, text: string): void {
-  if (told.has(code)) return;
-  told.add(code);
-  process.emitWarning(text, { type: "LockMemoryWarning", code, detail: `See @lock/memory/help/${code}.md` });
-}
+export const warnOnce = helpWarnings("@lock/memory", "LockMemoryWarning");

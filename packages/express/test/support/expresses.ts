@@ -1,4 +1,4 @@
-import express5 from "express";
+import express5, { type Express } from "express";
 import express4 from "express4";
 
 /** The majors that are supported, by their name in tests. */
@@ -6,5 +6,12 @@ export const expresses = [
   { name: "Express 4", major: 4, express: express4 as unknown as typeof express5 },
   { name: "Express 5", major: 5, express: express5 },
 ] as const;
+
+/** An app that does not print the errors that a test expects. */
+export function quiet(express: ExpressMajor["express"]): Express {
+  const app = express();
+  app.set("env", "test");
+  return app;
+}
 
 export type ExpressMajor = (typeof expresses)[number];
