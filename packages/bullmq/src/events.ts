@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { helpWarnings, withoutSecrets } from "./core.ts";
+import { checkListener, helpWarnings, tell } from "./core.ts";
 import type { EventJob, JobOwner } from "./options.ts";
 
 /** What a guard tells, for metrics and logs. `job` is the one that it happened to, or that it was done for. */
@@ -20,6 +20,15 @@ export interface GuardEvents {
 
 export type GuardEventName = keyof GuardEvents;
 
+const EVENTS: readonly GuardEventName[] = [
+  "duplicate",
+  "rescheduled",
+  "takenOver",
+  "lost",
+  "unguarded",
+  "leftBehind",
+];
+
 /** What is told once as a warning of the process, by its code; `help/<code>.md` is its page. */
 const WARNINGS = {
   LOCK_JOB_CLAIM_LEFT_BEHIND: "the claim of a job outlived it",
@@ -32,26 +41,16 @@ export class Events {
   readonly #warn = helpWarnings("@lock/bullmq", "JobGuardWarning");
 
   on<Name extends GuardEventName>(event: Name, listener: (told: GuardEvents[Name]) => void): () => void {
+    checkListener(event, listener, EVENTS);
     this.#emitter.on(event, listener);
     return () => void this.#emitter.off(event, listener);
   }
 
   emit<Name extends GuardEventName>(event: Name, told: GuardEvents[Name]): void {
-    for (const listener of this.#emitter.listeners(event)) {
-      try {
-        const listening: unknown = listener(told);
-        if (listening instanceof Promise) listening.catch(warn);
-      } catch (error) {
-        warn(error);
-      }
-    }
+    for (const listener of this.#emitter.listeners(event)) tell((heard) => listener(heard), told);
   }
 
   warn(code: keyof typeof WARNINGS): void {
     this.#warn(code, WARNINGS[code]);
   }
-}
-
-function warn(error: unknown): void {
-  process.emitWarning(withoutSecrets(error));
 }

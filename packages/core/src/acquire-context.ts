@@ -10,6 +10,8 @@ export interface AcquireContext {
   lease(request: AcquireRequest, granted: Granted, patience: Patience, terms: LeaseTerms): HeldLease;
   /** The acquire has ended, in whatever way. */
   ended(patience: Patience): void;
+  /** The acquire has ended without a lease. */
+  failed(request: AcquireRequest, patience: Patience, error: unknown): void;
   /** Told once, when a key is found busy. */
   contended(request: AcquireRequest, holder: SeenHolder | undefined): void;
   /** Told after every attempt on a quorum. */

@@ -73,6 +73,7 @@ class Acquisition implements Worker {
     } catch (error) {
       this.context.ended(this.patience);
       this.#undo();
+      this.context.failed(this.#request, this.patience, error);
       throw error;
     }
   }

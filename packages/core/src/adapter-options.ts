@@ -1,5 +1,6 @@
 import { LockUsageError } from "./errors.ts";
-import { quoted, showChoice, showForLocks, showNamed } from "./show.ts";
+import { unknownOption } from "./option-names.ts";
+import { madeBy, quoted, show, showChoice, showForLocks, showNamed } from "./show.ts";
 
 const LOCKS = "what createLocks returns";
 
@@ -42,14 +43,18 @@ export function checkOptions(
   allowed: AllowedOptions,
   required: readonly string[],
 ): void {
+  const isObject = typeof options === "object" && options !== null && !Array.isArray(options);
+  if (options !== undefined && (!isObject || madeBy(options) !== undefined)) {
+    throw new LockUsageError(
+      `${name} needs an object of options, with ${required.join(", ")}; got ${show(options)}`,
+    );
+  }
   const given = new Map<string, unknown>(Object.entries(Object(options)));
   for (const option of required) given.set(option, given.get(option));
   for (const [option, value] of given) {
     const rule = allowed[option];
     if (rule === undefined) {
-      throw new LockUsageError(
-        `${name} has no option ${quoted(option)}; it has ${Object.keys(allowed).join(", ")}`,
-      );
+      throw unknownOption(name, option, Object.keys(allowed));
     }
     if (value === undefined && !required.includes(option)) continue;
     if (!rule.some((one) => kindOf(one)?.(value) ?? one === value)) {

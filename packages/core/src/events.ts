@@ -1,5 +1,6 @@
 import type { ReleaseOutcome } from "./backend.ts";
 import type { LockBackendError, LostReason, QuorumVote, SeenHolder } from "./errors.ts";
+import { checkListener } from "./option-names.ts";
 import { withoutSecrets } from "./redaction.ts";
 
 /** What `locks.on` tells, by event name. Durations are milliseconds; several keys are told as "a, b". */
@@ -8,6 +9,14 @@ export interface LockEvents {
   acquired: { readonly key: string; readonly fencingToken: number; readonly waited: number };
   /** An acquire found the key busy for the first time. */
   contended: { readonly key: string; readonly holder: SeenHolder | undefined };
+  /** An acquire that does not wait found the key busy: `tryAcquire` resolved with null, or `acquire` rejected. */
+  refused: { readonly key: string; readonly holder: SeenHolder | undefined };
+  /** The key stayed busy for as long as the caller was ready to wait. */
+  timedOut: { readonly key: string; readonly waited: number; readonly holder: SeenHolder | undefined };
+  /** The caller's signal was aborted, or the locks were closed, before the key was granted. */
+  aborted: { readonly key: string; readonly waited: number; readonly reason: unknown };
+  /** The backend failed for as long as the caller was ready to wait, or in a way that does not pass. */
+  failed: { readonly key: string; readonly waited: number; readonly error: LockBackendError };
   /** A lease was extended and is valid for `validFor`. */
   extended: { readonly key: string; readonly fencingToken: number; readonly validFor: number };
   /** A lease could not be extended this time; it stands until its validity ends, and is tried again. */
@@ -38,11 +47,30 @@ export interface LockEvents {
 export type LockEventName = keyof LockEvents;
 export type LockListener<Name extends LockEventName> = (event: LockEvents[Name]) => void;
 
+const EVENTS: readonly LockEventName[] = [
+  "acquired",
+  "contended",
+  "refused",
+  "timedOut",
+  "aborted",
+  "failed",
+  "extended",
+  "extendFailed",
+  "lost",
+  "released",
+  "handedOver",
+  "permitsMismatch",
+  "voted",
+  "backendError",
+];
+
 /** A typed emitter: listeners never disturb the lock that they hear of. */
 export class Events {
   readonly #listeners = new Map<LockEventName, Set<(event: never) => void>>();
 
+  /** @throws LockUsageError for an event that there is not, and for what is no function */
   on<Name extends LockEventName>(name: Name, listener: LockListener<Name>): () => void {
+    checkListener(name, listener, EVENTS);
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners.add(listener));
     return () => void listeners.delete(listener);
@@ -60,11 +88,16 @@ export class Events {
   }
 }
 
-/** A listener's mistake must be seen, but it must not break the lease or crash the process. */
-export function tell<Event>(listener: (event: Event) => void, event: Event): void {
+/** A listener's mistake must be seen, but it must not break the lease or crash the process, also when it comes later. */
+export function tell<Event>(listener: (event: Event) => unknown, event: Event): void {
   try {
-    listener(event);
+    const heard = listener(event);
+    if (heard instanceof Promise) heard.catch(warn);
   } catch (error) {
-    process.emitWarning(withoutSecrets(error));
+    warn(error);
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(withoutSecrets(error));
 }

@@ -54,6 +54,8 @@ const HELD: State = { name: "held" };
 const HANDED_OVER: State = { name: "handedOver" };
 /** A release is tried again for this long when the backend cannot be reached. */
 const RELEASE_PATIENCE = 1_000;
+/** A timer that is later than this, in milliseconds, tells of a process that stood still. */
+const STALL = 100;
 
 /**
  * The only renewal state machine: held, until released or lost.
@@ -71,6 +73,8 @@ export class HeldLease implements Lease {
   #validity: Validity;
   #ttl: number;
   #timer: Timer | undefined;
+  /** When the timer is to fire. */
+  #due: { readonly from: Instant; readonly after: number } | undefined;
   #renewing = false;
   /** Extends that failed since the last one that succeeded. */
   #faults = 0;
@@ -288,10 +292,9 @@ export class HeldLease implements Lease {
     const left = this.#left(now);
     const next = this.#renewing ? undefined : this.#nextRenewal;
     const renewal = next === undefined ? Number.POSITIVE_INFINITY : next.after - elapsed(next.from, now);
-    this.#timer = this.context.backend.clock.setTimer(
-      () => this.#tick(),
-      Math.max(0, Math.min(left, renewal)),
-    );
+    const after = Math.max(0, Math.min(left, renewal));
+    this.#due = { from: now, after };
+    this.#timer = this.context.backend.clock.setTimer(() => this.#tick(), after);
   }
 
   #tick(): void {
@@ -356,10 +359,18 @@ export class HeldLease implements Lease {
     const { maxHold, renew } = this.terms;
     if (this.#isLast(this.#validity)) {
       this.#lose("expired", `it was held for ${maxHold} ms, the longest that maxHold allows`);
-    } else if (this.#renewing || this.#faults > 0) this.#lose("unreachable");
+    } else if (renew && this.#stoodStill) this.#lose("stalled");
+    else if (this.#renewing || this.#faults > 0) this.#lose("unreachable");
     else this.#lose(renew ? "stalled" : "expired");
     // The server may keep it longer than we may believe it: do not let others wait for that.
     this.context.undo(this.#key, this.#free());
+  }
+
+  /** Whether this process did not run when the timer was due: answers may have come that it could not read. */
+  get #stoodStill(): boolean {
+    if (this.#due === undefined) return false;
+    const { from, after } = this.#due;
+    return elapsed(from, this.context.backend.clock.now()) - after > STALL;
   }
 
   #lose(reason: LostReason, because?: string): void {

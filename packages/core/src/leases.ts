@@ -5,6 +5,7 @@ import { adoptLease, planAdoption } from "./adopt.ts";
 import type { AcquireRequest, Granted, LockBackend, RetryPolicy, Votes } from "./backend.ts";
 import { asBackendError, LockUsageError } from "./errors.ts";
 import { Events } from "./events.ts";
+import { tellFailure } from "./failures.ts";
 import { HeldLease, type LeaseContext, type LeaseTerms, RENEWED } from "./held-lease.ts";
 import { leaseWithin, type OuterLease } from "./inner-lease.ts";
 import { showKeys } from "./key.ts";
@@ -64,6 +65,7 @@ export class Leases {
       renewsTokens: true,
       lease: (...granted) => this.#lease(...granted),
       ended: (patience) => void this.#acquiring.delete(patience),
+      failed: (...failure) => tellFailure(this.events, ...failure),
       contended: ({ keys }, holder) => this.events.emit("contended", { key: showKeys(keys), holder }),
       voted: (request, votes) => this.#tellVotes(request, votes),
       permitsDiffer: (request, others) => this.#tellMismatch(request, others),
@@ -75,7 +77,8 @@ export class Leases {
       assertOpen: () => this.assertOpen(),
       withdraw: (request) => this.#background(this.#withdraw(request, true)),
     });
-    this.#severalContext = { ...this.#acquireContext, ended: () => undefined };
+    // What becomes of several keys is known when they were tried together and in order.
+    this.#severalContext = { ...this.#acquireContext, ended: () => undefined, failed: () => undefined };
     const quiet: LeaseContext = { ...this.#leaseContext, events: new Events() };
     this.#partContext = {
       ...this.#severalContext,
@@ -172,6 +175,7 @@ export class Leases {
     if (request.keys.length === 1) return acquireLock(this.#acquireContext, request, patience, terms);
     const contexts = { together: this.#severalContext, part: this.#partContext };
     const acquiring = acquireSeveral(contexts, { request, patience, terms, atomic });
+    acquiring.catch((error) => tellFailure(this.events, request, patience, error));
     return acquiring.finally(() => this.#acquiring.delete(patience));
   }
 

@@ -63,7 +63,8 @@ export class BoundLock<L extends Lease, O extends AcquireOptions> implements Loc
   using<T>(...rest: UsingArguments<T, L, O>): Promise<T> {
     const [options, fn] = rest.length === 1 ? [undefined, rest[0]] : rest;
     if (typeof fn !== "function") {
-      return Promise.reject(new LockUsageError(`using needs a function to run, got ${show(fn)}`));
+      const last = typeof options === "function" ? ": the function comes last" : "";
+      return Promise.reject(new LockUsageError(`using needs a function to run, got ${show(fn)}${last}`));
     }
     return this.acquireOnce(options, undefined).then((lease) => useLease(lease, fn));
   }

@@ -9,6 +9,7 @@ import type { Lease, PoolLease } from "./lease.ts";
 import { Leases } from "./leases.ts";
 import { BoundLock, type Lockable, type UsingArguments } from "./lockable.ts";
 import { BackendNotices, type Notices } from "./notices.ts";
+import { checkOptionNames, type OptionNames } from "./option-names.ts";
 import {
   type AcquireOptions,
   checkDuration,
@@ -22,7 +23,7 @@ import {
 } from "./options.ts";
 import { type Pool, SlotPool } from "./pool.ts";
 import { type ReadWriteLock, readWriteLock } from "./read-write.ts";
-import { show, showForBackend } from "./show.ts";
+import { madeBy, show, showForBackend, showForLocks } from "./show.ts";
 import type { LeaseTicket } from "./ticket.ts";
 import type { UnattendedLeases } from "./unattended.ts";
 
@@ -134,6 +135,32 @@ export function createLocks(options: LocksOptions): Locks {
   return new BackendLocks(options);
 }
 
+const LOCKS_OPTIONS: OptionNames<LocksOptions> = {
+  backend: true,
+  prefix: true,
+  ttl: true,
+  wait: true,
+  retry: true,
+  maxTtl: true,
+  holder: true,
+};
+
+/** @throws LockUsageError */
+function checkLocksOptions(options: LocksOptions): void {
+  // A client or a backend in the place of the options is told by its kind, and what to do with it.
+  if (options === undefined || madeBy(options) !== undefined) {
+    throw new LockUsageError(
+      `createLocks needs an object such as { backend: ioredisBackend(client) }, got ${showForLocks(options)}`,
+    );
+  }
+  checkOptionNames("createLocks", options, LOCKS_OPTIONS, "{ backend: ioredisBackend(client) }");
+  const { backend } = options;
+  if (typeof backend?.attempt === "function") return;
+  throw new LockUsageError(
+    `backend must be a LockBackend such as ioredisBackend(client), got ${showForBackend(backend)}`,
+  );
+}
+
 class BackendLocks implements Locks {
   readonly #backend: LockBackend;
   readonly #prefix: string;
@@ -144,13 +171,9 @@ class BackendLocks implements Locks {
   readonly notices: Notices;
 
   constructor(options: LocksOptions) {
+    checkLocksOptions(options);
     const { backend, prefix = "lock", holder = `${hostname()}:${process.pid}` } = options;
     const { wait = DEFAULT_WAIT, retry } = options;
-    if (typeof backend?.attempt !== "function") {
-      throw new LockUsageError(
-        `backend must be a LockBackend such as ioredisBackend(client), got ${showForBackend(backend)}`,
-      );
-    }
     checkPrefix(prefix);
     checkHolder(holder);
     const maxTtl = options.maxTtl ?? Math.min(DEFAULT_MAX_TTL, backend.maxTtl ?? DEFAULT_MAX_TTL);
@@ -185,6 +208,7 @@ class BackendLocks implements Locks {
 
   semaphore(key: string, options: { readonly permits: number }): Lockable {
     checkKey(key);
+    checkOptionNames("semaphore", options, { permits: true }, "{ permits: 5 }");
     checkPermits(options?.permits);
     this.#assertGrantsPermits("a semaphore");
     const mode: LockMode = { kind: "permits", permits: options.permits };
@@ -193,6 +217,7 @@ class BackendLocks implements Locks {
 
   pool(name: string, options: { readonly size: number }): Pool {
     checkKey(name);
+    checkOptionNames("pool", options, { size: true }, "{ size: 4 }");
     checkSize(options?.size);
     this.#assertGrantsPermits("a pool");
     return new SlotPool(
@@ -210,6 +235,7 @@ class BackendLocks implements Locks {
   }
 
   async *list(options: { readonly match?: string } = {}): AsyncIterable<LockState> {
+    checkOptionNames("list", options, { match: true }, '{ match: "report:*" }');
     const matches = matcher(options.match ?? "*");
     this.#leases.assertOpen();
     for await (const state of this.#backend.list(this.#prefix)) {
@@ -218,8 +244,9 @@ class BackendLocks implements Locks {
   }
 
   async forceRelease(key: string, options: { readonly token?: string } = {}): Promise<boolean> {
-    const { token } = options;
     checkKey(key);
+    checkOptionNames("forceRelease", options, { token: true }, '{ token: "q3hB9x_T" }');
+    const { token } = options;
     if (token !== undefined && (typeof token !== "string" || token.length < SHORTEST_TOKEN)) {
       const got = typeof token === "string" ? `${String(token).length} characters` : show(token);
       throw new LockUsageError(`token must have at least ${SHORTEST_TOKEN} characters, got ${got}`);

@@ -2,6 +2,7 @@ import type { RetryPolicy } from "./backend.ts";
 import type { Clock } from "./clock.ts";
 import { type LockLostError, LockUsageError } from "./errors.ts";
 import type { Lease } from "./lease.ts";
+import { checkOptionNames, type OptionNames } from "./option-names.ts";
 import { show, showChoice, showNamed } from "./show.ts";
 
 /** How long to wait for a busy key. */
@@ -50,6 +51,23 @@ export interface AcquireOptions {
   /** Shown by `inspect`: small facts, such as a job id. At most 1 KB as JSON. */
   readonly meta?: Readonly<Record<string, string>> | undefined;
 }
+
+/** Of `AcquireOptions`. */
+export const ACQUIRE_OPTIONS: OptionNames<AcquireOptions> = {
+  ttl: true,
+  wait: true,
+  signal: true,
+  renew: true,
+  maxHold: true,
+  minHold: true,
+  onLost: true,
+  within: true,
+  atomic: true,
+  retry: true,
+  meta: true,
+};
+
+const RETRY_OPTIONS: OptionNames<RetryPolicy> = { limit: true, delay: true, jitter: true };
 
 const MOST_PERMITS = 1_000_000;
 const MOST_SLOTS = 1_000;
@@ -121,6 +139,7 @@ export function checkHolder(holder: unknown): asserts holder is string {
 
 /** @throws LockUsageError */
 export function checkAcquireOptions(options: AcquireOptions, maxTtl: number): void {
+  checkOptionNames("acquire", options, ACQUIRE_OPTIONS, "{ ttl: 30000, wait: 5000 }");
   const { ttl, wait, signal, renew, maxHold, minHold, onLost, atomic, retry, meta } = options;
   if (ttl !== undefined) checkDuration("ttl", ttl, 1, maxTtl);
   if (maxHold !== undefined) checkDuration("maxHold", maxHold, 1, Number.MAX_SAFE_INTEGER);
@@ -153,6 +172,7 @@ export function checkRetry(retry: unknown): asserts retry is RetryPolicy {
   if (typeof retry !== "object" || retry === null) {
     throw new LockUsageError(`retry must be an object such as { limit: 10, delay: 200 }, got ${show(retry)}`);
   }
+  checkOptionNames<RetryPolicy>("retry", retry, RETRY_OPTIONS, "{ limit: 10, delay: 200 }");
   const { limit, delay, jitter }: RetryPolicy = retry;
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0)) {
     throw new LockUsageError(`retry.limit must be a whole number from 0, got ${show(limit)}`);

@@ -1,7 +1,8 @@
 import type { LockState, PermitsMode } from "./backend.ts";
 import type { PoolLease } from "./lease.ts";
 import { type Acquire, BoundLock, type Lockable } from "./lockable.ts";
-import { type AcquireOptions, checkSlot } from "./options.ts";
+import { checkOptionNames, type OptionNames } from "./option-names.ts";
+import { ACQUIRE_OPTIONS, type AcquireOptions, checkSlot } from "./options.ts";
 
 /** Options of an acquire from a pool. */
 export interface PoolAcquireOptions extends AcquireOptions {
@@ -40,6 +41,8 @@ export interface Pool extends Lockable<PoolLease, PoolAcquireOptions> {
   list(): Promise<readonly PoolSlot[]>;
 }
 
+const POOL_OPTIONS: OptionNames<PoolAcquireOptions> = { ...ACQUIRE_OPTIONS, slot: true };
+
 export class SlotPool extends BoundLock<PoolLease, PoolAcquireOptions> implements Pool {
   constructor(
     readonly name: string,
@@ -51,9 +54,10 @@ export class SlotPool extends BoundLock<PoolLease, PoolAcquireOptions> implement
     private readonly inspect: () => Promise<LockState | null>,
   ) {
     super(async (options, defaultWait) => {
-      const { slot = "any" } = options ?? {};
+      checkOptionNames("acquire of a pool", options, POOL_OPTIONS, "{ slot: 3, wait: 5000 }");
+      const { slot = "any", ...others } = options ?? {};
       if (slot !== "any") checkSlot(slot, size);
-      return acquire({ kind: "permits", permits: size, slot }, options, defaultWait);
+      return acquire({ kind: "permits", permits: size, slot }, others, defaultWait);
     });
   }
 

@@ -15,7 +15,7 @@ const REPEATED = /,?\s*(with args beginning with|command was:).*/is;
 const REPLY = /^-?[A-Z]{2,}[A-Z0-9]* /;
 const QUOTED = /(?<!\w)(['"`])(.*?)\1(?!\w)/gs;
 /** Quoted text that is the server's own: names of commands and settings. */
-const OWN = /\b(sub)?command $/i;
+const OWN = /\b((sub)?command|to run the) $/i;
 const USER = /\buser \S+ has no permissions/i;
 const HIDDEN = "***";
 

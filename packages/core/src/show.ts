@@ -76,6 +76,7 @@ interface Made {
   readonly instead?: string;
 }
 
+/** The more special ones first. */
 const MADE: readonly (Made & { readonly has: readonly string[]; readonly lacks?: string })[] = [
   {
     has: ["evalSha", "execute"],
@@ -88,18 +89,47 @@ const MADE: readonly (Made & { readonly has: readonly string[]; readonly lacks?:
     kind: "the legacy() face of a node-redis client",
     instead: "pass the client itself",
   },
+  {
+    has: ["internal_send_command"],
+    kind: "a client of redis 3 or older",
+    instead: "use redis 5 or 6 with nodeRedisBackend, or ioredis with ioredisBackend",
+  },
+  {
+    has: ["acquire", "release", "drain"],
+    kind: "a pool of clients",
+    instead: "pass one client: it carries all locks",
+  },
+  {
+    has: ["invokeScript", "customCommand"],
+    kind: "a client of @valkey/valkey-glide",
+    instead: "use ioredis, iovalkey or redis (node-redis)",
+  },
+  {
+    has: ["evalsha", "pipeline"],
+    lacks: "duplicate",
+    kind: "a client that speaks HTTP, as that of @upstash/redis does",
+    instead: "use one that keeps a connection, such as ioredis",
+  },
   { has: ["evalSha", "sendCommand"], kind: "a node-redis client", backend: "nodeRedisBackend(client)" },
   { has: ["evalsha", "duplicate"], kind: "an ioredis client", backend: "ioredisBackend(client)" },
   { has: ["attempt", "withdraw"], kind: "a lock backend" },
+  { has: ["acquire", "tryAcquire", "using"], kind: "locks" },
 ];
 
-function madeBy(value: unknown): Made | undefined {
+/** What a value is that is easily passed in the place of another one, told by its methods. */
+export function madeBy(value: unknown): Made | undefined {
   try {
     const isMethod = (name: string) => typeof Object(value)[name] === "function";
+    if (typeof value !== "object" && typeof value !== "function") return undefined;
     return MADE.find(({ has, lacks = "" }) => has.every(isMethod) && !isMethod(lacks));
   } catch {
     return undefined;
   }
+}
+
+/** Whether it is of a kind that no backend can be made of. */
+export function isUnfit(value: unknown): boolean {
+  return madeBy(value)?.instead !== undefined;
 }
 
 /** A value in the place of a backend, or of another client, and how to make a backend of it. */

@@ -39,9 +39,12 @@ export function together(validities: readonly Validity[], count: number, now: In
   return validities.toSorted((a, b) => validityLeft(b, now) - validityLeft(a, now))[count - 1];
 }
 
-/** Renew when a third of the ttl is gone: where answers come in time, two more tries fit before it ends. */
+/** Which part of the delay of a renewal is random: leases of one moment are not renewed in one moment. */
+const JITTER = 0.1;
+
+/** Renew when a third of the ttl is gone, or a little earlier: where answers come in time, two more tries fit before it ends. */
 export function renewalDelay(ttl: number): number {
-  return ttl / 3;
+  return (ttl / 3) * (1 - JITTER * Math.random());
 }
 
 const FIRST_PAUSE = 25;

@@ -46,7 +46,10 @@ describe("lockRoute", () => {
       { locks, key: "a", mode: "a function" },
       "mode must be 'exclusive' or 'shared' or 'auto' or a function, got 'a function'",
     ],
-    [{ locks, key: "a", waitMs: 5 }, "lockRoute has no option 'waitMs'; it has locks, wait, ttl"],
+    [
+      { locks, key: "a", waitMs: 5 },
+      "lockRoute has no option 'waitMs', perhaps wait is meant; it has locks, wait, ttl",
+    ],
   ])("refuses what is wrong: case %#", (options, message) => {
     expect(() => lockRoute(any(options))).toThrow(LockUsageError);
     expect(() => lockRoute(any(options))).toThrow(message);

@@ -1,6 +1,6 @@
 import { LockUsageError } from "../errors.ts";
-import { showChoice } from "../show.ts";
-import { type Environment, textOf, wrong } from "./variables.ts";
+import { show, showChoice } from "../show.ts";
+import { type Environment, readWhole, textOf, wrong } from "./variables.ts";
 
 /** One Redis, without what goes beyond its url. */
 export interface Address {
@@ -15,16 +15,20 @@ export interface Address {
   readonly secure: boolean | undefined;
 }
 
-const DEFAULT_URL = "redis://127.0.0.1:6379";
+const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 6_379;
+const MOST_DATABASES = 999_999_999;
 const URL_FORM = "a url such as redis://host:6379 or rediss://user:password@host:6379/0";
 const LIST_FORM = `a list of host:port or urls, such as "10.0.0.1:6379, rediss://user:password@host:6379"`;
 const HOST = /^(\[[\da-f:.]+\]|[\w.-]+)$/i;
 
-/** The nodes that the environment names, in its order: `REDIS_NODES`, else `REDIS_URL`. @throws LockUsageError */
+/**
+ * The nodes that the environment names, in its order: `REDIS_NODES`, else `REDIS_URL`, else `REDIS_HOST` and `REDIS_PORT`.
+ * @throws LockUsageError
+ */
 export function readAddresses(env: Environment): readonly Address[] {
   const list = textOf(env, "REDIS_NODES");
-  if (list === undefined) return [readUrl(textOf(env, "REDIS_URL") ?? DEFAULT_URL, "REDIS_URL", URL_FORM)];
+  if (list === undefined) return [readOne(env)];
   const nodes = list.split(",").map((text, index) => readEntry(text.trim(), `entry ${index + 1}`));
   const names = nodes.map(({ name }) => name);
   const again = names.findIndex((name, index) => names.indexOf(name) !== index);
@@ -33,6 +37,33 @@ export function readAddresses(env: Environment): readonly Address[] {
   throw new LockUsageError(
     `REDIS_NODES must name each node once, got the same in entries ${first + 1} and ${again + 1}`,
   );
+}
+
+function readOne(env: Environment): Address {
+  const url = textOf(env, "REDIS_URL");
+  if (url !== undefined) return readUrl(url, "REDIS_URL", URL_FORM);
+  const [host, port] = [textOf(env, "REDIS_HOST"), textOf(env, "REDIS_PORT")];
+  if (host !== undefined && !HOST.test(host) && !HOST.test(`[${host}]`)) {
+    throw wrong("REDIS_HOST", "the name or the address of a host, without a port", show(host));
+  }
+  // Kubernetes sets it to such a text in each pod beside a service that is called redis.
+  if (port?.startsWith("tcp://")) {
+    throw wrong(
+      "REDIS_PORT",
+      "a number; set REDIS_URL instead",
+      "an address, as Kubernetes sets it for a service",
+    );
+  }
+  const given = host ?? DEFAULT_HOST;
+  // An address of IPv6 needs no brackets where it stands alone.
+  const bracketed = /^[\da-f:.]*:[\da-f:.]*$/i.test(given) ? `[${given}]` : given;
+  const address = `${bracketed}:${readWhole(env, "REDIS_PORT", 1, 65_535) ?? DEFAULT_PORT}`;
+  return {
+    ...readUrl(`redis://${address}`, "REDIS_HOST", URL_FORM),
+    username: textOf(env, "REDIS_USERNAME"),
+    db: readWhole(env, "REDIS_DB", 0, MOST_DATABASES) ?? 0,
+    secure: undefined,
+  };
 }
 
 function readEntry(text: string, which: string): Address {

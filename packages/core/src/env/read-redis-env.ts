@@ -1,5 +1,6 @@
 import { LockUsageError } from "../errors.ts";
 import { DEFAULT_MAX_TTL } from "../options.ts";
+import { show } from "../show.ts";
 import { type Address, readAddresses } from "./nodes.ts";
 import { checkNoTls, type RedisTls, readTls } from "./tls.ts";
 import { unlogged } from "./unlogged.ts";
@@ -44,10 +45,14 @@ const LONGEST_DELAY = 3_600_000;
 
 /**
  * Reads the configuration of Redis from the environment: `REDIS_NODES` (several, separated by commas), else `REDIS_URL`,
- * else 127.0.0.1:6379. A variable that is empty says nothing.
+ * else `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME` and `REDIS_DB`, else 127.0.0.1:6379. A variable that is empty says
+ * nothing.
  * @throws LockUsageError that names the variable, and never repeats a password
  */
 export function readRedisEnv(env: Environment = process.env): RedisEnv {
+  if (typeof env !== "object" || env === null) {
+    throw new LockUsageError(`readRedisEnv needs an object such as process.env, got ${show(env)}`);
+  }
   const wanted = readFlag(env, "REDIS_TLS");
   const addresses = readAddresses(env).map((address) => withPassword(env, address));
   const secured = addresses.map((address) => isSecure(address, wanted));

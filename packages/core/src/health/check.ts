@@ -1,6 +1,7 @@
 import type { LockBackend } from "../backend.ts";
 import { LockUsageError } from "../errors.ts";
 import { checkPrefix } from "../key.ts";
+import { checkOptionNames, type OptionNames } from "../option-names.ts";
 import { checkDuration } from "../options.ts";
 import { showForBackend } from "../show.ts";
 import { findingsOfClocks } from "./clocks.ts";
@@ -31,6 +32,12 @@ export interface HealthReport {
   readonly findings: readonly Finding[];
 }
 
+const OPTIONS: OptionNames<HealthOptions> = {
+  prefix: true,
+  maxClockOffset: true,
+  maxPing: true,
+  longestTtl: true,
+};
 const MOST_MS = 365 * 86_400_000;
 const ORDER = { error: 0, warning: 1, note: 2 } as const;
 const VERDICTS = { error: "unhealthy", warning: "degraded", note: "healthy" } as const;
@@ -45,6 +52,7 @@ export async function checkHealth(
   backend: LockBackend | readonly LockBackend[],
   options: HealthOptions = {},
 ): Promise<HealthReport> {
+  checkOptionNames("checkHealth", options, OPTIONS, "{ maxPing: 100 }");
   const { prefix = "lock", ...given } = options;
   checkPrefix(prefix);
   const thresholds = checkThresholds(given);

@@ -58,6 +58,17 @@ describe("the environment", () => {
     ],
     [{ REDIS_NODES: "a,rediss://c" }, ["redis://a:6379", "rediss://c:6379"]],
     [{ REDIS_URL: "redis://a", REDIS_TLS: "false" }, ["redis://a:6379"]],
+    [{ REDIS_HOST: "cache" }, ["redis://cache:6379"]],
+    [{ REDIS_HOST: "cache", REDIS_PORT: "7000" }, ["redis://cache:7000"]],
+    [{ REDIS_PORT: "7000" }, ["redis://127.0.0.1:7000"]],
+    [{ REDIS_HOST: "::1" }, ["redis://[::1]:6379"]],
+    [{ REDIS_HOST: "[::1]", REDIS_PORT: "7" }, ["redis://[::1]:7"]],
+    [
+      { REDIS_HOST: "a", REDIS_USERNAME: "me", REDIS_PASSWORD: "pw", REDIS_DB: "2", REDIS_TLS: "true" },
+      ["rediss://me:pw@a:6379/2"],
+    ],
+    [{ REDIS_URL: "redis://a", REDIS_HOST: "b", REDIS_PORT: "tcp://10.0.0.1:6379" }, ["redis://a:6379"]],
+    [{ REDIS_NODES: "a", REDIS_HOST: "b" }, ["redis://a:6379"]],
   ])("%j names %j", (env, urls) => {
     expect(readRedisEnv(env).nodes.map(({ url }) => url)).toEqual(urls);
   });
@@ -143,6 +154,12 @@ describe("a variable that is wrong", () => {
     ["REDIS_RETRY_DELAY_MS", "3600001", "from 0 to 3600000"],
     ["REDIS_RETRY_DELAY_MS", "\u001b[31m5", "got a string of 6 characters"],
     ["REDIS_TLS", "yes", "true or false, got 'yes'"],
+    ["REDIS_HOST", "cache:6379", "without a port, got a string of 10 characters"],
+    ["REDIS_HOST", "redis://:secret@cache", "the name or the address of a host"],
+    ["REDIS_HOST", "fade:6379", "cannot be read"],
+    ["REDIS_PORT", "0", "from 1 to 65535, got '0'"],
+    ["REDIS_PORT", "tcp://10.0.0.1:6379", "set REDIS_URL instead"],
+    ["REDIS_DB", "-1", "from 0 to"],
   ])("%s=%j is refused, by its name", (name, value, said) => {
     const error = wrongly({ [name]: value });
     expect(error.message).toMatch(new RegExp(`^${name} must `));

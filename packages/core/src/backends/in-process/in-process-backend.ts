@@ -20,6 +20,7 @@ import type {
   WaiterState,
 } from "../../backend.ts";
 import { type Clock, elapsed, type Instant, systemClock } from "../../clock.ts";
+import { checkOptionNames } from "../../option-names.ts";
 import { checkClock } from "../../options.ts";
 import { Entry, type Grant } from "./entry.ts";
 import { Fences } from "./fences.ts";
@@ -51,6 +52,7 @@ export class InProcessBackend implements QuorumNode {
   readonly #id = randomUUID();
 
   constructor(options: InProcessBackendOptions = {}) {
+    checkOptionNames("inProcessBackend", options, { clock: true }, "{ clock }");
     const { clock = systemClock } = options;
     checkClock(clock);
     this.clock = clock;

@@ -12,6 +12,7 @@ import type {
 } from "../../backend.ts";
 import type { Clock } from "../../clock.ts";
 import { LockUsageError } from "../../errors.ts";
+import { checkOptionNames, type OptionNames } from "../../option-names.ts";
 import { checkDuration } from "../../options.ts";
 import { show, showForBackend } from "../../show.ts";
 import { DRIFT } from "../../timing.ts";
@@ -49,6 +50,13 @@ export interface QuorumBackendOptions {
   readonly durable?: boolean;
 }
 
+const OPTIONS: OptionNames<QuorumBackendOptions> = {
+  nodeTimeout: true,
+  drift: true,
+  maxTtl: true,
+  durable: true,
+};
+
 /**
  * Grants leases by the majority of N independent nodes, after Redlock (redis.io, "Distributed Locks with Redis"), with
  * fencing tokens that a majority agrees on: `fence.ts`. Who has to wait does so in the queue of one node, and stands for
@@ -71,6 +79,7 @@ export class QuorumBackend implements LockBackend {
   constructor(backends: readonly QuorumNode[], options: QuorumBackendOptions = {}) {
     const { nodeTimeout = 250, drift = DRIFT, maxTtl = 60_000, durable = false } = options;
     const [first] = checkNodes(backends);
+    checkOptionNames("quorumBackend", options, OPTIONS, "{ nodeTimeout: 250 }");
     checkDuration("nodeTimeout", nodeTimeout, 1, 60_000);
     checkDuration("maxTtl", maxTtl, 1, Number.MAX_SAFE_INTEGER);
     if (typeof drift !== "number" || !(drift >= 0 && drift <= 0.5)) {
@@ -248,7 +257,9 @@ async function keysOf(states: AsyncIterable<LockState>): Promise<string[]> {
 function checkNodes(backends: readonly QuorumNode[]): [QuorumNode, ...QuorumNode[]] {
   const [first, ...others] = Array.isArray(backends) ? backends : [];
   if (first === undefined || others.length === 0) {
-    throw new LockUsageError("a quorum needs at least 2 backends, better 3 or 5, each of another server");
+    throw new LockUsageError(
+      `quorumBackend needs a list of at least 2 backends, better 3 or 5, each of another server, got ${show(backends)}`,
+    );
   }
   const nodes: [QuorumNode, ...QuorumNode[]] = [first, ...others];
   for (const [index, backend] of nodes.entries()) {

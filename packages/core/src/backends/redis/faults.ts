@@ -28,7 +28,7 @@ const LASTING = {
   NOAUTH: "the client has to authenticate: give it a username and password",
   WRONGPASS: "wrong username or password",
   NOPERM:
-    "the ACL user lacks rights: it needs ~<prefix>:* &<prefix>:* +eval +evalsha +get +set +del +exists +type " +
+    "locks need ~<prefix>:* &<prefix>:* +eval +evalsha +get +set +del +exists +type " +
     "+pexpire +pttl +time +publish +subscribe +unsubscribe +zadd +zrem +zrange +zrangebyscore +zremrangebyscore " +
     "+zcard +zcount +zscore +hget +hset +hmget +hdel +hgetall +ping, and +scan for list(), +wait +client|id for " +
     "minReplicas, +info for a quorum",
@@ -81,7 +81,8 @@ export function backendError(error: unknown, key: string | undefined): LockBacke
   if (cause.message.includes(FENCE)) return wrongCounter(key);
   const code = codeOf(cause.message);
   if (code !== undefined) {
-    const text = `redis refused (${code}): ${{ ...PASSING, ...LASTING }[code]}`;
+    const lacking = code === "NOPERM" ? `the ACL user lacks ${missingRight(cause.message)}; ` : "";
+    const text = `redis refused (${code}): ${lacking}${{ ...PASSING, ...LASTING }[code]}`;
     return new LockBackendError(text, { key, cause, retryable: code in PASSING, ambiguous: false });
   }
   const options = { key, cause, ambiguous: !wasNotSent(cause.message) };
@@ -92,6 +93,23 @@ export function backendError(error: unknown, key: string | undefined): LockBacke
   if (isLostConnection(cause)) return new LockBackendError(text, { ...options, retryable: true });
   const unexplained = isEnded ? text : `redis failed in a way that is not known here: ${cause.message}`;
   return asUnexplained(new LockBackendError(unexplained, { ...options, retryable: true }));
+}
+
+const COMMAND = /\brun the '([\w|]+)' command|\(calls ([\w, ]+)\)/;
+
+/** The right that an ACL user lacks, as ACL SETUSER takes it. */
+function missingRight(said: string): string {
+  if (/\bchannels?\b/i.test(said)) return "&<prefix>:*";
+  if (/\bkeys?\b/i.test(said)) return "~<prefix>:*";
+  const [, command, commands] = COMMAND.exec(said) ?? [];
+  const lacking = command ?? commands;
+  return lacking === undefined
+    ? "a right"
+    : lacking
+        .toLowerCase()
+        .split(", ")
+        .map((one) => `+${one}`)
+        .join(" or ");
 }
 
 function wrongCounter(key = ""): LockBackendError {

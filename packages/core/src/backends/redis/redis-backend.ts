@@ -16,6 +16,7 @@ import type {
   Vote,
 } from "../../backend.ts";
 import { type Clock, systemClock } from "../../clock.ts";
+import { checkOptionNames, type OptionNames } from "../../option-names.ts";
 import { checkClock, checkCount, checkDuration } from "../../options.ts";
 import { validityLeft } from "../../timing.ts";
 import { Commands, type Part, partsOf } from "./commands.ts";
@@ -52,6 +53,13 @@ export interface RedisBackendOptions {
   readonly clock?: Clock;
 }
 
+const OPTIONS: OptionNames<RedisBackendOptions> = {
+  requestTimeout: true,
+  fenceRetention: true,
+  minReplicas: true,
+  clock: true,
+};
+
 /** Milliseconds between two looks whether messages come in: a waiter that is not told loses up to half a second. */
 const PROBE_FOR_WAITERS = 400;
 /** Notices only save time. */
@@ -78,6 +86,7 @@ export class RedisBackend implements QuorumNode {
   readonly #givenUp = new WeakSet<AcquireRequest>();
 
   constructor(driver: RedisDriver, options: RedisBackendOptions = {}) {
+    checkOptionNames("a Redis backend", options, OPTIONS, "{ requestTimeout: 2000 }");
     const {
       requestTimeout = 2_000,
       fenceRetention = 3_600_000,

@@ -3,7 +3,7 @@ import { withoutSecrets } from "../../redaction.ts";
 import type { RedisDriver, ScriptRunner } from "./driver.ts";
 import { backendError, noAnswer, unreadable } from "./faults.ts";
 import { KEYS_PER_LOCK } from "./keys.ts";
-import type { Script } from "./script.ts";
+import { type Script, withCommands } from "./script.ts";
 import type { Slots } from "./slots.ts";
 
 /** An answer of a script, and when its request left. */
@@ -27,7 +27,7 @@ export async function runScript(
     reply = await driver.evalsha(script.sha, keys, args);
   } catch (error) {
     const isUnknown = error instanceof Error && error.message.startsWith("NOSCRIPT");
-    if (!isUnknown) throw withoutSecrets(error, [...keys, ...args]);
+    if (!isUnknown) throw named(error, script, [...keys, ...args]);
     reply = await runSource(driver, script, keys, args);
   }
   if (!Array.isArray(reply)) throw unreadable(reply);
@@ -44,8 +44,14 @@ async function runSource(
   try {
     return await driver.eval(script.source, keys, script.guard ? [...args, "guarded"] : args);
   } catch (error) {
-    throw withoutSecrets(error, [...keys, ...args]);
+    throw named(error, script, [...keys, ...args]);
   }
+}
+
+function named(error: unknown, script: Script, sent: readonly string[]): Error {
+  const told = withoutSecrets(error, sent);
+  told.message = withCommands(told.message, script);
+  return told;
 }
 
 /** Settles as `work` does, or rejects when `ms` have passed: no client's own timeout can be relied on. */
@@ -144,7 +150,7 @@ export class BatchedScript {
     runScript(driver, this.script, keys, args).then(
       (texts) => {
         timer.cancel();
-        for (const [index, call] of calls.entries()) settle(call, texts[index], sentAt);
+        for (const [index, call] of calls.entries()) settle(call, texts[index], sentAt, this.script);
       },
       (error) => {
         const parts = slots.learn(error) && !isOver ? bySlot(calls) : [];
@@ -172,8 +178,10 @@ function bySlot(calls: readonly Call[]): readonly Call[][] {
   return [...parts.values()];
 }
 
-function settle(call: Call, text: string | undefined, sentAt: Instant): void {
+function settle(call: Call, text: string | undefined, sentAt: Instant, script: Script): void {
   if (text === undefined) call.reject(unreadable(text));
-  else if (text.startsWith(ERROR)) call.reject(backendError(new Error(text.slice(ERROR.length)), call.key));
-  else call.resolve({ text, sentAt });
+  else if (text.startsWith(ERROR)) {
+    const said = withCommands(text.slice(ERROR.length), script);
+    call.reject(backendError(new Error(said), call.key));
+  } else call.resolve({ text, sentAt });
 }

@@ -13,6 +13,17 @@ export interface Script {
   readonly guard?: Script;
 }
 
+const LINE = /@user_script: ?(\d+)/;
+const CALL = /redis\.p?call\('(\w+)'/g;
+
+/** What the server said of a script that failed, and, where it named the line, the commands that are called there. */
+export function withCommands(said: string, { source }: Script): string {
+  const [, line] = LINE.exec(said) ?? [];
+  const text = source.split("\n")[Number(line) - 1] ?? "";
+  const commands = [...text.matchAll(CALL)].map(([, command]) => command);
+  return commands.length === 0 ? said : `${said} (calls ${commands.join(", ")})`;
+}
+
 /** Joins parts into one script: later parts may use the local functions of earlier ones. */
 export function defineScript(name: string, ...parts: readonly string[]): Script {
   const source = parts.join("\n");

@@ -1,5 +1,5 @@
 import { LockUsageError } from "../../../errors.ts";
-import { showForBackend } from "../../../show.ts";
+import { isUnfit, showForBackend } from "../../../show.ts";
 import { addressOf, type RedisDriver } from "../driver.ts";
 import type { IoredisClient } from "./ioredis-client.ts";
 import { ioredisClusterDriver, ioredisRunner, openStream } from "./ioredis-cluster.ts";
@@ -10,7 +10,8 @@ import { openIoredisSubscriber } from "./ioredis-subscriber.ts";
  * @throws LockUsageError
  */
 export function ioredisDriver(client: IoredisClient): RedisDriver {
-  if (typeof client?.evalsha !== "function" || typeof client.duplicate !== "function") {
+  const isClient = typeof client?.evalsha === "function" && typeof client.duplicate === "function";
+  if (!isClient || isUnfit(client)) {
     throw new LockUsageError(
       `ioredisBackend needs an ioredis client (new Redis(url)), got ${showForBackend(client)}`,
     );

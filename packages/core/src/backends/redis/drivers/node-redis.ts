@@ -1,5 +1,5 @@
 import { LockUsageError } from "../../../errors.ts";
-import { showForBackend } from "../../../show.ts";
+import { isUnfit, showForBackend } from "../../../show.ts";
 import { addressOf, type RedisDriver } from "../driver.ts";
 import type { NodeRedisClient } from "./node-redis-client.ts";
 import { keyPrefixOf, nodeRedisClusterDriver, nodeRedisRunner } from "./node-redis-cluster.ts";
@@ -11,7 +11,7 @@ import { openNodeRedisSubscriber } from "./node-redis-subscriber.ts";
  * @throws LockUsageError
  */
 export function nodeRedisDriver(client: NodeRedisClient): RedisDriver {
-  if (typeof client?.evalSha !== "function" || "execute" in client) throw wrongClient(client);
+  if (typeof client?.evalSha !== "function" || isUnfit(client)) throw wrongClient(client);
   if ("nodeClient" in client) return nodeRedisClusterDriver(client);
   if ("getMasterNode" in client) return nodeRedisSentinelDriver(client);
   if (typeof client.duplicate !== "function") throw wrongClient(client);

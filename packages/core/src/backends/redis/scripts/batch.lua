@@ -1,11 +1,16 @@
 -- Every script runs a batch: the requests of one tick in their order. Each is isolated by pcall, so that one bad
 -- key neither undoes nor hides the others; alone, its error is the answer of the command.
+local function told(err)
+  if type(err) ~= 'table' then return tostring(err) end
+  return err.line and err.err .. ', on @user_script:' .. err.line or err.err
+end
+
 local function each(count, handle)
   if count == 1 then return { handle(1) } end
   local replies = {}
   for i = 1, count do
     local ok, reply = pcall(handle, i)
-    replies[i] = ok and reply or 'error ' .. (type(reply) == 'table' and reply.err or tostring(reply))
+    replies[i] = ok and reply or 'error ' .. told(reply)
   end
   return replies
 end
