@@ -40,6 +40,8 @@ export interface LeaseContext {
   ended(lease: HeldLease): void;
   /** Frees what is held in the background, once that is possible: no caller waits for it. */
   withdraw(held: AcquireRequest): void;
+  /** A release has failed, and may be tried again. */
+  faulted(fault: unknown): void;
   /** Runs work in the background that no caller waits for. */
   undo(key: string, work: Promise<unknown>): void;
 }
@@ -82,6 +84,10 @@ export class HeldLease implements Lease {
   /** When to extend next; undefined where it is not to be extended by itself. */
   #nextRenewal: { readonly from: Instant; readonly after: number } | undefined;
   #abort: AbortController | undefined;
+  /** The last release has thrown: another one tries again. */
+  #releaseFailed = false;
+  /** A release was sent that was never answered: it may have come through. */
+  #mayBeFree = false;
   /** The earliest and the latest instant at which it can have been granted. */
   readonly #granted: { readonly earliest: Instant; readonly latest: Instant };
 
@@ -136,7 +142,7 @@ export class HeldLease implements Lease {
   }
 
   release(): Promise<ReleaseResult> {
-    if (this.#state.name === "released") return this.#state.done;
+    if (this.#state.name === "released" && !this.#releaseFailed) return this.#state.done;
     if (this.#state.name === "lost") return Promise.resolve("expired");
     if (this.#state.name === "handedOver") return Promise.resolve("handedOver");
     const done = this.#release();
@@ -239,12 +245,13 @@ export class HeldLease implements Lease {
     const { backend, events } = this.context;
     const { clock } = backend;
     const key = this.#key;
-    let unanswered = false;
+    this.#releaseFailed = false;
     const free = async () => {
       try {
         return await this.#free();
       } catch (error) {
-        unanswered ||= asBackendError(error, key).ambiguous;
+        this.context.faulted(error);
+        this.#mayBeFree ||= asBackendError(error, key).ambiguous;
         throw error;
       }
     };
@@ -253,7 +260,7 @@ export class HeldLease implements Lease {
       const outcome = await persist(clock, { key, keepAlive: true, isOver }, free);
       const held = this.#heldFor(clock.now());
       // After an unanswered try that came through, the key is not ours while our lease still stands.
-      const came = unanswered && this.#left(clock.now()) > 0;
+      const came = this.#mayBeFree && this.#left(clock.now()) > 0;
       const isReleased = outcome === "released" || came;
       events.emit("released", {
         key,
@@ -264,8 +271,12 @@ export class HeldLease implements Lease {
       return isReleased ? "released" : "expired";
     } catch (error) {
       const { retryable } = asBackendError(error, key);
+      this.#releaseFailed = true;
       // The caller waits no longer, but after a failover others would, for as long as the ttl.
-      if (retryable && this.#minHoldLeft(clock.now()) <= 0) this.context.withdraw(this.held);
+      if (retryable && this.#minHoldLeft(clock.now()) <= 0) {
+        this.#mayBeFree = true;
+        this.context.withdraw(this.held);
+      }
       throw error;
     } finally {
       this.context.ended(this);

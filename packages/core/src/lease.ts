@@ -27,7 +27,8 @@ export interface Lease extends AsyncDisposable {
    */
   extend(ttl?: number): Promise<void>;
   /**
-   * Frees the keys. Idempotent. "expired": they were not ours any more, which is no error here.
+   * Frees the keys. Idempotent: a second call tells what became of the first, and tries again where that failed.
+   * "expired": they were not ours any more, which is no error here.
    * @throws LockBackendError when the backend cannot be reached; the lease then ends with its ttl
    */
   release(): Promise<ReleaseResult>;

@@ -3,6 +3,7 @@ import type { AcquireContext } from "./acquire-context.ts";
 import { acquireSeveral, assertTogether } from "./acquire-several.ts";
 import { adoptLease, planAdoption } from "./adopt.ts";
 import type { AcquireRequest, Granted, LockBackend, RetryPolicy, Votes } from "./backend.ts";
+import { ClosedClientWarning } from "./closed-client.ts";
 import { asBackendError, LockUsageError } from "./errors.ts";
 import { Events } from "./events.ts";
 import { tellFailure } from "./failures.ts";
@@ -48,6 +49,7 @@ export class Leases {
   readonly #severalContext: AcquireContext;
   /** Of the parts of a lease while the others are waited for: nobody is told of them. */
   readonly #partContext: AcquireContext;
+  readonly #closedClient = new ClosedClientWarning();
   #closed: Promise<void> | undefined;
 
   constructor(private readonly options: LeasesOptions) {
@@ -59,6 +61,7 @@ export class Leases {
       ended: (lease) => void this.#held.delete(lease),
       withdraw: (held) => this.#background(this.#withdraw(held, false)),
       undo: (key, work) => this.#undo(key, work),
+      faulted: (fault) => this.#faulted(fault),
     };
     this.#acquireContext = {
       backend,
@@ -247,6 +250,7 @@ export class Leases {
       try {
         await backend.withdraw(request, unanswered);
       } catch (fault) {
+        this.#faulted(fault);
         if (!isTold) this.#tellFault(key, "withdraw", fault);
         isTold = true;
         throw fault;
@@ -258,6 +262,10 @@ export class Leases {
       { key, keepAlive: false, isOver, anyFault: true, stop: this.#stop },
       withdraw,
     ).catch(() => undefined);
+  }
+
+  #faulted(fault: unknown): void {
+    if (this.#closed !== undefined) this.#closedClient.hear(fault);
   }
 
   #tellFault(key: string, operation: "withdraw" | "release", fault: unknown): void {

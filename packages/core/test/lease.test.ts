@@ -236,6 +236,33 @@ describe("a lease", () => {
     expect(told).toEqual(["release"]);
   });
 
+  it("release: a second one tells what became of the first, and tries again where that failed", async () => {
+    const lease = await locks.acquire("key", { ttl: 600_000 });
+    expect([await lease.release(), await lease.release()]).toEqual(["released", "released"]);
+    expect(backend.calls.release).toBe(1);
+    const other = await locks.acquire("key", { ttl: 600_000 });
+    backend.fail("release", undefined, Number.POSITIVE_INFINITY);
+    backend.fail("withdraw", undefined, Number.POSITIVE_INFINITY);
+    const failing = expect(other.release()).rejects.toBeInstanceOf(LockBackendError);
+    await clock.advance(5_000);
+    await failing;
+    backend.heal();
+    expect(await rivals.tryAcquire("key")).toBeNull();
+    expect(await other.release()).toBe("released");
+    expect(await rivals.tryAcquire("key")).not.toBeNull();
+  });
+
+  it("release: a second one says released, too, when the key was freed after the first had failed", async () => {
+    const lease = await locks.acquire("key", { ttl: 600_000 });
+    backend.fail("release", undefined, Number.POSITIVE_INFINITY);
+    const failing = expect(lease.release()).rejects.toBeInstanceOf(LockBackendError);
+    await clock.advance(5_000);
+    await failing;
+    backend.heal();
+    expect(await rivals.tryAcquire("key")).not.toBeNull();
+    expect(await lease.release()).toBe("released");
+  });
+
   it("tells onLost once, and what that throws harms nobody", async () => {
     const told: unknown[] = [];
     const warned = once(process, "warning");

@@ -1,3 +1,4 @@
+import { asClosedClient } from "../../closed-client.ts";
 import { LockBackendError } from "../../errors.ts";
 import { withoutSecrets } from "../../redaction.ts";
 import { show } from "../../show.ts";
@@ -89,10 +90,11 @@ export function backendError(error: unknown, key: string | undefined): LockBacke
   const [isClosed, isEnded] = [CLOSED.test(cause.message), ENDED.test(cause.message)];
   const advice = "connect the client before use, and close it only after the locks";
   const text = `redis could not be asked: ${cause.message}${isClosed || isEnded ? `; ${advice}` : ""}`;
-  if (isClosed) return new LockBackendError(text, { ...options, retryable: false });
+  if (isClosed) return asClosedClient(new LockBackendError(text, { ...options, retryable: false }));
   if (isLostConnection(cause)) return new LockBackendError(text, { ...options, retryable: true });
   const unexplained = isEnded ? text : `redis failed in a way that is not known here: ${cause.message}`;
-  return asUnexplained(new LockBackendError(unexplained, { ...options, retryable: true }));
+  const fault = asUnexplained(new LockBackendError(unexplained, { ...options, retryable: true }));
+  return isEnded ? asClosedClient(fault) : fault;
 }
 
 const COMMAND = /\brun the '([\w|]+)' command|\(calls ([\w, ]+)\)/;
