@@ -1,3 +1,4 @@
+import { afterReads } from "../../after-reads.ts";
 import type { Clock, Instant } from "../../clock.ts";
 import { withoutSecrets } from "../../redaction.ts";
 import type { RedisDriver, ScriptRunner } from "./driver.ts";
@@ -111,8 +112,7 @@ export class BatchedScript {
   call(key: string, keys: readonly string[], args: readonly string[]): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#calls.push({ key, keys, args, resolve, reject });
-      // Runs when all sockets that had something to read were served: what their requests ask for joins the batch.
-      if (this.#calls.length === 1) setImmediate(() => this.#flush());
+      if (this.#calls.length === 1) afterReads(() => this.#flush());
     });
   }
 
