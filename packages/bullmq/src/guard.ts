@@ -47,6 +47,10 @@ export interface JobGuard {
 
 /**
  * Makes a guard of jobs. The same options belong to all producers and workers of the jobs.
+ * @example
+ * const guard = guardJobs({ locks, strategy: "until-executed", key: ({ data }) => data.report });
+ * await guard.add(queue, "build", { report: "sales" });
+ * guard.attach(new Worker("reports", guard.processor(async (job) => build(job.data.report)), { connection }));
  * @throws LockUsageError for wrong options
  */
 export function guardJobs<Data = unknown>(options: GuardOptions<Data>): JobGuard {

@@ -22,13 +22,9 @@ export {
 export type { LockEventName, LockEvents, LockListener } from "./events.ts";
 export type { Lease, PoolLease, ReleaseResult } from "./lease.ts";
 export type { Lockable } from "./lockable.ts";
-export {
-  createLocks,
-  type Locks,
-  type LocksOn,
-  type LocksOptions,
-  type LocksWithoutPermits,
-} from "./locks.ts";
+export { createLocks } from "./locks.ts";
+export type { Locks, LocksOn, LocksWithoutPermits } from "./locks-api.ts";
+export type { LocksOptions } from "./locks-options.ts";
 export type { AcquireOptions, Wait } from "./options.ts";
 export type { Pool, PoolAcquireOptions, PoolSlot } from "./pool.ts";
 export type { ReadWriteLock } from "./read-write.ts";

@@ -3,7 +3,14 @@ import type { LeaseTicket } from "./ticket.ts";
 /** What came of a release. `handedOver`: nothing was done, since a ticket gave the lease to somebody else. */
 export type ReleaseResult = "released" | "expired" | "handedOver";
 
-/** One grant: what its holder may believe, and until when. */
+/**
+ * One grant: what its holder may believe, and until when.
+ * @example
+ * await using lease = await locks.acquire("order:42");
+ * await fetch(url, { signal: lease.signal }); // ends with the lease
+ * lease.assertHeld(); // throws when it may not be believed any more
+ * await db.query("UPDATE orders SET paid = true, fence = $1 WHERE id = 42 AND fence < $1", [lease.fencingToken]);
+ */
 export interface Lease extends AsyncDisposable {
   /** Sorted, without repetition. */
   readonly keys: readonly string[];

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import type { LockBackend, LockMode, LockState, RetryPolicy } from "./backend.ts";
+import type { LockBackend, LockMode, LockState } from "./backend.ts";
 import { LockUsageError } from "./errors.ts";
 import type { LockEventName, LockListener } from "./events.ts";
 import type { OuterLease } from "./inner-lease.ts";
@@ -8,8 +8,10 @@ import { matcher } from "./key-match.ts";
 import type { Lease, PoolLease } from "./lease.ts";
 import { Leases } from "./leases.ts";
 import { BoundLock, type Lockable, type UsingArguments } from "./lockable.ts";
+import type { Locks, LocksOn } from "./locks-api.ts";
+import { checkLocksOptions, type LocksOptions } from "./locks-options.ts";
 import { BackendNotices, type Notices } from "./notices.ts";
-import { checkOptionNames, type OptionNames } from "./option-names.ts";
+import { checkOptionNames } from "./option-names.ts";
 import {
   type AcquireOptions,
   checkDuration,
@@ -19,106 +21,12 @@ import {
   checkSize,
   checkWait,
   DEFAULT_MAX_TTL,
-  type Wait,
 } from "./options.ts";
 import { type Pool, SlotPool } from "./pool.ts";
 import { type ReadWriteLock, readWriteLock } from "./read-write.ts";
-import { madeBy, show, showForBackend, showForLocks } from "./show.ts";
+import { show } from "./show.ts";
 import type { LeaseTicket } from "./ticket.ts";
 import type { UnattendedLeases } from "./unattended.ts";
-
-/** Options of `createLocks`. Durations are milliseconds. */
-export interface LocksOptions<Backend extends LockBackend = LockBackend> {
-  /** What grants the leases: `ioredisBackend`, `nodeRedisBackend`, `quorumBackend` or `inProcessBackend`. */
-  readonly backend: Backend;
-  /** The namespace: locks of different prefixes never meet. Default "lock". */
-  readonly prefix?: string;
-  /** The default `ttl` of an acquire. Default 30,000. */
-  readonly ttl?: number;
-  /** The default `wait` of an acquire. Default 10,000. */
-  readonly wait?: Wait;
-  /** The default `retry` of an acquire. */
-  readonly retry?: RetryPolicy;
-  /** The longest ttl that is accepted. Default 86,400,000 (24 h), or less where the backend grants no more. */
-  readonly maxTtl?: number;
-  /** How this process is shown to others. Default "<host name>:<pid>". */
-  readonly holder?: string;
-}
-
-/** Locks of one namespace on one backend. */
-export interface Locks {
-  /**
-   * Waits for the key, or for all of several keys, and resolves with the lease.
-   * @throws LockTimeoutError, LockBackendError, LockUsageError, or `options.signal.reason`
-   */
-  acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lease>;
-  /**
-   * Resolves with the lease, or with null when a key is busy. Waits only when `options.wait` says so.
-   * @throws LockBackendError, LockUsageError, or `options.signal.reason`
-   */
-  tryAcquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lease | null>;
-  /**
-   * Acquires, runs `fn`, releases. Settles as `fn` does: a release that fails never masks its result or error.
-   * @throws what `acquire` throws
-   */
-  using<T>(key: string | readonly string[], fn: (lease: Lease) => T | Promise<T>): Promise<T>;
-  using<T>(
-    key: string | readonly string[],
-    options: AcquireOptions,
-    fn: (lease: Lease) => T | Promise<T>,
-  ): Promise<T>;
-  /** Many readers or one writer, of one key or several. @throws LockUsageError */
-  readWrite(key: string | readonly string[]): ReadWriteLock;
-  /**
-   * At most `permits` (1 to 1,000,000) leases at once. Where others name another number for the key, the smaller
-   * one rules until nobody holds it, and the event `permitsMismatch` tells.
-   * @throws LockUsageError, also where the backend is a quorum
-   */
-  semaphore(key: string, options: { readonly permits: number }): Lockable;
-  /**
-   * Numbered slots, 1 to `size` (at most 1000): any that is free, or a chosen one.
-   * @throws LockUsageError, also where the backend is a quorum
-   */
-  pool(name: string, options: { readonly size: number }): Pool;
-  /**
-   * Who holds the key, in whatever mode, and who waits for it; null when nobody does.
-   * @throws LockBackendError, LockUsageError
-   */
-  inspect(key: string): Promise<LockState | null>;
-  /**
-   * All keys that are held, in no order. `match` narrows them: `*` stands for any characters, all else is
-   * literal.
-   * @throws LockBackendError, LockUsageError
-   */
-  list(options?: { readonly match?: string }): AsyncIterable<LockState>;
-  /**
-   * Takes the key from whoever holds it; its holders learn by their next extend. With `token`, as `inspect` shows
-   * it, only from that owner. Whether it did.
-   * @throws LockBackendError, LockUsageError
-   */
-  forceRelease(key: string, options?: { readonly token?: string }): Promise<boolean>;
-  /**
-   * Takes over a lease that another process gave away by `lease.toTicket()`. A ticket can be adopted once.
-   * @throws LockLostError when the lease has ended or was adopted already, LockUsageError for what is no ticket of
-   *   these locks or was altered, LockBackendError
-   */
-  adopt(ticket: LeaseTicket): Promise<Lease>;
-  /** Listens to an event; the returned function stops it. */
-  on<Name extends LockEventName>(event: Name, listener: LockListener<Name>): () => void;
-  /**
-   * Ends all waiting (with LockUsageError), releases all leases, and closes what the backend opened itself;
-   * the user's client stays open. Takes at most half a second, whatever the backend does.
-   */
-  close(): Promise<void>;
-}
-
-/** Locks of a backend that cannot grant permits, such as a quorum. */
-export type LocksWithoutPermits = Omit<Locks, "semaphore" | "pool">;
-
-/** What a backend's locks can do. */
-export type LocksOn<Backend extends LockBackend> = Backend extends { readonly grantsPermits: false }
-  ? LocksWithoutPermits
-  : Locks;
 
 const EXCLUSIVE = { kind: "exclusive" } as const;
 const DEFAULT_TTL = 30_000;
@@ -127,38 +35,19 @@ const DEFAULT_WAIT = 10_000;
 const SHORTEST_TOKEN = 8;
 
 /**
- * Makes the locks of one namespace.
+ * Makes the locks of one namespace on one backend.
+ * @example
+ * import { createLocks } from "@lock/core";
+ * import { ioredisBackend } from "@lock/core/ioredis";
+ * import { Redis } from "ioredis";
+ *
+ * const locks = createLocks({ backend: ioredisBackend(new Redis()) });
+ * await locks.using("invoice:42", async (lease) => console.log(`mine for ${lease.validFor} ms`));
  * @throws LockUsageError
  */
 export function createLocks<Backend extends LockBackend>(options: LocksOptions<Backend>): LocksOn<Backend>;
 export function createLocks(options: LocksOptions): Locks {
   return new BackendLocks(options);
-}
-
-const LOCKS_OPTIONS: OptionNames<LocksOptions> = {
-  backend: true,
-  prefix: true,
-  ttl: true,
-  wait: true,
-  retry: true,
-  maxTtl: true,
-  holder: true,
-};
-
-/** @throws LockUsageError */
-function checkLocksOptions(options: LocksOptions): void {
-  // A client or a backend in the place of the options is told by its kind, and what to do with it.
-  if (options === undefined || madeBy(options) !== undefined) {
-    throw new LockUsageError(
-      `createLocks needs an object such as { backend: ioredisBackend(client) }, got ${showForLocks(options)}`,
-    );
-  }
-  checkOptionNames("createLocks", options, LOCKS_OPTIONS, "{ backend: ioredisBackend(client) }");
-  const { backend } = options;
-  if (typeof backend?.attempt === "function") return;
-  throw new LockUsageError(
-    `backend must be a LockBackend such as ioredisBackend(client), got ${showForBackend(backend)}`,
-  );
 }
 
 class BackendLocks implements Locks {

@@ -19,6 +19,10 @@ import type { Visit } from "./visit.ts";
  *
  * A busy key is refused with a problem document (RFC 9457) and Retry-After; faults go to `next`, with status 503 where
  * the backend could not be reached or the lease was lost.
+ * @example
+ * app.post("/orders/:id/pay", lockRoute({ locks, key: (req) => lockKey`order:${req.params.id}` }, async (req, res) => {
+ *   res.json(await pay(req.params.id, getLease(res)?.fencingToken));
+ * }));
  * @throws LockUsageError for wrong options
  */
 export function lockRoute<P = Request["params"]>(options: LockRouteOptions<P>): RequestHandler<P>;

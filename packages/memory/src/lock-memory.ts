@@ -9,6 +9,12 @@ import { Turns } from "./turns.ts";
 /**
  * Locks a memory: what it reads is shared, what it writes has the session for itself, and `withTurn` holds a whole turn.
  * `instanceof`, getters, synchronous methods and what is absent stay as they are.
+ * @example
+ * const memory = lockMemory(redisMemory(redis, { sessionId }), { locks, sessionId });
+ * await memory.withTurn(async () => {
+ *   const history = await memory.getMessages();
+ *   await memory.append([{ role: "assistant", content: await ask(model, history) }]);
+ * });
  * @throws LockUsageError for wrong options, or a memory that has not the methods that are to be locked
  */
 export function lockMemory<Memory extends object>(

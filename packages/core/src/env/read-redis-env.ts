@@ -47,6 +47,9 @@ const LONGEST_DELAY = 3_600_000;
  * Reads the configuration of Redis from the environment: `REDIS_NODES` (several, separated by commas), else `REDIS_URL`,
  * else `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME` and `REDIS_DB`, else 127.0.0.1:6379. A variable that is empty says
  * nothing.
+ * @example
+ * const { nodes: [node] } = readRedisEnv();
+ * const redis = new Redis(node.url, node.ioredisOptions);
  * @throws LockUsageError that names the variable, and never repeats a password
  */
 export function readRedisEnv(env: Environment = process.env): RedisEnv {

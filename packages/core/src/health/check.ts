@@ -46,6 +46,9 @@ const VERDICTS = { error: "unhealthy", warning: "degraded", note: "healthy" } as
  * Asks every server behind the backend for what locks depend on, and says what follows. Several backends are taken for
  * the nodes of one quorum. Changes nothing on the servers. It never rejects because of one of them: that is a finding.
  * Each question is given the backend's `requestTimeout`.
+ * @example
+ * const { verdict, findings } = await checkHealth(ioredisBackend(redis));
+ * for (const { node, found, advice } of findings) console.warn(`${node}: ${found}. ${advice}`);
  * @throws LockUsageError
  */
 export async function checkHealth(

@@ -1,6 +1,6 @@
 import type { Lease } from "../lease.ts";
 import type { Lockable } from "../lockable.ts";
-import type { Locks } from "../locks.ts";
+import type { Locks } from "../locks-api.ts";
 import type { AcquireOptions } from "../options.ts";
 
 /** Locks whose keys are locked by something else that admits one at a time, to run the mutex suite on it. */

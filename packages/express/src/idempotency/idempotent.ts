@@ -23,6 +23,9 @@ import { fingerprintOf, idOf, keyOf, nameOf } from "./request.ts";
  * worked on. 409 without: it was done, or begun, and its answer is not known. 415: two payloads could not be told apart.
  * 422: the key was used for another payload. Otherwise the stored status, headers and body, with
  * `Idempotent-Replayed: true`.
+ * @example
+ * const once = idempotent({ locks, records: ioredisRecords(redis), tenant: (req) => req.user.id });
+ * app.post("/orders", express.json(), once, createOrder);
  * @throws LockUsageError for wrong options
  */
 export function idempotent<P = Request["params"]>(options: IdempotentOptions<P>): RequestHandler<P>;

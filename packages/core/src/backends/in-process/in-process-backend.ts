@@ -25,6 +25,12 @@ import { checkClock } from "../../options.ts";
 import { Entry, type Grant } from "./entry.ts";
 import { Fences } from "./fences.ts";
 
+/** Grants leases within this process. It may be a node of a quorum, in tests. */
+export interface InProcessLockBackend extends QuorumNode {
+  readonly name: "in-process";
+  readonly grantsPermits: true;
+}
+
 /** Options of the in-process backend. */
 export interface InProcessBackendOptions {
   /** For tests. Default: the machine's clock. */
@@ -39,7 +45,7 @@ const HOLDERS_SHOWN = 1_000;
  * Grants leases within this process: for tests, development, and services of a single process. It keeps every
  * promise of the Redis backend, with this process's clock as the server's.
  */
-export class InProcessBackend implements QuorumNode {
+export class InProcessBackend implements InProcessLockBackend {
   readonly name = "in-process";
   readonly requestTimeout = 0;
   readonly grantsPermits = true;

@@ -30,6 +30,12 @@ import { Slots } from "./slots.ts";
 import { Subscription } from "./subscription.ts";
 import { Wake } from "./wake.ts";
 
+/** Grants leases on one Redis, or one Redis Cluster. A single server may be a node of a quorum. */
+export interface RedisLockBackend extends QuorumNode {
+  readonly name: "redis";
+  readonly grantsPermits: true;
+}
+
 /** Options of the Redis backend. Durations are milliseconds. */
 export interface RedisBackendOptions {
   /**
@@ -69,7 +75,7 @@ const PROBE_FOR_NOTICES = 5_000;
  * Grants leases on one Redis server (or a cluster of them) through a driver. What happens on the server is in
  * `scripts/`, what is sent to it in `commands.ts`; this class knows the waiters.
  */
-export class RedisBackend implements QuorumNode {
+export class RedisBackend implements RedisLockBackend {
   readonly name = "redis";
   readonly grantsPermits = true;
   readonly clock: Clock;
