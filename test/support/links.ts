@@ -8,13 +8,14 @@ export const homepage: string = JSON.parse(read("package.json")).homepage;
 
 /** What is wrong with the links of a page: nothing, where all is well. */
 export function brokenLinks(page: string, markdown: string): string[] {
-  const { links, anchors } = parsePage(markdown);
-  return links.flatMap(({ to }) => {
+  const { links, undefinedLinks, anchors } = parsePage(markdown);
+  const faults = links.flatMap(({ to }) => {
     const [path = "", anchor] = to.split("#");
     const fault =
       path === "" ? wrongAnchor(anchors, anchor) : isAddress(path) ? wrongAddress(to) : wrongPath(page, to);
     return fault ? [`${page}: ${to} ${fault}`] : [];
   });
+  return [...faults, ...undefinedLinks.map((words) => `${page}: ${words} has no definition`)];
 }
 
 function wrongAddress(address: string): string | undefined {
