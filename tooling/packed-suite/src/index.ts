@@ -45,7 +45,12 @@ export function packedSuite({
         await symlink(await realpath(join(root, "node_modules", from)), link);
       }
       await cp(join(root, "test/consumer"), consumer, { recursive: true });
-      await cp(join(consumer, "typescript.mts"), join(consumer, "typescript.cts"));
+      const typescript = await readFile(join(consumer, "typescript.mts"), "utf8");
+      const entries = importsOf(await manifestOf(root));
+      for (const extension of ["mts", "cts", "ts"]) {
+        await writeFile(join(consumer, `typescript.${extension}`), typescript);
+        await writeFile(join(consumer, `entries.${extension}`), entries);
+      }
     });
 
     afterAll(() => rm(consumer, { recursive: true, force: true }));
@@ -55,13 +60,10 @@ export function packedSuite({
       expect(stdout).toMatch(/(esm|cjs) works/);
     });
 
-    it.each([
-      { file: "typescript.mts", module: "Node16", moduleResolution: "Node16" },
-      { file: "typescript.cts", module: "Node16", moduleResolution: "Node16" },
-      { file: "typescript.mts", module: "ESNext", moduleResolution: "Bundler" },
-    ])("type-checks: $file, $moduleResolution", async ({ file, module, moduleResolution }) => {
-      const compilerOptions = { ...COMPILER_OPTIONS, module, moduleResolution };
-      expect(await typeCheck(consumer, file, compilerOptions)).toBe("");
+    it.each(RESOLUTIONS)("type-checks, all entries: $extension, $moduleResolution", async (resolution) => {
+      const { extension, ...options } = resolution;
+      const files = [`typescript.${extension}`, `entries.${extension}`];
+      expect(await typeCheck(consumer, files, { ...COMPILER_OPTIONS, ...options })).toBe("");
     });
 
     it("carries its licence and README, no source, no test, and no runtime dependency", async () => {
@@ -72,6 +74,16 @@ export function packedSuite({
     });
   });
 }
+
+/** How TypeScript finds a package. Node10 is what `"module": "commonjs"` meant before TypeScript 6, which warns of it. */
+const RESOLUTIONS = [
+  { extension: "mts", module: "Node16", moduleResolution: "Node16" },
+  { extension: "cts", module: "Node16", moduleResolution: "Node16" },
+  { extension: "mts", module: "NodeNext", moduleResolution: "NodeNext" },
+  { extension: "cts", module: "NodeNext", moduleResolution: "NodeNext" },
+  { extension: "ts", module: "ESNext", moduleResolution: "Bundler" },
+  { extension: "ts", module: "CommonJS", moduleResolution: "Node10", ignoreDeprecations: "6.0" },
+];
 
 const COMPILER_OPTIONS = {
   target: "ES2022",
@@ -94,14 +106,26 @@ async function install(directory: string, consumer: string): Promise<string> {
   return place;
 }
 
+/** A file that imports each entry of a package, and says of none that it is nothing. */
+function importsOf({ name, exports }: Readonly<Record<string, unknown>>): string {
+  const entries = Object.keys(Object(exports)).filter((entry) => entry !== "./package.json");
+  return entries
+    .map((entry, index) => `export * as entry${index} from "${name}${entry.slice(1)}";`)
+    .join("\n");
+}
+
 async function manifestOf(directory: string): Promise<Readonly<Record<string, unknown>>> {
   return JSON.parse(await readFile(join(directory, "package.json"), "utf8"));
 }
 
 /** What the compiler says: nothing, where all is well. */
-async function typeCheck(consumer: string, file: string, compilerOptions: object): Promise<string> {
+async function typeCheck(
+  consumer: string,
+  files: readonly string[],
+  compilerOptions: object,
+): Promise<string> {
   const config = join(consumer, `tsconfig.${Math.random().toString(36).slice(2)}.json`);
-  await writeFile(config, JSON.stringify({ compilerOptions, files: [file] }));
+  await writeFile(config, JSON.stringify({ compilerOptions, files }));
   const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
   const { stdout } = await run(process.execPath, [tsc, "-p", config]).catch(
     (error) => error as { stdout: string },
