@@ -28,6 +28,8 @@ export interface Page {
   /** Plain text, paragraph by paragraph, as it is written. */
   readonly paragraphs: readonly string[];
   readonly tables: readonly Table[];
+  /** Blocks of code, in order. */
+  readonly blocks: readonly { readonly language: string; readonly code: string }[];
 }
 
 export function parsePage(markdown: string): Page {
@@ -37,6 +39,7 @@ export function parsePage(markdown: string): Page {
   const spans: string[] = [];
   const paragraphs: string[] = [];
   const tables: Table[] = [];
+  const blocks: { language: string; code: string }[] = [];
   const slugger = new GithubSlugger();
   const addLink = (token: Tokens.Link | Tokens.Image | Tokens.Def) => links.push(linkOf(token));
   const visitors: { readonly [Kind in keyof Kinds]: (token: Kinds[Kind]) => unknown } = {
@@ -48,11 +51,12 @@ export function parsePage(markdown: string): Page {
     codespan: ({ text }) => spans.push(text),
     paragraph: ({ raw }) => paragraphs.push(raw),
     table: (token) => tables.push(tableOf(token)),
+    code: ({ lang = "", text }) => blocks.push({ language: lang, code: text }),
     text: ({ text, tokens }) => undefinedLinks.push(...((!tokens && text.match(/\[[^\]]+\]/g)) || [])),
   };
   walkTokens(lexer(markdown), (token) => void visitors[token.type as keyof Kinds]?.(token as never));
   const linked = links.flatMap((link) => link.spans);
-  return { links, undefinedLinks, anchors, spans: without(spans, linked), paragraphs, tables };
+  return { links, undefinedLinks, anchors, spans: without(spans, linked), paragraphs, tables, blocks };
 }
 
 interface Kinds {
@@ -64,6 +68,7 @@ interface Kinds {
   codespan: Tokens.Codespan;
   paragraph: Tokens.Paragraph;
   table: Tokens.Table;
+  code: Tokens.Code;
   text: Tokens.Text;
 }
 
