@@ -1,15 +1,20 @@
 import { defineConfig } from "vitest/config";
 import { luaForVite } from "./packages/core/lua.ts";
 
+/** What `pnpm test NAME` chose: exactly these files, where vitest's own filters take any path that has the word. */
+const chosen = process.env.LOCK_TEST_FILES;
+
 export default defineConfig({
   plugins: [luaForVite],
   test: {
-    include: [
-      "packages/*/test/**/*.test.ts",
-      "tooling/*/test/**/*.test.ts",
-      "apps/*/test/**/*.test.ts",
-      "test/**/*.test.ts",
-    ],
+    include: chosen
+      ? JSON.parse(chosen)
+      : [
+          "packages/*/test/**/*.test.ts",
+          "tooling/*/test/**/*.test.ts",
+          "apps/*/test/**/*.test.ts",
+          "test/**/*.test.ts",
+        ],
     globalSetup: ["./tooling/redis-harness/vitest-setup.ts"],
     pool: "forks",
     maxWorkers: 3,

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -120,18 +120,4 @@ it("every snippet of the page that tells the locks apart runs", async () => {
   } finally {
     await rm(place, { recursive: true, force: true });
   }
-});
-
-it("every link of the documentation to a file of the repository leads somewhere", async () => {
-  const lost: string[] = [];
-  const pages = books.flatMap((book) => book.pages);
-  for (const page of [...pages, "CONTRIBUTING.md", "docs/architecture.md", "bench/README.md"]) {
-    for (const [, link = ""] of (await readFile(root + page, "utf8")).matchAll(
-      /\]\(([^)#:]+)(?:#[^)]*)?\)/g,
-    )) {
-      const target = new URL(link, `file://${root}${page}`);
-      await stat(target).catch(() => lost.push(`${page}: ${link}`));
-    }
-  }
-  expect(lost).toEqual([]);
 });

@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { cp, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Consumer, manifestOf } from "./consumer.ts";
+
+export { Consumer } from "./consumer.ts";
 
 const run = promisify(execFile);
 
@@ -31,37 +32,34 @@ export function packedSuite({
   title = "",
 }: PackedSuiteOptions): void {
   describe(`the packed tarball ${title}`.trim(), () => {
-    let consumer: string;
+    let consumer: Consumer;
     let place: string;
 
-    /** A project that has nothing of ours but tarballs. */
     beforeAll(async () => {
-      consumer = await realpath(await mkdtemp(join(tmpdir(), "lock-consumer-")));
-      for (const directory of ours) await install(directory, consumer);
-      place = await install(root, consumer);
-      for (const [from, to] of Object.entries(installed)) {
-        const link = join(consumer, "node_modules", to);
-        await mkdir(dirname(link), { recursive: true });
-        await symlink(await realpath(join(root, "node_modules", from)), link);
+      consumer = await Consumer.open();
+      for (const directory of ours) await consumer.install(directory);
+      place = await consumer.install(root);
+      for (const [from, to] of Object.entries(installed)) await consumer.link(root, from, to);
+      await cp(join(root, "test/consumer"), consumer.folder, { recursive: true });
+      const typescript = await readFile(join(consumer.folder, "typescript.mts"), "utf8");
+      const entries = importsOf(await manifestOf(root));
+      for (const extension of ["mts", "cts", "ts"]) {
+        await consumer.write(`typescript.${extension}`, typescript);
+        await consumer.write(`entries.${extension}`, entries);
       }
-      await cp(join(root, "test/consumer"), consumer, { recursive: true });
-      await cp(join(consumer, "typescript.mts"), join(consumer, "typescript.cts"));
     });
 
-    afterAll(() => rm(consumer, { recursive: true, force: true }));
+    afterAll(() => consumer[Symbol.asyncDispose]());
 
     it.each(["javascript.mjs", "javascript.cjs"])("runs: %s", async (file) => {
-      const { stdout } = await run(process.execPath, [join(consumer, file)]);
+      const { stdout } = await run(process.execPath, [join(consumer.folder, file)]);
       expect(stdout).toMatch(/(esm|cjs) works/);
     });
 
-    it.each([
-      { file: "typescript.mts", module: "Node16", moduleResolution: "Node16" },
-      { file: "typescript.cts", module: "Node16", moduleResolution: "Node16" },
-      { file: "typescript.mts", module: "ESNext", moduleResolution: "Bundler" },
-    ])("type-checks: $file, $moduleResolution", async ({ file, module, moduleResolution }) => {
-      const compilerOptions = { ...COMPILER_OPTIONS, module, moduleResolution };
-      expect(await typeCheck(consumer, file, compilerOptions)).toBe("");
+    it.each(RESOLUTIONS)("type-checks, all entries: $extension, $moduleResolution", async (resolution) => {
+      const { extension, ...options } = resolution;
+      const files = [`typescript.${extension}`, `entries.${extension}`];
+      expect(await consumer.typeCheck(files, { ...COMPILER_OPTIONS, ...options })).toBe("");
     });
 
     it("carries its licence and README, no source, no test, and no runtime dependency", async () => {
@@ -73,6 +71,16 @@ export function packedSuite({
   });
 }
 
+/** How TypeScript finds a package. Node10 is what `"module": "commonjs"` meant before TypeScript 6, which warns of it. */
+const RESOLUTIONS = [
+  { extension: "mts", module: "Node16", moduleResolution: "Node16" },
+  { extension: "cts", module: "Node16", moduleResolution: "Node16" },
+  { extension: "mts", module: "NodeNext", moduleResolution: "NodeNext" },
+  { extension: "cts", module: "NodeNext", moduleResolution: "NodeNext" },
+  { extension: "ts", module: "ESNext", moduleResolution: "Bundler" },
+  { extension: "ts", module: "CommonJS", moduleResolution: "Node10", ignoreDeprecations: "6.0" },
+];
+
 const COMPILER_OPTIONS = {
   target: "ES2022",
   lib: ["ES2023", "ESNext.Disposable"],
@@ -83,28 +91,10 @@ const COMPILER_OPTIONS = {
   noEmit: true,
 };
 
-/** Packs a package, and unpacks it where npm would. */
-async function install(directory: string, consumer: string): Promise<string> {
-  const target = await mkdtemp(join(consumer, "pack-"));
-  await run("npm", ["pack", "--ignore-scripts", "--pack-destination", target], { cwd: directory });
-  const [tarball = ""] = await readdir(target);
-  const place = join(consumer, "node_modules", String((await manifestOf(directory)).name));
-  await mkdir(place, { recursive: true });
-  await run("tar", ["-xzf", join(target, tarball), "--strip-components=1", "-C", place]);
-  return place;
-}
-
-async function manifestOf(directory: string): Promise<Readonly<Record<string, unknown>>> {
-  return JSON.parse(await readFile(join(directory, "package.json"), "utf8"));
-}
-
-/** What the compiler says: nothing, where all is well. */
-async function typeCheck(consumer: string, file: string, compilerOptions: object): Promise<string> {
-  const config = join(consumer, `tsconfig.${Math.random().toString(36).slice(2)}.json`);
-  await writeFile(config, JSON.stringify({ compilerOptions, files: [file] }));
-  const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
-  const { stdout } = await run(process.execPath, [tsc, "-p", config]).catch(
-    (error) => error as { stdout: string },
-  );
-  return stdout;
+/** A file that imports every entry of a package. */
+function importsOf({ name, exports }: Readonly<Record<string, unknown>>): string {
+  const entries = Object.keys(Object(exports)).filter((entry) => entry !== "./package.json");
+  return entries
+    .map((entry, index) => `export * as entry${index} from "${name}${entry.slice(1)}";`)
+    .join("\n");
 }

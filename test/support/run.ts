@@ -1,0 +1,70 @@
+import { spawnSync } from "node:child_process";
+import { relative, sep } from "node:path";
+import { parseArgs } from "node:util";
+import { chooseTests, units } from "./choose-tests.ts";
+import { root } from "./repository.ts";
+
+/** The names of all that has tests, in lines that fit a terminal. */
+const names = units
+  .map(({ name }, index) => (index % 5 === 0 ? `\n             ${name}` : ` ${name}`))
+  .join("")
+  .slice(1);
+
+const HELP = `pnpm test [NAME...] [PART...] [--watch] [-t TITLE] [--list]
+
+  NAME       a package, an app or a tool, or repository:
+${names}
+  PART       a part of the path of a test file, such as lease or safety/
+  --watch    runs the tests again when a file changes
+  -t TITLE   only tests whose title has these words
+  --list     says which test files would run, and runs nothing
+
+In the folder of a package, pnpm test runs the tests of that package.
+For anything else: npx vitest run --help`;
+
+/** Runs a command in the root of the repository; the process ends with it, where it fails. */
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): void {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit", env });
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+function refuse(message: string): never {
+  console.error(message);
+  process.exit(1);
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        watch: { type: "boolean", short: "w" },
+        title: { type: "string", short: "t" },
+        list: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch (error) {
+    return refuse(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
+  }
+}
+
+const { values, positionals } = readArguments();
+if (values.help) {
+  console.log(HELP);
+  process.exit();
+}
+const here = relative(root, process.cwd()).split(sep).join("/");
+const within = units.find(({ folder }) => folder !== "" && folder === here);
+const choice = chooseTests(positionals, within);
+if (choice.kind === "unknown") refuse(choice.message);
+// Without a choice vitest looks for test files by itself, also for those that are made while it watches.
+const everything = positionals.length === 0 && within === undefined;
+const env = everything ? process.env : { ...process.env, LOCK_TEST_FILES: JSON.stringify(choice.tests) };
+if (values.list) {
+  run("vitest", ["list", "--filesOnly"], env);
+} else {
+  run("turbo", ["run", "build", "--output-logs=errors-only"]);
+  run("vitest", [values.watch ? "watch" : "run", ...(values.title ? ["-t", values.title] : [])], env);
+}
