@@ -35,13 +35,13 @@ export class Fate {
     if (turn === this.#struck?.turn) this.isOver = true;
     if (agent === SLEEPER || this.#isAwake || this.#struck === undefined) return;
     this.#isAwake = true;
-    this.say(`${agent} has taken over ${this.#struck.session}; ${SLEEPER} wakes up (SIGCONT) and goes on`);
+    this.say(`${agent} has saved a turn in ${this.#struck.session}; ${SLEEPER} wakes up (SIGCONT)`);
     this.crew.wake(SLEEPER, this.#struck.turn);
   }
 
   #hearLate(agent: AgentName, lateSave: "stored" | "refused"): void {
     this.lateSave = lateSave;
     const said = lateSave === "refused" ? "the store refuses it" : "the store takes it";
-    this.say(`${agent} has lost the session, and saves its answer all the same: ${said}`);
+    this.say(`${agent} lost the session, and saves its answer anyway: ${said}`);
   }
 }

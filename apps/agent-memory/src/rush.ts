@@ -40,6 +40,7 @@ export async function rush(options: Options, setting: Setting, stop: AbortSignal
   printSessions(facts);
   const exitCode = printVerdict(facts, damage, lock);
   if (exitCode === 0 && lock) {
+    print("  The store refused the late answer; that turn was taken again.");
     print(colours.dim("\n  What happens without the lock: pnpm demo agent-memory --no-lock"));
     print(colours.dim("  See the sessions in a browser: pnpm demo agent-memory --serve"));
   }

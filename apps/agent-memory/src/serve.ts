@@ -21,20 +21,20 @@ const REFRESH_MS = 150;
 /** Every so many turns, the sleeper is paused. */
 const BETWEEN_FATES = 25;
 
-/** Goes on taking turns, for whoever watches; resolves with the exit code when the time is over. */
+/** Goes on taking turns, to be watched; resolves with the exit code when the time is over. */
 export async function serve(options: Options, setting: Setting, stop: AbortSignal): Promise<number> {
-  const { lock, minutes } = options;
+  const { lock, minutes, port } = options;
   const { prefix, env, client } = setting;
   const sessions = sessionNames(options.sessions);
   await using opened = openLocks(env.REDIS_URL, { prefix, holder: "page" });
   const live = new Live({ client, locks: opened.locks, prefix, lock, sessions });
-  await using site = await Site.open();
+  await using site = await Site.open(port);
   using pages = new Pages();
   site.serve(pages.listener(site.origin));
   await using visitors = new Visitors(options, setting, live);
   await orStop(visitors.crew.ready(), stop);
   print(`  ${colours.bold(site.origin)}\n`);
-  print(`Open it in a browser. Ctrl-C ends the demo; it ends by itself after ${minutes} min.\n`);
+  print(`Open it in a browser. Ctrl-C ends the demo. It ends itself after ${minutes} min.\n`);
   visitors.begin();
   const refreshing = refresh(pages, () => live.state(visitors.crew.agents), stop);
   await orStop(

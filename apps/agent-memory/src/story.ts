@@ -1,4 +1,4 @@
-import { colours, type DemoRedis, print } from "@lock/demo-kit";
+import { colours, type DemoRedis, print, printProse } from "@lock/demo-kit";
 import type { Options } from "./options.ts";
 
 const CODE = "await memory.withTurn(async () => { /* load, think, save */ });";
@@ -9,13 +9,9 @@ export function printStory({ lock, turns, sessions, serve }: Options): void {
   const what = serve ? "turn after turn" : `${turns} turns`;
   const where = sessions === 1 ? "one conversation" : `${sessions} conversations`;
   print(`\n${colours.bold(`Three agents, ${where}, ${what}, ${how}`)}\n`);
-  print(
-    "An agent loads the conversation, streams an answer word by word, and saves what was said and answered;",
-  );
-  print(
-    "a conversation that gets long is summed up. One agent is paused in the middle of an answer, for longer",
-  );
-  print("than its lease, and then goes on as if nothing had happened.\n");
+  printProse(`An agent loads the conversation, streams an answer word by word, and saves question and answer.
+It sums up a conversation that gets long. One agent is paused in the middle of an answer${lock ? ", for longer than its lease lasts" : ""}.
+Then it goes on as if nothing had happened.\n`);
   if (lock) print(colours.dim(`  ${CODE}\n`));
 }
 

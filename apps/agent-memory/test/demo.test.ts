@@ -1,25 +1,30 @@
-import { interruptDemo, launchDemo, startGivenRedis } from "@lock/demo-kit/testing";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { expectFits, interruptDemo, launchDemo, startGivenRedis } from "@lock/demo-kit/testing";
 import { describe, expect, it } from "vitest";
 
 describe("pnpm demo agent-memory", () => {
   it("takes all turns, refuses what came too late, and ends by itself", async () => {
     const { code, stdout, stderr } = await launchDemo(["agent-memory", "--turns", "80", "--sessions", "4"]);
     expect(stderr).toBe("");
-    expect(stdout).toContain("Verdict: good: 80 turns in 4 conversations, each one once, whole, in order");
+    expect(stdout).toContain("Verdict: good: 80 turns in 4 conversations, each stored once.");
     expect(stdout).toMatch(/agent-2 is paused \(SIGSTOP\) in the middle of an answer in session-\d/);
-    expect(stdout).toMatch(/agent-[13] has taken over session-\d; agent-2 wakes up/);
-    expect(stdout).toContain("saves its answer all the same: the store refuses it");
+    expect(stdout).toMatch(/agent-[13] has saved a turn in session-\d; agent-2 wakes up/);
+    expect(stdout).toContain("saves its answer anyway: the store refuses it");
     expect(stdout).toContain("80 of 80 turns saved");
     expect(stdout.match(/^ {2}session-\d +(\d+)\/\1 +0 +0 +0 {2}agent-1/gm)).toHaveLength(4);
+    expectFits(stdout, 80);
     expect(stdout).not.toContain("\u001b");
     expect(code).toBe(0);
   });
 
   it("shows without the lock what is lost", async () => {
-    const { code, stdout, stderr } = await launchDemo(["agent-memory", "--no-lock"]);
+    const { code, stdout, stderr } = await launchDemo(["agent-memory", "--no-lock"], { COLUMNS: "60" });
+    expectFits(stdout, 60);
+    expect(stdout).not.toMatch(/taken over|takes over|lease/);
     expect(stderr).toBe("");
     expect(stdout).toMatch(
-      /Verdict: DAMAGED, as nobody kept the turns apart: [1-9]\d* of 200 turns lost, [1-9]\d* answered/,
+      /Verdict: DAMAGED, as nothing kept the turns apart:\s+[1-9]\d* of\s+200 turns lost\.\s+[1-9]\d* turns answered/,
     );
     expect(code).toBe(0);
   });
@@ -58,4 +63,22 @@ describe("pnpm demo agent-memory", () => {
       expect(stdout).not.toContain("│");
     },
   );
+});
+
+it.each(["0", "65536", "http", "8080\u001b"])("does not serve at the port %j", async (port) => {
+  const { code, stderr } = await launchDemo(["agent-memory", "--serve", "--port", port]);
+  expect(code).toBe(1);
+  expect(stderr).toContain("--port must be a whole number from 1 to 6553");
+  expect(stderr).not.toContain("\u001b");
+});
+
+it("does not serve at a port that is taken, and says so", async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const { port } = taken.address() as AddressInfo;
+  const { code, stdout, stderr } = await launchDemo(["agent-memory", "--serve", "--port", String(port)]);
+  taken.close();
+  expect(stderr).toBe(`✗ port ${port} of 127.0.0.1 is taken; try another --port\n`);
+  expect(stdout).not.toContain("│");
+  expect(code).toBe(1);
 });

@@ -56,7 +56,7 @@ export class Fates {
     if (worker !== SLEEPER && step === "1" && !this.#isAwake) {
       this.#isAwake = true;
       this.board.meetFate(SLEEPER, undefined);
-      this.powers.say(`${worker} takes over ${report}; ${SLEEPER} wakes up (SIGCONT)`);
+      this.powers.say(`BullMQ gives ${report} to ${worker}; ${SLEEPER} wakes up (SIGCONT)`);
       this.powers.signal(SLEEPER, "SIGCONT");
       this.powers.go(SLEEPER);
     } else if (this.#isAwake && run === this.#stale.run && step === "2") {

@@ -26,7 +26,7 @@ async function demo({ guard, keep }: Options, stop: AbortSignal): Promise<number
   const board = new Board();
   await build({ redis, prefix, guarded: guard, board, stop });
   const verdict = judge(await keys.store.readLog(), { reports: REPORTS, guarded: guard, paused: SLEEPER });
-  printReports(verdict);
+  printReports(verdict, guard);
   printRefused(verdict);
   printRequests(board);
   if (keep) print(`\nKept:   ${keys.kept}`);

@@ -7,10 +7,10 @@ export interface Options {
   readonly help: boolean;
 }
 
-export const HELP = `Two services ask for ${REPORTS.length} reports, ${REQUESTS} times in all, through two BullMQ queues;
-three worker processes build them. One worker is killed in the middle of a
-report, another one is paused and wakes up too late. The store tells how often
-each report was built, and whose writes it refused.
+export const HELP = `Two services ask for ${REPORTS.length} reports, ${REQUESTS} times in all, through two BullMQ queues.
+Three worker processes build the reports. One worker is killed in the middle of
+a report. Another one is paused, and wakes up too late. The store tells how
+often each report was built, and which writes it refused.
 
   pnpm demo bullmq-reports [options]
 
@@ -18,12 +18,12 @@ each report was built, and whose writes it refused.
   --keep        keep the reports and their log in the Redis that you name
   --help        show this
 
-It starts a Redis of its own, unless REDIS_URL, or REDIS_HOST, REDIS_PORT and
-REDIS_PASSWORD name one.
+It starts a Redis of its own. To use yours, set REDIS_URL, or any of
+REDIS_HOST, REDIS_PORT and REDIS_PASSWORD.
 
-Exit code: with the guard, 0 if each report was built exactly once, and a late
-write of the paused worker was refused; 1 if not. With --no-guard, 0 also when
-there is damage.`;
+Exit code: with the guard, 0 if each report was built exactly once and the late
+write of the paused worker was refused, and 1 if not. With --no-guard, 0 also
+when there is damage.`;
 
 /** @throws DemoError */
 export function readOptions(argv: readonly string[]): Options {

@@ -1,4 +1,4 @@
-import { colours, paintOf, print, printable } from "@lock/demo-kit";
+import { colours, columnsOf, paintOf, print, printable } from "@lock/demo-kit";
 import type { Board, WorkerState } from "./board.ts";
 import { isIdle, type QueueCounts } from "./observer.ts";
 import { REQUESTS } from "./plan.ts";
@@ -19,13 +19,12 @@ export interface Screen {
 }
 
 const WIDTHS = { name: 8, builds: 56, built: 5 };
-/** What the table needs: a line that is wrapped, or has left the screen, could not be drawn over. */
+/** What the table needs: a line that is broken, or has left the screen, could not be drawn over. */
 const NEEDED = { columns: 80, rows: 14 };
 
 /** On a terminal a table that is drawn in place, otherwise a line now and then. */
 export function openScreen({ stdout, env } = process): Screen {
-  // Some pseudo terminals say 0 when they do not know.
-  const isWide = (stdout.columns || NEEDED.columns) >= NEEDED.columns;
+  const isWide = columnsOf() >= NEEDED.columns;
   const isHigh = (stdout.rows || NEEDED.rows) >= NEEDED.rows;
   return stdout.isTTY === true && env.TERM !== "dumb" && isWide && isHigh ? live() : log();
 }

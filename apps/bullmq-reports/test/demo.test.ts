@@ -1,7 +1,14 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { INTERRUPTIONS, interruptDemo, isOpen, launchDemo, startGivenRedis } from "@lock/demo-kit/testing";
+import {
+  expectFits,
+  INTERRUPTIONS,
+  interruptDemo,
+  isOpen,
+  launchDemo,
+  startGivenRedis,
+} from "@lock/demo-kit/testing";
 import { describe, expect, it } from "vitest";
 
 const run = promisify(execFile);
@@ -31,6 +38,7 @@ describe("pnpm demo bullmq-reports", () => {
     expect(stdout).toContain("500: 40 jobs added, 460 duplicates refused");
     expect(stdout).toMatch(/worker-2 is killed \(SIGKILL\) in the middle of [a-z]+-[a-z]+\n/);
     expect(stdout).toMatch(/worker-3 writes step 2 of [a-z]+-[a-z]+, fence \d{10,}: refused/);
+    expectFits(stdout, 80);
     for (const unwanted of [given.secret, "\u001b", "│"]) expect(stdout).not.toContain(unwanted);
     expect(code).toBe(0);
     const keys = (await given.keys()).map(({ key }) => key);
@@ -41,14 +49,15 @@ describe("pnpm demo bullmq-reports", () => {
   });
 
   it("shows the damage without the guard, and leaves nothing behind", async () => {
-    const { code, stdout, stderr } = await launchDemo(["bullmq-reports", "--no-guard"]);
+    const { code, stdout, stderr } = await launchDemo(["bullmq-reports", "--no-guard"], { COLUMNS: "60" });
+    expectFits(stdout, 60);
     expect(stderr).toBe("");
     expect(stdout).toContain("500: 500 jobs added, 0 duplicates refused");
     expect(stdout).toContain("Verdict: DAMAGED, as there was no guard: 40 reports built");
     expect(stdout).toContain("40 reports built more than once");
     expect(stdout).toMatch(/\d+ reports? written by two runs at once/);
-    expect(stdout).toMatch(/\d+ writes? accepted from a run whose job had been given to another one/);
-    expect(stdout).toMatch(/worker-3 writes step 2 of .+, no fencing token: accepted/);
+    expect(stdout).toMatch(/\d+ writes? accepted from a run whose job had been\s+given to another one/);
+    expect(stdout).toMatch(/worker-3 writes step 2 of .+, no fencing\s+token: accepted/);
     expect(code).toBe(0);
     expect(await hasLeftRedis(stdout)).toBe(false);
     expect(await processesLeft()).toEqual([]);

@@ -9,12 +9,14 @@ export interface Demo {
   readonly title: string;
   /** The TypeScript file to run. */
   readonly command: string;
+  /** The TypeScript file that exports its `HELP`, and needs nothing that has to be built. */
+  readonly help: string;
   readonly isDefault: boolean;
 }
 
 /**
  * The packages in the directory whose package.json has a `demo` field, the default one first:
- * `"demo": { "title": "one line", "command": "src/main.ts", "default": true }`.
+ * `"demo": { "title": "one line", "command": "src/main.ts", "help": "src/options.ts", "default": true }`.
  * @throws DemoError when such a field is malformed
  */
 export async function discoverDemos(directory: string): Promise<Demo[]> {
@@ -33,9 +35,13 @@ async function readDemo(directory: string, name: string): Promise<Demo | undefin
   if (demo === undefined) return undefined;
   const fields: Partial<Record<string, unknown>> =
     typeof demo === "object" && demo !== null ? { ...demo } : {};
-  const { title, command, default: isDefault = false } = fields;
-  if (typeof title !== "string" || typeof command !== "string" || typeof isDefault !== "boolean") {
-    throw new DemoError(`${file}: "demo" needs a "title" and a "command"; "default" may be true or false`);
+  const { title, command, help, default: isDefault = false } = fields;
+  const isText = (field: unknown): field is string => typeof field === "string";
+  if (!isText(title) || !isText(command) || !isText(help) || typeof isDefault !== "boolean") {
+    throw new DemoError(
+      `${file}: "demo" needs "title", "command" and "help"; "default" may be true or false`,
+    );
   }
-  return { name, title, command: join(directory, name, command), isDefault };
+  const path = (part: string) => join(directory, name, part);
+  return { name, title, command: path(command), help: path(help), isDefault };
 }

@@ -1,4 +1,5 @@
 import { DemoError } from "./errors.ts";
+import { faultOf } from "./fault.ts";
 import { whenParentEnds } from "./parent.ts";
 
 /** What a worker process has of its demo. */
@@ -34,7 +35,9 @@ export async function runWorker<ToWorker, FromWorker>(
   } catch (error) {
     process.exitCode = 1;
     // Being stopped is no failure to tell of.
-    if (!stopping.signal.aborted) console.error(error instanceof DemoError ? error.message : error);
+    if (stopping.signal.aborted) return;
+    if (error instanceof DemoError) process.send?.(faultOf(error.message));
+    else console.error(error);
   }
 }
 

@@ -1,25 +1,46 @@
 import { spawn } from "node:child_process";
+import { pathToFileURL } from "node:url";
 import { type Demo, discoverDemos } from "./discover.ts";
 import { DemoError } from "./errors.ts";
 import { Interrupted, runMain } from "./run-demo.ts";
-import { colours, print, quoted } from "./terminal.ts";
+import { colours, print, printProse, quoted } from "./terminal.ts";
 import { typescriptArguments } from "./typescript.ts";
 
-/** Runs the demo that the arguments name, with the rest of them; without a name the default one, then lists all. */
-export function launch(directory: string, argv: readonly string[]): Promise<void> {
+/**
+ * Runs the demo that the arguments name, with the rest of them; without a name the default one, then lists all. `build`
+ * comes before a demo, and neither before a list nor before help.
+ */
+export function launch(
+  directory: string,
+  argv: readonly string[],
+  build: (stop: AbortSignal) => Promise<void>,
+): Promise<void> {
   return runMain(async (stop) => {
     const demos = await discoverDemos(directory);
     // pnpm passes the "--" of `pnpm demo -- shared-file` on.
-    const [first, ...rest] = argv[0] === "--" ? argv.slice(1) : argv;
-    if (first === "--help" || first === "--list") {
-      list(demos);
-      return 0;
-    }
-    if (first !== undefined && !first.startsWith("-")) return start(find(demos, first), rest, stop);
-    const exitCode = await start(findDefault(demos), first === undefined ? [] : [first, ...rest], stop);
-    if (!stop.aborted) list(demos);
+    const { name, args } = readArguments(argv[0] === "--" ? argv.slice(1) : argv);
+    const asksForHelp = args.includes("--help") || args.includes("-h");
+    if (name === undefined && (asksForHelp || args.includes("--list"))) return list(demos);
+    const demo = name === undefined ? findDefault(demos) : find(demos, name);
+    if (asksForHelp) return printHelp(demo);
+    await build(stop);
+    const exitCode = await start(demo, args, stop);
+    if (name === undefined && !stop.aborted) list(demos);
     return exitCode;
   });
+}
+
+function readArguments([first, ...rest]: readonly string[]): { name?: string; args: readonly string[] } {
+  if (first === undefined) return { args: [] };
+  return first.startsWith("-") ? { args: [first, ...rest] } : { name: first, args: rest };
+}
+
+/** In this process, and without the packages: both would take seconds. */
+async function printHelp({ help }: Demo): Promise<number> {
+  const { HELP }: { HELP?: unknown } = await import(pathToFileURL(help).href);
+  if (typeof HELP !== "string") throw new DemoError(`${help} must export HELP, a text`);
+  printProse(HELP);
+  return 0;
 }
 
 function find(demos: readonly Demo[], name: string): Demo {
@@ -41,8 +62,12 @@ function names(demos: readonly Demo[]): string {
     .join("\n");
 }
 
-function list(demos: readonly Demo[]): void {
-  print(`\n${colours.bold("All demos")} ${colours.dim("(each takes --help)")}\n${names(demos)}`);
+/** Returns the exit code. */
+function list(demos: readonly Demo[]): number {
+  print(
+    `\n${colours.bold("All demos")} ${colours.dim("(--help after a name tells its options)")}\n${names(demos)}`,
+  );
+  return 0;
 }
 
 /** Resolves with its exit code. It has a channel to us, so that it notices when we are gone. */

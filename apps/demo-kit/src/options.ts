@@ -33,3 +33,11 @@ export function readWhole(name: string, text: string | undefined, { byDefault, l
   if (number >= least && number <= most) return number;
   throw new DemoError(`${name} must be a whole number from ${least} to ${most}, got ${quoted(text)}`);
 }
+
+/**
+ * The first of so many ports in a row; 0, which is any that are free, when it is not given.
+ * @throws DemoError
+ */
+export function readPort(text: string | undefined, ports = 1): number {
+  return readWhole("--port", text, { byDefault: 0, least: 1, most: 65_536 - ports });
+}

@@ -1,6 +1,6 @@
 import { DemoError } from "./errors.ts";
 import { whenParentEnds } from "./parent.ts";
-import { colours, print, printError } from "./terminal.ts";
+import { colours, print, printError, printProse } from "./terminal.ts";
 
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
@@ -21,7 +21,7 @@ export function runDemo<Options extends { readonly help: boolean }>(
   return runMain(async (stop) => {
     const options = readOptions(process.argv.slice(2));
     if (!options.help) return demo(options, stop);
-    print(help);
+    printProse(help);
     return 0;
   });
 }

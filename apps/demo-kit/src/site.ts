@@ -1,7 +1,13 @@
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { DemoError } from "./errors.ts";
 
+const HOST = "127.0.0.1";
+const PORT_FAULTS: Partial<Record<string, string>> = {
+  EADDRINUSE: "is taken",
+  EACCES: "is for privileged users only",
+};
 /** A charge is over by then; a worker that is to end is given 1500 ms. */
 const LAST_ANSWERS_MS = 1_000;
 
@@ -13,11 +19,20 @@ export class Site implements AsyncDisposable {
     this.#server = server;
   }
 
-  /** Listens on any free port. */
-  static async open(): Promise<Site> {
+  /**
+   * Listens on the port, or on any that is free.
+   * @throws DemoError when it cannot be used
+   */
+  static async open(port = 0): Promise<Site> {
     const server = createServer();
-    server.listen({ host: "127.0.0.1", port: 0 });
-    await once(server, "listening");
+    server.listen({ host: HOST, port });
+    try {
+      await once(server, "listening");
+    } catch (error) {
+      const { code }: { code?: unknown } = Object(error);
+      const why = PORT_FAULTS[String(code)];
+      throw why === undefined ? error : new DemoError(`port ${port} of ${HOST} ${why}; try another --port`);
+    }
     return new Site(server);
   }
 

@@ -1,4 +1,5 @@
 import pc from "picocolors";
+import { fit, reflow } from "./fit.ts";
 
 /** Colours on a terminal only; https://no-color.org turns them off, FORCE_COLOR turns them on. */
 function wantsColours({ env, stdout } = process): boolean {
@@ -43,15 +44,16 @@ export function quoted(text: string): string {
   return `"${printable(text.length > most ? `${text.slice(0, most)}…` : text)}"`;
 }
 
-/** To the width; a negative one aligns to the right. */
-export function pad(text: string, width: number): string {
-  return width < 0 ? text.padStart(-width) : text.padEnd(width);
+/** Lines that are too long for the terminal are broken between words. */
+export function print(text = ""): void {
+  process.stdout.write(`${fit(text)}\n`);
 }
 
-export function print(text = ""): void {
-  process.stdout.write(`${text}\n`);
+/** Prints paragraphs, broken for the terminal wherever they were broken before. */
+export function printProse(text: string): void {
+  print(reflow(text));
 }
 
 export function printError(message: string): void {
-  process.stderr.write(`${colours.red("✗")} ${message}\n`);
+  process.stderr.write(`${fit(`${colours.red("✗")} ${message}`)}\n`);
 }

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { startRedis } from "@lock/redis-harness";
+import stringWidth from "string-width";
 import { openClient } from "./clients.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -31,10 +32,17 @@ function launcherArguments(args: readonly string[]): string[] {
   return ["--import", "tsx", "apps/demo.ts", ...args];
 }
 
-/** With no Redis given but by `env`. */
+/** With no Redis and no width given but by `env`. */
 function launcherOptions(env: NodeJS.ProcessEnv = {}) {
-  const { REDIS_URL, REDIS_HOST, REDIS_PORT, REDIS_PASSWORD, FORCE_COLOR, ...inherited } = process.env;
+  const { REDIS_URL, REDIS_HOST, REDIS_PORT, REDIS_PASSWORD, FORCE_COLOR, COLUMNS, ...inherited } =
+    process.env;
   return { cwd: ROOT, env: { ...inherited, ...env } };
+}
+
+/** The words that no line break can shorten may be longer. */
+export function expectFits(output: string, columns: number): void {
+  const lines = output.split("\n").filter((line) => stringWidth(line) > columns && line.trim().includes(" "));
+  if (lines.length > 0) throw new Error(`longer than ${columns} columns:\n${lines.join("\n")}`);
 }
 
 /** Runs a demo to its end. */

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { DemoError } from "./errors.ts";
+import { isFault } from "./fault.ts";
 import { colours, print, printable } from "./terminal.ts";
 import { typescriptArguments } from "./typescript.ts";
 
@@ -33,7 +34,11 @@ export class Worker<ToWorker, FromWorker> implements AsyncDisposable {
     });
     this.#child = child;
     // Both ends of the channel are ours, with the same types.
-    child.on("message", (message) => onMessage(message as FromWorker));
+    let fault: string | undefined;
+    child.on("message", (message) => {
+      if (isFault(message)) fault = message.demoError;
+      else onMessage(message as FromWorker);
+    });
     announce(name, child.stdout);
     announce(name, child.stderr);
     this.#exited = new Promise((resolve) => {
@@ -44,7 +49,10 @@ export class Worker<ToWorker, FromWorker> implements AsyncDisposable {
       child.once("error", reject);
       child.once("close", (code, signal) => {
         if (code === 0) resolve();
-        else reject(new DemoError(`${name} ended ${signal ? `by ${signal}` : `with exit code ${code}`}`));
+        else
+          reject(
+            new DemoError(fault ?? `${name} ended ${signal ? `by ${signal}` : `with exit code ${code}`}`),
+          );
       });
     });
     // Whoever waits for it hears of a failure; being ended early is none.

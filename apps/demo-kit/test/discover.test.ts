@@ -16,20 +16,32 @@ async function addPackage(name: string, content: object): Promise<void> {
 }
 
 it("finds the packages that say that they are demos, the default one first", async () => {
-  await addPackage("b", { demo: { title: "B", command: "src/main.ts" } });
-  await addPackage("a", { demo: { title: "A", command: "src/main.ts" } });
-  await addPackage("z", { demo: { title: "Z", command: "go.ts", default: true } });
+  await addPackage("b", { demo: { title: "B", command: "src/main.ts", help: "src/options.ts" } });
+  await addPackage("a", { demo: { title: "A", command: "src/main.ts", help: "src/options.ts" } });
+  await addPackage("z", { demo: { title: "Z", command: "go.ts", help: "help.ts", default: true } });
   await addPackage("kit", { name: "no demo" });
   await mkdir(join(apps, "empty"));
   const demos = await discoverDemos(apps);
   expect(demos.map(({ name }) => name)).toEqual(["z", "a", "b"]);
-  expect(demos[0]).toEqual({ name: "z", title: "Z", command: join(apps, "z", "go.ts"), isDefault: true });
+  const path = (name: string) => join(apps, "z", name);
+  expect(demos[0]).toEqual({
+    name: "z",
+    title: "Z",
+    command: path("go.ts"),
+    help: path("help.ts"),
+    isDefault: true,
+  });
 });
 
-it.each([[{}], ["src/main.ts"], [{ title: "A" }], [{ title: "A", command: "a.ts", default: "yes" }]])(
-  "names the file of a demo that is described as %j",
-  async (demo) => {
-    await addPackage("broken", { demo });
-    await expect(discoverDemos(apps)).rejects.toThrow(join("broken", "package.json"));
-  },
-);
+const WHOLE = { title: "A", command: "a.ts", help: "b.ts" };
+
+it.each([
+  {},
+  "src/main.ts",
+  { ...WHOLE, help: undefined },
+  { ...WHOLE, command: 1 },
+  { ...WHOLE, default: "yes" },
+])("names the file of a demo that is described as %j", async (demo) => {
+  await addPackage("broken", { demo });
+  await expect(discoverDemos(apps)).rejects.toThrow(join("broken", "package.json"));
+});

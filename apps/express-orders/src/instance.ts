@@ -10,11 +10,11 @@ type Main = Parent<ToShop, FromShop>;
 // One instance of the shop; instances.ts starts two.
 await runWorker<ToShop, FromShop>(async (main) => {
   // instances.ts wrote it, with the same type.
-  const { instance, ledger, prefix } = main.argument as Task;
+  const { instance, port, ledger, prefix } = main.argument as Task;
   const name = nameOf(instance);
   await using opened =
     prefix === undefined ? undefined : openLocks(redisUrlOfParent(), { prefix, holder: name });
-  await using site = await Site.open();
+  await using site = await Site.open(port);
   using activity = new Activity();
   main.send({ kind: "listening", place: { name, origin: site.origin, pid: process.pid } });
   const { places } = await main.next();

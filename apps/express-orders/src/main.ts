@@ -10,7 +10,7 @@ import { printPlaces, printRedis, printStory } from "./story.ts";
 await runDemo(readOptions, HELP, demo);
 
 async function demo(options: Options, stop: AbortSignal): Promise<number> {
-  // Without the lock nobody needs a Redis.
+  // Only the lock needs a Redis.
   await using redis = options.lock ? await demoRedis() : undefined;
   stop.throwIfAborted();
   await using ledger = await newLedger(options.keep);
@@ -26,7 +26,9 @@ async function demo(options: Options, stop: AbortSignal): Promise<number> {
   return await rush(options, instances, places, ledger, stop);
 }
 
-function tasksFor({ lock }: Options, ledger: string): Task[] {
+function tasksFor({ lock, port }: Options, ledger: string): Task[] {
   const prefix = lock ? prefixOfRun("express-orders") : undefined;
-  return INSTANCES.map((instance) => ({ instance, ledger, prefix }));
+  return INSTANCES.map((instance, index) => {
+    return { instance, port: port && port + index, ledger, prefix };
+  });
 }

@@ -1,6 +1,8 @@
 /** What a shop process is. */
 export interface Task {
   readonly instance: number;
+  /** Where it listens; 0 for any port that is free. */
+  readonly port: number;
   /** The path of the ledger that all instances share. */
   readonly ledger: string;
   /** Of the keys: each run of the demo has one of its own. Undefined: it charges without the lock. */

@@ -1,4 +1,4 @@
-import { colours, count, paintOf, print, printable, sayVerdict } from "@lock/demo-kit";
+import { colours, count, paintOf, print, printable, printProse, sayVerdict, Table } from "@lock/demo-kit";
 import type { Tally } from "./customers.ts";
 import { instanceOf } from "./messages.ts";
 import { euros } from "./orders.ts";
@@ -6,47 +6,54 @@ import type { Line, Verdict } from "./verdict.ts";
 
 const SHOWN = 8;
 const SHOWN_WRONG = 4;
-const WIDTHS = { order: 6, price: 8, instance: 8, pid: 7, fence: 16, time: 12 };
+const COLUMNS = {
+  order: { title: "order", width: 6 },
+  price: { title: "price", width: -8 },
+  instance: { title: "instance", width: 8 },
+  pid: { title: "process", width: -7, rank: 2 },
+  fence: { title: "fencing token", width: 16 },
+  time: { title: "time (UTC)", width: 12, rank: 1 },
+};
+const { fence: _, ...UNFENCED } = COLUMNS;
+const REPEATED = "✗ was charged already";
+const NOTE = { note: { title: "", width: REPEATED.length } };
+const TOKENS = `Each order is a key of its own, and each key has fencing tokens of its own. Tokens grow for one order; two
+orders can have equal tokens, which means nothing.`;
 
 /** The first rows of the ledger, and some that should not be there. */
-export function printLedger({ lines }: Verdict): void {
-  const { order, price, instance, pid, fence, time } = WIDTHS;
-  print(
-    `\n${colours.bold("The ledger")} ${colours.dim("(fencing tokens grow within an order; two orders may share one)")}\n`,
-  );
-  const titles = [
-    "order".padEnd(order),
-    "price".padStart(price),
-    "instance".padEnd(instance),
-    "process".padStart(pid),
-    "fencing token".padEnd(fence),
-    "time (UTC)".padEnd(time),
-  ];
-  print(colours.bold(`  ${titles.join("  ")}`.trimEnd()));
-  for (const line of lines.slice(0, SHOWN)) printLine(line);
+export function printLedger({ lines }: Verdict, lock: boolean): void {
+  print(`\n${colours.bold("The ledger")}\n`);
+  if (lock) printProse(`${colours.dim(TOKENS)}\n`);
   const more = lines.slice(SHOWN);
-  if (more.length === 0) return;
   const wrong = more.filter((line) => line.isRepeated).slice(0, SHOWN_WRONG);
+  const columns = { ...(lock ? COLUMNS : UNFENCED), ...(lines.some(isRepeated) ? NOTE : {}) };
+  const table = new Table<string>(columns, 2);
+  print(colours.bold(`  ${table.header}`));
+  for (const line of lines.slice(0, SHOWN)) printLine(table, line);
+  if (more.length === 0) return;
   print(colours.dim(`  … ${count(more.length, "more row")}${wrong.length > 0 ? ", such as" : " …"}`));
-  wrong.forEach(printLine);
+  for (const line of wrong) printLine(table, line);
 }
 
-function printLine({ text, row, isRepeated }: Line): void {
+function isRepeated(line: Line): boolean {
+  return line.isRepeated;
+}
+
+function printLine(table: Table<string>, { text, row, isRepeated }: Line): void {
   if (row === undefined) {
     print(`  ${printable(text)}${colours.red("  ✗ cannot be read")}`);
     return;
   }
-  const { order, price, instance, pid, fence, time } = WIDTHS;
-  const cells = [
-    printable(row.order).padEnd(order),
-    euros(row.cents).padStart(price),
-    paintOf(instanceOf(row.instance))(row.instance.padEnd(instance)),
-    String(row.pid).padStart(pid),
-    String(row.fence ?? "-").padEnd(fence),
-    row.time.slice(11, 23).padEnd(time),
-  ];
-  if (isRepeated) cells.push(colours.red("✗ was charged already"));
-  print(`  ${cells.join("  ")}`.trimEnd());
+  const cells = table.row({
+    order: printable(row.order),
+    price: euros(row.cents),
+    instance: paintOf(instanceOf(row.instance))(row.instance),
+    pid: String(row.pid),
+    fence: String(row.fence ?? "-"),
+    time: row.time.slice(11, 23),
+    note: isRepeated ? colours.red(REPEATED) : "",
+  });
+  print(`  ${cells}`);
 }
 
 /** What each instance answered. */
@@ -86,9 +93,11 @@ export function printVerdict({ verdict, damage, orders, lock }: Outcome): number
     sayVerdict("lucky", "nothing was charged twice this time. Nothing prevented it: run it again.");
     return 0;
   }
-  const why = lock ? "although the lock was used" : "as nobody kept the two requests apart";
-  const twice = `${chargedTwice} of ${count(orders, "order")} charged more than once, ${euros(centsTooMuch)} too much`;
-  sayVerdict("bad", `DAMAGED, ${why}: ${twice}.`);
+  const why = lock ? "although the lock was used" : "as nothing kept the two requests apart";
+  sayVerdict("bad", `DAMAGED, ${why}.`);
+  print(
+    `  ${chargedTwice} of ${count(orders, "order")} charged more than once, ${euros(centsTooMuch)} too much.`,
+  );
   for (const problem of damage) print(`  ${colours.red("•")} ${printable(problem)}`);
   return lock ? 1 : 0;
 }

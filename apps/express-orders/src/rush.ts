@@ -23,7 +23,7 @@ export async function rush(
   await orStop(instances.during(customers.pay(orders)), stop);
   const verdict = judge(await ledger.read(), orders, lock);
   const damage = [...verdict.damage, ...judgeAnswers(customers, verdict, count, lock)];
-  printLedger(verdict);
+  printLedger(verdict, lock);
   printAnswers(customers);
   const exitCode = printVerdict({ verdict, damage, orders: count, lock });
   if (exitCode === 0 && lock) {

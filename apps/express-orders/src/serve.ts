@@ -7,29 +7,29 @@ import type { Options } from "./options.ts";
 import { printLedger, printVerdict } from "./report.ts";
 import { judge } from "./verdict.ts";
 
-/** Leaves the shop to whoever opens the page, and judges at the end; resolves with the exit code. */
+/** Leaves the shop to visitors of the page, and judges at the end; resolves with the exit code. */
 export async function serve(
   { minutes, lock }: Options,
   instances: Instances,
   ledger: Ledger,
   stop: AbortSignal,
 ): Promise<number> {
-  print(`Open either page in a browser. Ctrl-C ends the demo; it ends by itself after ${minutes} min.\n`);
+  print(`Open either page in a browser. Ctrl-C ends the demo. It ends itself after ${minutes} min.\n`);
   await orStop(instances.during(sleep(minutes * 60_000, undefined, { signal: stop })), stop);
   const text = await ledger.read();
   // Whatever was charged was placed by somebody.
   const orders = [...new Set(judge(text, [], lock).lines.flatMap(({ row }) => row?.order ?? []))];
   const verdict = judge(text, orders, lock);
   if (verdict.lines.length === 0) {
-    print("Nobody paid.");
+    print("No order was paid.");
     return 0;
   }
-  printLedger(verdict);
+  printLedger(verdict, lock);
   return printVerdict({ verdict, damage: verdict.damage, orders: orders.length, lock });
 }
 
 export function printAttempt({ instance, order, outcome, status, fence, held }: Attempt): void {
-  const lease = fence === undefined ? "" : `, fence ${fence}`;
+  const lease = fence === undefined ? "" : `, token ${fence}`;
   const time = held === undefined ? "" : `, lease held ${held.toFixed(0)} ms`;
   const name = paintOf(instanceOf(instance))(instance);
   print(`  ${name}  ${outcome}: order ${printable(order)}${lease}${time} ${colours.dim(`(${status})`)}`);

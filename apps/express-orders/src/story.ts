@@ -1,4 +1,4 @@
-import { colours, type DemoRedis, paintOf, print, printable } from "@lock/demo-kit";
+import { colours, type DemoRedis, paintOf, print, printable, printProse } from "@lock/demo-kit";
 import { instanceOf, type Place } from "./messages.ts";
 import type { Options } from "./options.ts";
 
@@ -9,9 +9,9 @@ export function printStory({ lock, orders, serve, keep }: Options, ledger: strin
   const how = lock ? colours.green("with the lock") : colours.red("WITHOUT the lock");
   const what = serve ? "a checkout page" : `${orders} ${orders === 1 ? "order" : "orders"}`;
   print(`\n${colours.bold(`Two instances of an Express app, ${what}, ${how}`)}\n`);
-  print("Each order is paid twice at the same moment, once at each instance, as a double click does. The");
-  print("handler looks into the ledger whether the order was charged, asks the payment provider (40 to");
-  print("120 ms), and appends a row to the ledger.\n");
+  printProse(`Each order is paid twice at the same moment, once at each instance, as a double click does. The
+handler reads in the ledger whether the order was charged, asks the payment provider (40 to 120 ms), and appends a
+row to the ledger.\n`);
   if (lock) print(colours.dim(`  ${CODE}\n`));
   print(`Ledger: ${printable(ledger)}, ${keep ? "kept" : "removed at the end"}`);
 }

@@ -1,7 +1,16 @@
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { dirname } from "node:path";
-import { INTERRUPTIONS, interruptDemo, launchDemo, startGivenRedis } from "@lock/demo-kit/testing";
+import {
+  expectFits,
+  INTERRUPTIONS,
+  interruptDemo,
+  launchDemo,
+  startGivenRedis,
+} from "@lock/demo-kit/testing";
+import { findFreePort } from "@lock/redis-harness/host";
 import { describe, expect, it } from "vitest";
 
 function ledgerPath(stdout: string): string {
@@ -18,6 +27,7 @@ describe("pnpm demo express-orders", () => {
     expect(stdout).toContain("40 of 40 orders paid");
     expect(stdout).toMatch(/10\d\d +\d\d\.\d\d € {2}shop-[12] +\d+ {2}\d{10,}/);
     expect(stdout).not.toContain("\u001b");
+    expectFits(stdout, 80);
     expect(stdout).not.toContain("\r");
     expect(code).toBe(0);
     expect(existsSync(dirname(ledgerPath(stdout)))).toBe(false);
@@ -33,10 +43,13 @@ describe("pnpm demo express-orders", () => {
   });
 
   it("shows without the lock what is charged twice", async () => {
-    const { code, stdout, stderr } = await launchDemo(["express-orders", "--no-lock", "--orders", "40"]);
+    const { code, stdout, stderr } = await launchDemo(["express-orders", "--no-lock", "--orders", "40"], {
+      COLUMNS: "60",
+    });
+    expectFits(stdout, 60);
     expect(stderr).toBe("");
     expect(stdout).toMatch(
-      /Verdict: DAMAGED, as nobody kept the two requests apart: \d+ of 40 orders charged/,
+      /Verdict: DAMAGED, as nothing kept the two requests\s+apart\.\s+\d+ of 40 orders charged/,
     );
     expect(stdout).toContain("✗ was charged already");
     expect(stdout).not.toContain("Redis:");
@@ -79,6 +92,17 @@ describe("pnpm demo express-orders", () => {
   });
 });
 
+describe("when it serves at a port", () => {
+  it("has its instances at this one and the next", async () => {
+    const args = ["express-orders", "--serve", "--port", String(await findFreePort(1))];
+    const { stdout } = await interruptDemo(args, /Ctrl-C ends the demo/, "SIGINT");
+    const [first, second] = [...stdout.matchAll(/shop-\d +http:\/\/127\.0\.0\.1:(\d+)\/ /g)].map(([, port]) =>
+      Number(port),
+    );
+    expect([first, second]).toEqual([Number(args[3]), Number(args[3]) + 1]);
+  });
+});
+
 describe("when it is interrupted", () => {
   it.each(INTERRUPTIONS)(
     "by %s while it serves, it ends its processes and removes its ledger",
@@ -104,4 +128,22 @@ describe("when it is interrupted", () => {
     expect(stdout).not.toContain("│");
     expect(existsSync(ledgerPath(stdout))).toBe(false);
   });
+});
+
+it.each(["0", "65536", "http", "8080\u001b"])("does not serve at the port %j", async (port) => {
+  const { code, stderr } = await launchDemo(["express-orders", "--serve", "--port", port]);
+  expect(code).toBe(1);
+  expect(stderr).toContain("--port must be a whole number from 1 to 6553");
+  expect(stderr).not.toContain("\u001b");
+});
+
+it("does not serve at a port that is taken, and says so", async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const { port } = taken.address() as AddressInfo;
+  const { code, stdout, stderr } = await launchDemo(["express-orders", "--serve", "--port", String(port)]);
+  taken.close();
+  expect(stderr).toBe(`✗ port ${port} of 127.0.0.1 is taken; try another --port\n`);
+  expect(stdout).not.toContain("│");
+  expect(code).toBe(1);
 });

@@ -68,6 +68,11 @@ async function pay({ page }: Opened): Promise<string[]> {
   return page.locator("#answers .badge").allTextContents();
 }
 
+function isAnswerOf(name: string) {
+  const origin = name === "shop-1" ? shop?.first.origin : shop?.second.origin;
+  return (response: { url(): string }) => response.url() === `${origin}/orders/6005/charge`;
+}
+
 describe("the checkout page, in a browser", () => {
   it("pays twice at once, and shows that it was charged once", async () => {
     const opened = await openPage("6001");
@@ -80,7 +85,7 @@ describe("the checkout page, in a browser", () => {
     const [row, ...more] = (await shop.rows()).filter(({ order }) => order === "6001");
     expect(more).toEqual([]);
     const charged = await page.locator("#activity li.charged").textContent();
-    expect(charged).toContain(`order 6001, fence ${row?.fence}, lease held `);
+    expect(charged).toContain(`order 6001, token ${row?.fence}, lease held `);
     expect(charged).toContain(row?.instance);
     expect(complaints).toEqual([]);
     await page.close();
@@ -117,6 +122,26 @@ describe("the checkout page, in a browser", () => {
     await page.locator("#order-id", { hasNotText: "6003" }).waitFor();
     await page.goBack();
     await page.locator("#order-id", { hasText: "6003" }).waitFor();
+    await page.close();
+  });
+
+  it("shows nothing of an order that was under way when a new one was begun", async () => {
+    const { page, complaints } = await openPage("6005");
+    const answers = ["shop-1", "shop-2"].map((name) => page.waitForResponse(isAnswerOf(name)));
+    await page.evaluate(
+      "document.getElementById('pay').click(); document.getElementById('new-order').click()",
+    );
+    for (const answer of await Promise.all(answers)) await answer.finished();
+    await page.locator("#activity li").filter({ hasText: "order 6005" }).nth(1).waitFor();
+    await page.locator("#pay:enabled").waitFor();
+    expect(await page.locator("#answers .badge").allTextContents()).toEqual([
+      "not asked yet",
+      "not asked yet",
+    ]);
+    expect(await page.locator("#conclusion").textContent()).toBe("");
+    await page.goBack();
+    await page.locator("#order-id", { hasText: "6005" }).waitFor();
+    expect(complaints).toEqual([]);
     await page.close();
   });
 

@@ -19,7 +19,8 @@ export class Network implements AsyncDisposable {
   }
 
   get places(): string {
-    return this.redis.nodes.map(({ host, port }) => `${host}:${port}`).join(", ");
+    const [first, ...others] = this.redis.nodes;
+    return [`${first?.host}:${first?.port}`, ...others.map(({ port }) => port)].join(", ");
   }
 
   /** What a keeper process needs to find the nodes. */

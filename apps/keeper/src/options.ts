@@ -9,18 +9,21 @@ export interface Options {
   readonly help: boolean;
 }
 
-export const HELP = `Two instances of a scheduled keeper on three independent Redis nodes: one leads and runs every tick, the other one
-stands by, and takes over when the leader is killed, paused or cut off.
+export const HELP = `Two instances of a scheduled keeper use three independent Redis nodes. One
+instance leads and runs every tick. The other one stands by, and takes over when
+the leader is killed, paused or cut off.
 
   pnpm demo keeper [options]
 
-  --fault NAME  only one of: kill, pause, partition (default: one after another)
+  --fault NAME  only kill, only pause or only partition (default: all three)
   --every MS    the time between two ticks, 1500 to 3000 ms (default 2000)
   --help        show this
 
 It starts three nodes of its own.
-Exit code: 0 only if no two keepers believed that they lead at once, no tick was written twice, fencing tokens grew, the
-other one took over each time, and the write of a leader that was paused was refused.`;
+
+Exit code: 0 if no two keepers believed at once that they lead, no tick was
+written twice, fencing tokens grew, the standby took over each time, and the
+late write of the paused leader was refused. Otherwise 1.`;
 
 const FATES: Partial<Record<string, readonly Fate[]>> = {
   all: ["killed", "paused", "partitioned"],

@@ -80,11 +80,11 @@ export class Plot {
     const keeper = this.#paused;
     if (keeper === undefined) return;
     const fault = this.#fault("paused", keeper);
-    timeline.say("is paused (SIGSTOP) between the question for the price and its write", keeper, "paused");
+    timeline.say("is paused (SIGSTOP) before it writes a price", keeper, "paused");
     await this.#takenOver(fault);
     const refused = register.refused.length;
     this.#paused = undefined;
-    timeline.say("goes on (SIGCONT), and writes the price that it had asked for", keeper);
+    timeline.say("goes on (SIGCONT) and writes that price", keeper);
     crew.signal(keeper, "SIGCONT");
     this.#answer(keeper);
     await this.#when(
@@ -98,7 +98,7 @@ export class Plot {
     await this.#when(() => machineTime() - this.#askedAt > IDLE_MS);
     const fault = this.#fault("partitioned", keeper);
     network.cutOff(keeper);
-    timeline.say("is cut off from all nodes, and is not told", keeper);
+    timeline.say("is cut off from all nodes, without notice", keeper);
     await this.#takenOver(fault);
     await this.#when(() => history.hasTold("lost", keeper, fault.at));
     network.heal(keeper);

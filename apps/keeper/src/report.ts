@@ -1,4 +1,4 @@
-import { colours, print, sayVerdict } from "@lock/demo-kit";
+import { colours, count, print, sayVerdict } from "@lock/demo-kit";
 import type { Fault, History } from "./history.ts";
 import { nameOf } from "./messages.ts";
 import type { Register } from "./register.ts";
@@ -7,24 +7,23 @@ import { missedTicks } from "./verdict.ts";
 /** Prints what was found; returns the exit code. */
 export function printVerdict(damage: readonly string[], history: History, register: Register): number {
   if (damage.length > 0) {
-    sayVerdict("bad", "NOT GOOD: the keeper did not keep its promises.");
+    sayVerdict("bad", "NOT GOOD: the keepers broke a promise.");
     for (const problem of damage) print(`  ${colours.red("•")} ${problem}`);
     return 1;
   }
-  sayVerdict("good", "good: never two that believed to lead, and no tick was written twice.");
+  sayVerdict("good", "good: no two keepers led at once, and no tick was written twice.");
   const missed = missedTicks(register);
   const gaps = missed.length === 0 ? "none missed" : `missed: ${missed.join(", ")}`;
-  print(
-    `  ${register.accepted.length} ticks written, ${gaps}; ${history.reigns.length} leads, fencing tokens strictly growing.`,
-  );
+  print(`  ${register.accepted.length} ticks were written, ${gaps}.`);
+  print(`  There were ${history.reigns.length} leads, each with a larger fencing token.`);
   for (const fault of history.faults) printFault(fault, history);
   for (const { keeper, tick, fence, highest } of register.refused) {
-    print(`  The late write of ${nameOf(keeper)} (tick ${tick}) was refused: token ${fence} < ${highest}.`);
+    print(`  The late write of ${nameOf(keeper)} (tick ${tick}) was refused:`);
+    print(`  its token ${fence} < ${highest}, the largest so far.`);
   }
   if (history.skipped.length > 0) {
-    print(
-      `  ${history.skipped.length} times a new leader tried a tick that had been run: minHold kept it from that.`,
-    );
+    const skips = count(history.skipped.length, "tick");
+    print(`  New leaders skipped ${skips} that had been run: minHold still held the keys.`);
   }
   return 0;
 }
@@ -36,6 +35,6 @@ function printFault(fault: Fault, history: History): void {
   const after = `${(next.from - fault.at).toFixed(0)} ms`;
   const name = nameOf(fault.keeper);
   print(
-    `  ${name} was ${fault.fate}: its lead was good for ${believed} more; ${nameOf(next.keeper)} led after ${after}.`,
+    `  ${name} was ${fault.fate} with ${believed} of its lead left; ${nameOf(next.keeper)} led after ${after}.`,
   );
 }

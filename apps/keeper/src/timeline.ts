@@ -1,15 +1,16 @@
 import { colours, machineTime, paintOf, print, printable } from "@lock/demo-kit";
-import type { History } from "./history.ts";
+import type { Fate, History } from "./history.ts";
 import { nameOf, type Told } from "./messages.ts";
 
 /** What a keeper believes, or what keeps it from believing anything. */
 type Lane = "gone" | "stands by" | "leads" | "paused";
 
+const FAULTS: Record<Fate, string> = { killed: "kill", paused: "pause", partitioned: "partition" };
 const LANES: Record<Lane, string> = { gone: "✗", "stands by": "○", leads: "█", paused: "‖" };
 
 export function legend(): string {
   return colours.dim(
-    "what each believes: █ it leads   ○ it stands by   ‖ nothing, it is paused   ✗ nothing, it is dead",
+    "What each keeper believes is in the columns 1 and 2:\n█ it leads   ○ it stands by   ‖ it is paused   ✗ it is dead\nA token is the fencing token of a lead.",
   );
 }
 
@@ -50,21 +51,17 @@ export class Timeline {
       case "stands by":
         return "stands by";
       case "leads":
-        return `leads${this.#after(told)}, fencing token ${told.fence}`;
+        return `leads${this.#after(told)}, token ${told.fence}`;
       case "lost":
         return colours.yellow(`learns that its lead is lost (${printable(told.reason)})`);
       case "writes":
         return isAccepted
           ? `runs tick ${told.tick}: ${told.price.toFixed(2)} written`
-          : colours.red(
-              `tick ${told.tick}: the register REFUSES ${told.price.toFixed(2)}, its token ${told.fence} is too small`,
-            );
+          : colours.red(`tick ${told.tick} is REFUSED: token ${told.fence} is too small`);
       case "skips":
-        return `does not run tick ${told.tick} again: minHold still keeps its key`;
+        return `skips tick ${told.tick}: minHold still holds its key`;
       case "cannot run":
-        return colours.yellow(
-          `cannot run tick ${told.tick}: ${printable(told.error)}, yet believes that it leads`,
-        );
+        return colours.yellow(`cannot run tick ${told.tick}: ${printable(told.error)}`);
       default:
         return undefined;
     }
@@ -74,8 +71,6 @@ export class Timeline {
     const fault = this.history.faults.at(-1);
     const isHeir =
       fault !== undefined && this.history.successor(fault)?.from === at && fault.keeper !== keeper;
-    return isHeir
-      ? colours.green(` ${(at - fault.at).toFixed(0)} ms after ${nameOf(fault.keeper)} was ${fault.fate}`)
-      : "";
+    return isHeir ? colours.green(` ${(at - fault.at).toFixed(0)} ms after the ${FAULTS[fault.fate]}`) : "";
   }
 }

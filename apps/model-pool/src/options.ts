@@ -8,18 +8,23 @@ export interface Options {
   readonly help: boolean;
 }
 
-export const HELP = `Several nodes share 4 AI models through a pool: each piece of work takes any model that is free, or a chosen
-one. One node is killed while it holds a model, which comes back when its lease ends.
+export const HELP = `Several nodes share 4 AI models through a pool. Each piece of work takes any free
+model, or a chosen model. One node is killed while it holds a model; that model
+comes back when the lease ends.
 
   pnpm demo model-pool [options]
 
   --nodes N     how many processes, 2 to 12 (default 6)
-  --rounds N    how many pieces of work each of them has, 2 to 20 (default 4)
-  --ttl MS      how long a lease lasts unless it is extended, 500 to 10000 ms (default 2000)
+  --rounds N    how many pieces of work each node has, 2 to 20 (default 4)
+  --ttl MS      how long a lease lasts if it is not extended, 500 to 10000
+                (default 2000)
   --help        show this
 
-It starts a Redis of its own, unless REDIS_URL, or REDIS_HOST, REDIS_PORT and REDIS_PASSWORD name one.
-Exit code: 0 only if no two nodes had one model at a time, all work was done, and the dead node's model came back.`;
+It starts a Redis of its own. To use yours, set REDIS_URL, or any of
+REDIS_HOST, REDIS_PORT and REDIS_PASSWORD.
+
+Exit code: 0 if no two nodes had one model at a time, all work was done, and the
+model of the killed node came back. Otherwise 1.`;
 
 /** @throws DemoError */
 export function readOptions(argv: readonly string[]): Options {

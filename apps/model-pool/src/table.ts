@@ -1,5 +1,5 @@
 import type { PoolSlot } from "@lock/core";
-import { colours, pad, paintOf, printable } from "@lock/demo-kit";
+import { colours, fit, pad, paintOf, printable } from "@lock/demo-kit";
 import type { Death } from "./history.ts";
 import { nameOf } from "./messages.ts";
 import type { Sight } from "./observer.ts";
@@ -39,7 +39,7 @@ export function table(frame: Frame): string[] {
     colours.bold(`  ${titles.join("  ")}`),
     ...frame.slots.map((slot) => `  ${pad(String(slot.slot), -model)}  ${tableRow(slot, frame)}`),
     "",
-    `  ${waiting(frame, NAMED_IN_TABLE) || colours.dim("nobody waits")}`,
+    `  ${waiting(frame, NAMED_IN_TABLE) || colours.dim("no node waits")}`,
     `  ${colours.dim(`${frame.done} of ${frame.total} pieces of work done, after ${(frame.at / 1_000).toFixed(1)} s`)}`,
   ];
 }
@@ -75,7 +75,11 @@ export function line(frame: Frame): string {
   const notes = [waiting(frame, NAMED_IN_LINE)];
   if (dead !== undefined) notes.unshift(colours.red(`${shown(dead.holder)} ${fate(dead, frame)}`));
   const ms = colours.dim(pad(frame.at.toFixed(0), -WIDTHS.ms));
-  return `${ms}  ${cells.join("  ")}  ${notes.filter((note) => note !== "").join("; ")}`.trimEnd();
+  const row = `${ms}  ${cells.join("  ")}`;
+  const note = notes.filter((text) => text !== "").join("; ");
+  const whole = `${row}  ${note}`.trimEnd();
+  // What does not fit beside the models goes below them.
+  return fit(whole) === whole ? whole : `${row.trimEnd()}\n${" ".repeat(WIDTHS.ms)}  ${note}`;
 }
 
 /** Two frames with the same fingerprint differ by nothing but the time. */

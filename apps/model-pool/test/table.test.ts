@@ -55,7 +55,7 @@ describe("the table", () => {
   it("shows who waits for what", () => {
     expect(tableOf({}).at(-2)).toBe("  waiting: node-5 for 3, node-2 for any");
     expect(tableOf({ waiters: CROWD }).at(-2)).toContain("node-4 for any, and 8 more");
-    expect(tableOf({ waiters: [] }).at(-2)).toBe("  nobody waits");
+    expect(tableOf({ waiters: [] }).at(-2)).toBe("  no node waits");
   });
 
   it("marks the model of the killed node, until somebody else has it", () => {
@@ -98,7 +98,7 @@ describe("the lines where there is no terminal", () => {
 
   it("say who was killed", () => {
     expect(lineOf({ death: DEATH, waiters: [] })).toBe(
-      "  1234  node-1     ·          node-12 ✗  node-12 was killed; its lease ends in 10.0 s",
+      "  1234  node-1     ·          node-12 ✗\n        node-12 was killed; its lease ends in 10.0 s",
     );
   });
 

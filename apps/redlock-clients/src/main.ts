@@ -7,7 +7,7 @@ import { Nodes } from "./nodes.ts";
 import { HELP, type Options, readOptions } from "./options.ts";
 import { Outage } from "./outage.ts";
 import { printVerdict } from "./report.ts";
-import { header, legend } from "./rows.ts";
+import { legend, Rows } from "./rows.ts";
 import { printStory } from "./story.ts";
 import { Timeline } from "./timeline.ts";
 import { judge } from "./verdict.ts";
@@ -24,7 +24,8 @@ async function demo(options: Options, stop: AbortSignal): Promise<number> {
   const tasks = tasksFor(options);
   printStory(options, tasks, nodes);
   const history = new History();
-  const timeline = new Timeline(options.clients, history);
+  const rows = new Rows(options.clients);
+  const timeline = new Timeline(options.clients, rows, history);
   const outage = new Outage(options, nodes, history, (incident) => {
     log.write(incident);
     timeline.incident(incident);
@@ -36,12 +37,10 @@ async function demo(options: Options, stop: AbortSignal): Promise<number> {
     if (entry.what === "acquired") outage.onAcquired(stop);
   });
   await orStop(crew.ready(), stop);
-  print(`${legend()}\n\n${colours.bold(header(options.clients))}`);
+  print(`${legend()}\n\n${colours.bold(rows.header)}`);
   timeline.begin();
   await orStop(crew.work(), stop);
-  print(
-    colours.dim("\nAll work is done. The clients close, and still try to free what dead nodes may remember."),
-  );
+  print(colours.dim("\nAll work is done. The clients close, and repeat releases that got no answer."));
   await orStop(crew.ended(), stop);
   await orStop(outage.over(), stop);
   return printVerdict(judge(history, outage, options), history, outage, log);

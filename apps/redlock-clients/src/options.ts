@@ -9,21 +9,24 @@ export interface Options {
   readonly help: boolean;
 }
 
-export const HELP = `Several client processes want one lock, which is granted by the majority of five independent Redis nodes. Every
-attempt, vote, acquisition, release and retry is written into a log.
+export const HELP = `Several client processes want one lock. The majority of five independent Redis
+nodes grants it. A log has every attempt, vote, acquisition, release and retry.
 
   pnpm demo redlock-clients [options]
 
   --kill 2      kill two of the five nodes in the middle: work goes on
   --kill 3      kill three: nothing is granted until one of them returns
   --clients N   how many processes, 2 to 12 (default 5)
-  --turns N     how often each of them wants the lock, 2 to 20 (default 4)
-  --log FILE    where the log is written (default logger.log, in the current directory)
+  --turns N     how often each process wants the lock, 2 to 20 (default 4)
+  --log FILE    where the log is written (default logger.log, in this directory)
   --help        show this
 
-It starts its nodes at the ports 63791 to 63795, or at free ones where these are taken.
-Exit code: 0 only if no two clients held the lock at once, fencing tokens grew, each lease was granted by at least three
-nodes, all work was done, and with --kill what is said above came true.`;
+It starts its nodes at the ports 63791 to 63795, or at free ports if these are
+taken.
+
+Exit code: 0 if no two clients held the lock at once, fencing tokens grew, at
+least three nodes granted each lease, all work was done, and --kill had the
+effect that is described above. Otherwise 1.`;
 
 /** @throws DemoError */
 export function readOptions(argv: readonly string[]): Options {

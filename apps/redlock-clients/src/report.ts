@@ -1,4 +1,4 @@
-import { colours, print, printable, sayVerdict } from "@lock/demo-kit";
+import { colours, count, print, printable, sayVerdict } from "@lock/demo-kit";
 import type { History } from "./history.ts";
 import type { LogFile } from "./log-file.ts";
 import type { Outage } from "./outage.ts";
@@ -14,16 +14,16 @@ export function printVerdict(
 ): number {
   const isGood = damage.length === 0;
   if (isGood) {
-    sayVerdict("good", "good: never two clients with the lock at a time.");
-    print(`  ${history.done()} leases, each granted by at least 3 nodes, fencing tokens strictly growing.`);
+    sayVerdict("good", "good: no two clients held the lock at once.");
+    print(`  ${history.done()} leases: at least 3 nodes granted each, and each has a larger fencing token.`);
     printOutage(history, outage);
   } else {
-    sayVerdict("bad", "NOT GOOD: the quorum did not keep its promises.");
+    sayVerdict("bad", "NOT GOOD: the quorum broke a promise.");
     for (const problem of damage) print(`  ${colours.red("•")} ${problem}`);
   }
   printNumbers(history);
   print(
-    `\nEvery attempt, vote, release and retry, node by node: ${printable(log.path)} (${log.lines} lines)`,
+    `\nEvery attempt, vote, release and retry, node by node (${log.lines} lines):\n  ${printable(log.path)}`,
   );
   return isGood ? 0 : 1;
 }
@@ -35,25 +35,23 @@ function printOutage(history: History, { killed, returned }: Events): void {
   const first = Math.min(...asked.filter(({ from }) => from > since.at).map(({ from }) => from));
   const after = `the first of them ${(first - since.at).toFixed(0)} ms later`;
   if (returned === undefined) {
-    print(`  ${asked.length} of them were asked for after two nodes had been killed, ${after}.`);
+    print(`  ${asked.length} of them were asked for after two nodes had been killed,\n  ${after}.`);
     return;
   }
   const seconds = ((returned.at - killed.at) / 1_000).toFixed(1);
-  print(
-    `  Three nodes were away for ${seconds} s: ${history.refusals.length} acquires were refused, none was granted.`,
-  );
-  print(`  One returned, and ${asked.length} leases were granted again, ${after}.`);
+  const refused = count(history.refusals.length, "acquire");
+  print(`  Three nodes were away for ${seconds} s: ${refused} refused, none granted.`);
+  print(`  One returned, and ${count(asked.length, "lease")} followed, ${after}.`);
 }
 
 function printNumbers({ holds, attempts, timeouts, refusals }: History): void {
   const waits = holds.map(({ waited }) => waited).sort((a, b) => a - b);
   const [median = 0, longest = 0] = [waits[Math.floor(waits.length / 2)], waits.at(-1)];
-  print(
-    `  Waits for the lock: median ${median.toFixed(0)} ms, longest ${longest.toFixed(0)} ms; ${attempts} attempts.`,
-  );
+  const waited = `median ${median.toFixed(0)} ms, longest ${longest.toFixed(0)} ms`;
+  print(`  Waits for the lock: ${waited}; ${attempts} attempts.`);
   const inVain = [
-    timeouts > 0 ? `${timeouts} of a busy lock` : undefined,
-    refusals.length > 0 ? `${refusals.length} without a majority` : undefined,
+    timeouts > 0 ? `${timeouts} as the lock was busy` : undefined,
+    refusals.length > 0 ? `${refusals.length} as there was no majority` : undefined,
   ].filter((part) => part !== undefined);
-  if (inVain.length > 0) print(`  Asked in vain and again: ${inVain.join(", ")}.`);
+  if (inVain.length > 0) print(`  Acquires that had to be repeated: ${inVain.join(", ")}.`);
 }

@@ -1,4 +1,4 @@
-import { colours, type Paint, paintOf, printable } from "@lock/demo-kit";
+import { colours, type Paint, pad, paintOf, printable, Table } from "@lock/demo-kit";
 import type { Ballot, Hold, Refusal } from "./history.ts";
 import { NODES } from "./messages.ts";
 import type { Incident } from "./outage.ts";
@@ -7,7 +7,15 @@ import type { Incident } from "./outage.ts";
 export type Lane = "idle" | "waits" | "holds";
 
 const LANES: Record<Lane, string> = { idle: "·", waits: "○", holds: "█" };
-const WIDTHS = { ms: 6, lane: 2, client: 9, nodes: 10, fence: 16, time: 6 };
+const WIDTHS = { ms: -6, lane: -2 };
+const COLUMNS = {
+  client: { title: "client", width: 9 },
+  votes: { title: "granted", width: 7 },
+  fence: { title: "fencing token", width: 16 },
+  waited: { title: "waited", width: -6, rank: 1 },
+  held: { title: "held", width: -6, rank: 2 },
+  freed: { title: "released", width: 8, rank: 3 },
+};
 const UNASKED = { symbol: "·", paint: colours.dim };
 const ANSWERS: Partial<Record<string, { readonly symbol: string; readonly paint: Paint }>> = {
   granted: { symbol: "●", paint: colours.green },
@@ -22,42 +30,73 @@ const FAILED = { symbol: "✗", paint: colours.red };
 export function legend(): string {
   return colours.dim(
     [
-      "clients: █ holds the lock   ○ waits for it   · something else",
-      "nodes:   ● granted, released   ○ busy   – had nothing   ✗ did not answer   · not asked, or not answered yet",
+      "clients: █ holds the lock   ○ waits for it   · neither",
+      "nodes:   ● granted or released   ○ busy   – had nothing",
+      "         ✗ did not answer   · not asked, or no answer yet",
+      "times:   in ms",
     ].join("\n"),
   );
 }
 
-export function header(clients: number): string {
-  const { ms, lane, client, nodes, fence, time } = WIDTHS;
-  const lanes = Array.from({ length: clients }, (_, index) =>
-    paintOf(index + 1)(String(index + 1).padStart(lane)),
-  ).join("");
-  const cells = ["client".padEnd(client), "granted by".padEnd(nodes), "fencing token".padEnd(fence)];
-  cells.push("waited".padStart(time), "held".padStart(time), "ms, released at");
-  return `${"ms".padStart(ms)}${lanes}  ${cells.join("  ")}`;
-}
+/** The timeline; each client has a column of its own on the left. */
+export class Rows {
+  readonly #table: Table<keyof typeof COLUMNS>;
+  /** Many clients in a narrow terminal have no room for it. */
+  readonly #hasLanes: boolean;
 
-/** `at`: milliseconds since the start. */
-export function turnRow(hold: Hold, ballot: Ballot, lanes: readonly Lane[], at: number): string {
-  const votes = numbers().map((node) => ballot.votes.get(node)?.answer ?? "unasked");
-  const freed = numbers().map((node) => ballot.freed.get(node) ?? "unasked");
-  const { fence, time } = WIDTHS;
-  const held = hold.isLost ? "lost" : milliseconds(hold.until - hold.from);
-  const cells = [nodes(votes), String(hold.fence).padEnd(fence), milliseconds(hold.waited).padStart(time)];
-  cells.push(held.padStart(time), `    ${nodes(freed).trimEnd()}`);
-  return `${left(hold.client, lanes, at)}  ${cells.join("  ")}${remark(hold.outcome)}`;
-}
+  constructor(private readonly clients: number) {
+    const [narrow, wide] = [2 - WIDTHS.ms, 2 - WIDTHS.ms - clients * WIDTHS.lane];
+    this.#hasLanes = new Table(COLUMNS, wide).fits;
+    this.#table = new Table(COLUMNS, this.#hasLanes ? wide : narrow);
+  }
 
-export function refusalRow({ client, votes }: Refusal, lanes: readonly Lane[], at: number): string {
-  const said = votes.map(({ vote }, index) => `${index + 1} ${vote}`).join(", ");
-  const symbols = nodes(votes.map(({ vote }) => vote));
-  return `${left(client, lanes, at)}  ${symbols}  ${colours.red("QuorumError")} ${said}`;
-}
+  get header(): string {
+    const digits = Array.from({ length: this.clients }, (_, index) => String((index + 1) % 10));
+    return this.#left("ms", digits) + this.#table.header;
+  }
 
-export function timeoutRow(client: string, lanes: readonly Lane[], at: number): string {
-  const gap = "".padEnd(WIDTHS.nodes);
-  return `${left(client, lanes, at)}  ${gap}  ${colours.yellow("LockTimeoutError")} was busy; asks again`;
+  /** `at`: milliseconds since the start. */
+  turn(hold: Hold, ballot: Ballot, lanes: readonly Lane[], at: number): string {
+    const cells = this.#table.row({
+      client: painted(hold.client),
+      votes: nodes(numbers().map((node) => ballot.votes.get(node)?.answer ?? "unasked")),
+      fence: String(hold.fence),
+      waited: hold.waited.toFixed(0),
+      held: hold.isLost ? "lost" : (hold.until - hold.from).toFixed(0),
+      freed: nodes(numbers().map((node) => ballot.freed.get(node) ?? "unasked")),
+    });
+    return this.#at(at, lanes) + cells + remark(hold.outcome);
+  }
+
+  refusal({ client, votes }: Refusal, lanes: readonly Lane[], at: number): string {
+    const answers = votes.map(({ vote }) => vote);
+    const said = [...new Set(answers)].map((answer) => {
+      return `${answers.filter((other) => other === answer).length} ${answer}`;
+    });
+    const text = `${colours.red("QuorumError")} ${said.join(", ")}`;
+    return this.#event(client, nodes(answers), text, lanes, at);
+  }
+
+  timeout(client: string, lanes: readonly Lane[], at: number): string {
+    const text = `${colours.yellow("LockTimeoutError")} asks again`;
+    return this.#event(client, "", text, lanes, at);
+  }
+
+  #event(client: string, votes: string, text: string, lanes: readonly Lane[], at: number): string {
+    const { client: name, votes: symbols } = COLUMNS;
+    return `${this.#at(at, lanes)}${pad(painted(client), name.width)}  ${pad(votes, symbols.width)}  ${text}`;
+  }
+
+  #at(at: number, lanes: readonly Lane[]): string {
+    return this.#left(
+      colours.dim(at.toFixed(0)),
+      lanes.map((lane) => LANES[lane]),
+    );
+  }
+
+  #left(ms: string, lanes: readonly string[]): string {
+    return `${pad(ms, WIDTHS.ms)}${this.#hasLanes ? lanesOf(lanes) : ""}  `;
+  }
 }
 
 export function incidentRow({ what, nodes: which }: Incident, at: number): string {
@@ -66,14 +105,15 @@ export function incidentRow({ what, nodes: which }: Incident, at: number): strin
     what === "killed"
       ? colours.red(colours.bold(`✗ ${names} killed (SIGKILL)`))
       : colours.green(colours.bold(`✓ ${names} returns, with the data it had`));
-  return `${colours.dim(at.toFixed(0).padStart(WIDTHS.ms))}  ${text}`;
+  return `${colours.dim(pad(at.toFixed(0), WIDTHS.ms))}  ${text}`;
 }
 
-function left(client: string, lanes: readonly Lane[], at: number): string {
-  const symbols = lanes.map((lane, index) => paintOf(index + 1)(LANES[lane].padStart(WIDTHS.lane))).join("");
-  const number = Number(client.split("-")[1]);
-  const name = paintOf(number)(client.padEnd(WIDTHS.client));
-  return `${colours.dim(at.toFixed(0).padStart(WIDTHS.ms))}${symbols}  ${name}`;
+function lanesOf(symbols: readonly string[]): string {
+  return symbols.map((symbol, index) => paintOf(index + 1)(pad(symbol, WIDTHS.lane))).join("");
+}
+
+function painted(client: string): string {
+  return paintOf(Number(client.split("-")[1]))(client);
 }
 
 function nodes(answers: readonly string[]): string {
@@ -81,7 +121,7 @@ function nodes(answers: readonly string[]): string {
     const { symbol, paint } = ANSWERS[answer] ?? FAILED;
     return paint(symbol);
   });
-  return symbols.join(" ") + " ".repeat(Math.max(0, WIDTHS.nodes - (2 * NODES - 1)));
+  return symbols.join("");
 }
 
 function numbers(): number[] {
@@ -90,8 +130,4 @@ function numbers(): number[] {
 
 function remark(outcome: string): string {
   return outcome === "released" ? "" : colours.yellow(` ${printable(outcome)}`);
-}
-
-function milliseconds(time: number): string {
-  return time.toFixed(0);
 }

@@ -2,7 +2,7 @@ import { machineTime, print } from "@lock/demo-kit";
 import type { History } from "./history.ts";
 import type { Entry } from "./messages.ts";
 import type { Incident } from "./outage.ts";
-import { incidentRow, type Lane, refusalRow, timeoutRow, turnRow } from "./rows.ts";
+import { incidentRow, type Lane, type Rows } from "./rows.ts";
 
 /** Prints a row for each turn that is over, each refusal, and whatever happened to the nodes. */
 export class Timeline {
@@ -13,6 +13,7 @@ export class Timeline {
 
   constructor(
     clients: number,
+    private readonly rows: Rows,
     private readonly history: History,
   ) {
     this.#lanes = Array.from({ length: clients }, () => "idle");
@@ -30,8 +31,8 @@ export class Timeline {
     // The next one may have the lock before this one has heard that its release arrived.
     if (entry.what === "ends") this.#lanesAtEnd.set(entry.client, [...this.#lanes]);
     if (entry.what === "released") this.#printTurn(entry.client, at);
-    if (entry.what === "refused") print(refusalRow(entry, this.#lanes, at));
-    if (entry.what === "timeout") print(timeoutRow(entry.client, this.#lanes, at));
+    if (entry.what === "refused") print(this.rows.refusal(entry, this.#lanes, at));
+    if (entry.what === "timeout") print(this.rows.timeout(entry.client, this.#lanes, at));
     if (lane !== undefined) this.#lanes[client - 1] = lane;
   }
 
@@ -42,7 +43,7 @@ export class Timeline {
   #printTurn(client: string, at: number): void {
     const hold = this.history.last(client);
     const lanes = this.#lanesAtEnd.get(client) ?? this.#lanes;
-    if (hold !== undefined) print(turnRow(hold, this.history.ballot(hold.lease), lanes, at));
+    if (hold !== undefined) print(this.rows.turn(hold, this.history.ballot(hold.lease), lanes, at));
   }
 }
 

@@ -6,14 +6,14 @@ import { STYLES, type Task } from "./messages.ts";
 import { HELP, type Options, readOptions } from "./options.ts";
 import { race } from "./race.ts";
 import { printFile, printVerdict } from "./report.ts";
-import { header, legend } from "./rows.ts";
+import { legend, Rows } from "./rows.ts";
 import { printStory } from "./story.ts";
 import { judge } from "./verdict.ts";
 
 await runDemo(readOptions, HELP, demo);
 
 async function demo(options: Options, stop: AbortSignal): Promise<number> {
-  // Without the lock nobody needs a Redis.
+  // Only the lock needs a Redis.
   await using redis = options.lock ? await demoRedis() : undefined;
   stop.throwIfAborted();
   await using shared = await newFile();
@@ -22,10 +22,11 @@ async function demo(options: Options, stop: AbortSignal): Promise<number> {
   if (redis !== undefined) {
     print(`Redis: ${redis.description}\n`);
   }
-  print(`${legend(options.lock)}\n\n${colours.bold(header(options.writers, options.lock))}`);
-  await race(tasks, redis?.env ?? {}, stop);
+  const rows = new Rows(options.writers, options.lock);
+  print(`${legend(options.lock)}\n\n${colours.bold(rows.header)}`);
+  await race(tasks, rows, redis?.env ?? {}, stop);
   const verdict = judge(await readFile(shared.path, "utf8"), options);
-  printFile(verdict);
+  printFile(verdict, options.lock);
   return printVerdict(verdict, options);
 }
 

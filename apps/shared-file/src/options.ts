@@ -7,18 +7,22 @@ export interface Options {
   readonly help: boolean;
 }
 
-export const HELP = `Several processes write one shared file. Each turn of a writer reads the number of the last line, thinks
-for some milliseconds, and appends a line with the next number.
+export const HELP = `Several processes write one shared file. In each turn, a writer reads the
+number of the last line, thinks for some milliseconds, and appends a line with
+the next number.
 
   pnpm demo shared-file [options]
 
-  --no-lock     let them write without the lock, and see the damage
+  --no-lock     write without the lock, and see the damage
   --writers N   how many processes, 1 to 12 (default 4)
-  --turns N     how many lines each of them writes, 1 to 50 (default 6)
+  --turns N     how many lines each process writes, 1 to 50 (default 6)
   --help        show this
 
-It starts a Redis of its own, unless REDIS_URL, or REDIS_HOST, REDIS_PORT and REDIS_PASSWORD name one.
-Exit code: with the lock 0 only if the file is in sequence; without it always 0, whether damage was done or not.`;
+It starts a Redis of its own. To use yours, set REDIS_URL, or any of
+REDIS_HOST, REDIS_PORT and REDIS_PASSWORD.
+
+Exit code: with the lock, 0 if the file is in sequence, and 1 if not. With
+--no-lock, 0 also when there is damage.`;
 
 /** @throws DemoError */
 export function readOptions(argv: readonly string[]): Options {

@@ -2,16 +2,17 @@ import { machineTime, orStop, print, Worker } from "@lock/demo-kit";
 import { Board, type Turn } from "./board.ts";
 import { Merge } from "./merge.ts";
 import { type FromWriter, nameOf, type Task, type ToWriter, type WriterEvent } from "./messages.ts";
-import { row } from "./rows.ts";
+import type { Rows } from "./rows.ts";
 
 /** Starts a process for each task, lets them go at once, prints each turn as it ends; resolves at the end of all. */
 export async function race(
   tasks: readonly Task[],
+  rows: Rows,
   env: Readonly<Record<string, string>>,
   stop: AbortSignal,
 ): Promise<void> {
   await using writers = new Writers();
-  const show = turnPrinter(tasks.length);
+  const show = turnPrinter(tasks.length, rows);
   const ready = tasks.map((task, index) => writers.start(task, env, (event) => show.event(index, event)));
   await orStop(Promise.all(ready), stop);
   show.started(machineTime());
@@ -52,13 +53,13 @@ class Writers implements AsyncDisposable {
   }
 }
 
-function turnPrinter(writers: number) {
+function turnPrinter(writers: number, rows: Rows) {
   const merge = new Merge<WriterEvent>(writers);
   const board = new Board(writers);
   const written = new Set<number>();
   let start = 0;
   const printTurn = (turn: Turn) => {
-    print(row(turn, start, written.has(turn.line)));
+    print(rows.row(turn, start, written.has(turn.line)));
     written.add(turn.line);
   };
   const show = (events: readonly WriterEvent[]) => {

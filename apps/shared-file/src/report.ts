@@ -1,4 +1,4 @@
-import { colours, paintOf, print, printable, sayVerdict } from "@lock/demo-kit";
+import { colours, count, paintOf, print, printable, sayVerdict } from "@lock/demo-kit";
 import type { Options } from "./options.ts";
 import type { Line, Verdict } from "./verdict.ts";
 
@@ -7,8 +7,9 @@ const SHOWN_FULLY = 40;
 const FIRST = 12;
 const LAST = 6;
 
-export function printFile({ lines }: Verdict): void {
-  print(`\n${colours.bold("The file")} ${colours.dim("(number, writer, fencing token)")}\n`);
+export function printFile({ lines }: Verdict, lock: boolean): void {
+  const fields = lock ? "number, writer, fencing token" : "number, writer, no fencing token";
+  print(`\n${colours.bold("The file")} ${colours.dim(`(${fields})`)}\n`);
   const isLong = lines.length > SHOWN_FULLY;
   lines.slice(0, isLong ? FIRST : undefined).forEach(printLine);
   if (!isLong) return;
@@ -27,11 +28,11 @@ function printLine(line: Line): void {
 export function printVerdict({ lines, damage }: Verdict, { lock, writers, turns }: Options): number {
   const good = damage.length === 0;
   if (good && lock) {
-    sayVerdict(
-      "good",
-      `good: ${lines.length} lines, numbered 1 to ${lines.length} without a gap or a repeat,`,
+    const total = lines.length;
+    sayVerdict("good", `good: ${total} lines, numbered 1 to ${total} without a gap or a repeat.`);
+    print(
+      `  ${count(writers, "writer")} wrote ${count(turns, "line")} each. Every fencing token is larger than the last.`,
     );
-    print(`  ${turns} lines of each of ${writers} writers, fencing tokens strictly growing.`);
     print(colours.dim("\n  What happens without the lock: pnpm demo shared-file --no-lock"));
     return 0;
   }
@@ -40,7 +41,7 @@ export function printVerdict({ lines, damage }: Verdict, { lock, writers, turns 
     return 0;
   }
   const wrong = lines.filter((line) => line.isMisnumbered).length;
-  const why = lock ? "although the lock was used" : "as nobody kept the writers apart";
+  const why = lock ? "although the lock was used" : "as nothing kept the writers apart";
   sayVerdict("bad", `DAMAGED, ${why}: ${wrong} of ${lines.length} lines have a wrong number.`);
   for (const problem of damage) print(`  ${colours.red("•")} ${problem}`);
   return lock ? 1 : 0;

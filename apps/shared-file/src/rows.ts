@@ -1,52 +1,85 @@
-import { colours, pad, paintOf, printable } from "@lock/demo-kit";
+import { type Column, colours, pad, paintOf, printable, Table } from "@lock/demo-kit";
 import type { Lane, Turn } from "./board.ts";
 import { nameOf } from "./messages.ts";
 
 const SYMBOLS: Record<Lane, string> = { idle: "·", waits: "○", busy: "█" };
-const WIDTHS = { ms: 5, holder: 9, line: 4, fence: 16, waited: 17 };
+const WIDTHS = { ms: -5, lane: -2 };
+const LOCKED = {
+  holder: { title: "holder", width: 9 },
+  line: { title: "line", width: -4 },
+  fence: { title: "fencing token", width: 16 },
+  waited: { title: "waited", width: -7, rank: 1 },
+  held: { title: "held", width: -6, rank: 2 },
+  behind: { title: "behind", width: 9, rank: 3 },
+};
+const UNLOCKED = {
+  holder: { title: "writer", width: 9 },
+  line: { title: "line", width: -4 },
+  note: { title: "", width: 24 },
+};
 
 export function legend(lock: boolean): string {
-  const busy = lock ? "holds the lock" : "reads, thinks and writes";
-  const waits = lock ? `   ${SYMBOLS.waits} waits for it` : "";
-  return colours.dim(`${SYMBOLS.busy} ${busy}${waits}   ${SYMBOLS.idle} between two turns`);
+  const { busy, waits, idle } = SYMBOLS;
+  if (!lock) return colours.dim(`${busy} reads, thinks and writes   ${idle} between two turns`);
+  return colours.dim(`${busy} holds the lock   ${waits} waits for it   ${idle} between two turns
+behind: the holder at the time when the wait began`);
 }
 
-/** The header of the timeline; each writer has a column of its own on the left. */
-export function header(writers: number, lock: boolean): string {
-  const numbers = Array.from({ length: writers }, (_, index) =>
-    paintOf(index + 1)(pad(String(index + 1), -2)),
-  ).join("");
-  const { ms, holder, line, fence, waited } = WIDTHS;
-  const titles = [pad(lock ? "holder" : "writer", holder), pad("line", -line)];
-  if (lock) titles.push(pad("fencing token", fence), pad("waited behind", waited), "released");
-  return `${pad("ms", -ms)} ${numbers}  ${titles.join("  ")}`;
-}
+/** The timeline; each writer has a column of its own on the left. */
+export class Rows {
+  readonly #table: Table<string>;
+  /** Many writers in a narrow terminal have no room for it. */
+  readonly #hasLanes: boolean;
 
-/** One turn; `start` is the time of the start line. */
-export function row(turn: Turn, start: number, isRepeated: boolean): string {
-  const { ms, holder, line, fence, waited } = WIDTHS;
-  const lanes = turn.lanes.map((lane, index) => paintOf(index + 1)(pad(SYMBOLS[lane], -2))).join("");
-  const cells = [paintOf(turn.writer)(pad(nameOf(turn.writer), holder)), pad(String(turn.line), -line)];
-  if (turn.grant !== undefined) {
-    cells.push(
-      pad(String(turn.grant.fence), fence),
-      pad(waiting(turn.grant), waited),
-      release(turn.released),
-    );
-  } else if (isRepeated) {
-    cells.push(colours.red(`✗ ${turn.line} was written already`));
+  constructor(
+    private readonly writers: number,
+    lock: boolean,
+  ) {
+    const [narrow, wide] = [2 - WIDTHS.ms, 3 - WIDTHS.ms - writers * WIDTHS.lane];
+    const columns: Readonly<Record<string, Column>> = lock ? LOCKED : UNLOCKED;
+    this.#hasLanes = new Table(columns, wide).fits;
+    this.#table = new Table(columns, this.#hasLanes ? wide : narrow);
   }
-  return `${colours.dim(pad((turn.at - start).toFixed(0), -ms))} ${lanes}  ${cells.join("  ")}`;
+
+  get header(): string {
+    const digits = Array.from({ length: this.writers }, (_, index) => String((index + 1) % 10));
+    return this.#left("ms", digits) + this.#table.header;
+  }
+
+  /** One turn; `start` is the time of the start line. */
+  row(turn: Turn, start: number, isRepeated: boolean): string {
+    const lanes = turn.lanes.map((lane) => SYMBOLS[lane]);
+    return this.#left(colours.dim((turn.at - start).toFixed(0)), lanes) + this.#cells(turn, isRepeated);
+  }
+
+  #left(ms: string, lanes: readonly string[]): string {
+    return `${pad(ms, WIDTHS.ms)}${this.#hasLanes ? ` ${lanesOf(lanes)}` : ""}  `;
+  }
+
+  #cells({ writer, line, grant, released }: Turn, isRepeated: boolean): string {
+    const cells = { holder: paintOf(writer)(nameOf(writer)), line: String(line) };
+    if (grant === undefined) {
+      const note = isRepeated ? colours.red(`✗ ${line} was written already`) : "";
+      return this.#table.row({ ...cells, note });
+    }
+    return this.#table.row({
+      ...cells,
+      fence: String(grant.fence),
+      waited: milliseconds(grant.waited),
+      held: heldOf(released),
+      behind: printable(grant.behind ?? ""),
+    });
+  }
 }
 
-function waiting({ waited, behind }: NonNullable<Turn["grant"]>): string {
-  return `${pad(milliseconds(waited), -6)}${behind === undefined ? "" : ` ${printable(behind)}`}`;
+function lanesOf(symbols: readonly string[]): string {
+  return symbols.map((symbol, index) => paintOf(index + 1)(pad(symbol, WIDTHS.lane))).join("");
 }
 
-function release(released: Turn["released"]): string {
+function heldOf(released: Turn["released"]): string {
   if (released === undefined) return colours.red("never");
   const { outcome, held } = released;
-  return outcome === "released" ? `after ${pad(milliseconds(held), -5)}` : colours.red(outcome);
+  return outcome === "released" ? milliseconds(held) : colours.red(outcome);
 }
 
 function milliseconds(time: number): string {

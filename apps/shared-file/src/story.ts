@@ -1,4 +1,4 @@
-import { colours, paintOf, print, printable } from "@lock/demo-kit";
+import { colours, count, paintOf, print, printable, printProse } from "@lock/demo-kit";
 import { nameOf, type Task } from "./messages.ts";
 import type { Options } from "./options.ts";
 
@@ -12,10 +12,8 @@ export function printStory({ lock, writers, turns }: Options, file: string, task
   const how = lock ? colours.green("with the lock") : colours.red("WITHOUT the lock");
   const processes = `${writers} ${writers === 1 ? "process" : "processes"}`;
   print(`\n${colours.bold(`${processes}, one shared file, ${how}`)}\n`);
-  print(
-    `Each takes ${turns} ${turns === 1 ? "turn" : "turns"}: it reads the number of the last line, thinks for 2 to`,
-  );
-  print("12 ms, and appends a line with the next number.\n");
+  printProse(`Each process takes ${count(turns, "turn")}. In a turn, it reads the number of the last line,
+thinks for 2 to 12 ms, and appends a line with the next number.\n`);
   for (const { writer, lock: use } of tasks) {
     if (use)
       print(`  ${paintOf(writer)(nameOf(writer).padEnd(9))}  ${use.client.padEnd(10)}  ${CODE[use.style]}`);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { launchDemo, startGivenRedis } from "@lock/demo-kit/testing";
+import { expectFits, launchDemo, startGivenRedis } from "@lock/demo-kit/testing";
 import { startRedis } from "@lock/redis-harness";
 import { describe, expect, it } from "vitest";
 
@@ -22,14 +22,16 @@ describe("pnpm demo", () => {
     expect(printedNumbers(stdout)).toEqual(oneTo(24));
     expect(stdout).toContain("pnpm demo shared-file");
     expect(stdout).not.toContain("\u001b");
+    expectFits(stdout, 80);
     const [, path = ""] = /File: {2}(.+), removed/.exec(stdout) ?? [];
     expect(path).toContain("shared.txt");
     expect(existsSync(path)).toBe(false);
   });
 
   it("shows the damage without the lock, or says that there was none", async () => {
-    const { code, stdout } = await launchDemo(["shared-file", "--no-lock"]);
-    expect(stdout).toMatch(/Verdict: (DAMAGED, as nobody kept the writers apart|no damage this time)/);
+    const { code, stdout } = await launchDemo(["shared-file", "--no-lock"], { COLUMNS: "60" });
+    expectFits(stdout, 60);
+    expect(stdout).toMatch(/Verdict: (DAMAGED, as nothing kept the writers apart|no damage this time)/);
     expect(code).toBe(0);
     expect(printedNumbers(stdout)).toHaveLength(24);
   });
@@ -81,7 +83,9 @@ describe("a Redis that the environment names", () => {
     });
     silent.close();
     expect(code).toBe(1);
-    expect(stderr).toContain(`127.0.0.1:${port} (from REDIS_URL): no answer within 3000 ms`);
+    expect(stderr).toMatch(
+      new RegExp(`127.0.0.1:${port} \\(from REDIS_URL\\): no answer\\s+within\\s+3000\\s+ms`),
+    );
     expect(stderr).not.toContain("s3cret");
   });
 

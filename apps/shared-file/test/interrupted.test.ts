@@ -9,7 +9,7 @@ describe("a demo that is interrupted", () => {
   it.each([...INTERRUPTIONS, ["SIGTERM", 143] as const])(
     "by %s ends its processes and removes its file",
     async (signal, exitCode) => {
-      const { code, stdout } = await interruptDemo(LONG, / after +\d+ ms$/, signal);
+      const { code, stdout } = await interruptDemo(LONG, / writer-\d +\d+ +\d{10,} +\d+ ms/, signal);
       const [, path = ""] = /File: {2}(.+), removed/.exec(stdout) ?? [];
       expect(code).toBe(exitCode);
       expect(stdout).toContain("Interrupted");

@@ -5,9 +5,11 @@ const byId = (id) => document.getElementById(id);
 const payButton = byId("pay");
 const cards = new Map();
 const { lock, self, instances } = await fetchJson("/instances");
-let order;
+/** What the page shows now: one object for each time that an order is shown. Answers that come for another are dropped. */
+let view = {};
 
 byId("without").hidden = lock;
+byId("tokens").hidden = !lock;
 for (const instance of instances) {
   byId("instances").append(chip(instance));
   cards.set(instance.name, element("div", "answer"));
@@ -15,7 +17,7 @@ for (const instance of instances) {
 byId("answers").append(...cards.values());
 payButton.addEventListener("click", pay);
 byId("new-order").addEventListener("click", () => {
-  // Whatever was ordered before stays in the history of the browser.
+  // The last order stays in the history of the browser.
   history.pushState(undefined, "", `?order=${crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000}`);
   show();
 });
@@ -49,11 +51,15 @@ async function fetchJson(path) {
 /** Shows the order that the address names. */
 async function show() {
   const id = new URLSearchParams(location.search).get("order") || "1001";
+  const mine = { id };
+  view = mine;
   payButton.disabled = true;
   byId("order-id").textContent = id;
+  for (const part of ["item", "price"]) byId(part).textContent = "…";
   byId("conclusion").textContent = "";
   for (const name of cards.keys()) fill(name, "", "not asked yet");
-  order = await fetchJson(`/orders/${encodeURIComponent(id)}`);
+  const order = await fetchJson(`/orders/${encodeURIComponent(id)}`);
+  if (view !== mine) return;
   const price = typeof order.cents === "number" ? `${(order.cents / 100).toFixed(2)} €` : "";
   byId("item").textContent = order.item ?? order.detail;
   byId("price").textContent = price || "–";
@@ -62,34 +68,39 @@ async function show() {
 }
 
 async function pay() {
+  const mine = view;
   payButton.disabled = true;
   byId("conclusion").textContent = "";
-  const answers = await Promise.all(instances.map(submit));
+  const answers = await Promise.all(instances.map((instance) => submit(instance, mine)));
+  if (view !== mine) return;
   byId("conclusion").textContent = conclude(answers);
   byId("conclusion").className = isTwice(answers) ? "twice" : "hint";
   payButton.disabled = false;
 }
 
 /** One of the two requests; resolves with what became of it. */
-async function submit({ name, origin }) {
-  fill(name, "", "asked …");
+async function submit({ name, origin }, mine) {
+  const tell = (...answer) => {
+    if (view === mine) fill(name, ...answer);
+  };
+  tell("", "asked …");
   const start = performance.now();
   try {
-    const response = await fetch(`${origin}/orders/${encodeURIComponent(order.id)}/charge`, {
+    const response = await fetch(`${origin}/orders/${encodeURIComponent(mine.id)}/charge`, {
       method: "POST",
     });
     const body = await response.json();
     const outcome = outcomeOf(response.status, body);
     const wait = response.headers.get("Retry-After");
-    fill(name, outcome, `${response.status} ${outcome}`, [
+    tell(outcome, `${response.status} ${outcome}`, [
       body.title && `${body.title}: ${body.detail ?? ""}`,
-      wait && `Retry-After: ${wait} s, at the latest`,
-      body.fence && `fence ${body.fence}`,
+      wait && `Retry-After: ${wait} s at the latest`,
+      body.fence && `fencing token ${body.fence}`,
       `after ${(performance.now() - start).toFixed(0)} ms`,
     ]);
     return outcome;
   } catch {
-    fill(name, "failed", "no answer", ["Is the demo still running?"]);
+    tell("failed", "no answer", ["Is the demo still running?"]);
     return "failed";
   }
 }
@@ -108,11 +119,11 @@ function conclude(answers) {
   const count = (outcome) => answers.filter((answer) => answer === outcome).length;
   if (count("failed") > 0) return "";
   if (isTwice(answers))
-    return "Charged twice: nothing kept the second request away while the first one was charged.";
+    return "Charged twice: nothing kept the second request away while the first one was under way.";
   const once = count("charged") === 1 ? "Charged once. " : "";
   if (count("refused") === 0)
     return `${once || "Not charged again. "}“Already charged” is what the ledger says.`;
-  return `${once}The refused request came while the other one was being worked on. Whoever asks again is told that the order is already charged: press “Pay” once more.`;
+  return `${once}The refused request came while the other one was under way. Press “Pay” once more: the answer will be “already charged”.`;
 }
 
 function fill(name, outcome, badge, details = []) {
@@ -124,7 +135,7 @@ function fill(name, outcome, badge, details = []) {
 
 /** The newest first: what happened before the page was opened comes from one instance after the other. */
 function addLine({ at, instance, order: id, outcome, status, fence, held }) {
-  const lease = fence === undefined ? "" : `, fence ${fence}`;
+  const lease = fence === undefined ? "" : `, token ${fence}`;
   const time = held === undefined ? "" : `, lease held ${held.toFixed(0)} ms`;
   const line = element(
     "li",

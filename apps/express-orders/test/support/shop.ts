@@ -17,7 +17,7 @@ export interface Shop extends AsyncDisposable {
 export async function openShop(): Promise<Shop> {
   const redis = await startRedis();
   const ledger = await newLedger(false);
-  const tasks = INSTANCES.map((instance) => ({ instance, ledger: ledger.path, prefix: "test" }));
+  const tasks = INSTANCES.map((instance) => ({ instance, port: 0, ledger: ledger.path, prefix: "test" }));
   const attempts: Attempt[] = [];
   const instances = new Instances(tasks, { REDIS_URL: redis.url }, (attempt) => attempts.push(attempt));
   const dispose = async () => {

@@ -1,0 +1,38 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { DemoError } from "./errors.ts";
+import { colours, print } from "./terminal.ts";
+
+/** What turbo says of a task that it does not have the result of. */
+const MISS = "cache miss, executing";
+const ARGUMENTS = ["run", "build", "--filter=./packages/*", "--output-logs=new-only", "--log-order=stream"];
+
+/**
+ * Builds the packages of the monorepo. Says so if there is anything to build, and says nothing else unless that fails.
+ * @throws DemoError after it has printed what the build says
+ */
+export async function buildPackages(root: string, stop: AbortSignal): Promise<void> {
+  const turbo = createRequire(join(root, "package.json")).resolve("turbo/bin/turbo");
+  const child = spawn(process.execPath, [turbo, ...ARGUMENTS], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const relay = () => void child.kill();
+  stop.addEventListener("abort", relay, { once: true });
+  let output = "";
+  const hear = (text: string) => {
+    if (!output.includes(MISS) && (output + text).includes(MISS)) {
+      print(colours.dim("building the packages ..."));
+    }
+    output += text;
+  };
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", hear);
+  const [code] = await once(child, "close");
+  stop.removeEventListener("abort", relay);
+  stop.throwIfAborted();
+  if (code === 0) return;
+  process.stderr.write(output);
+  throw new DemoError("the packages cannot be built; what the build says is above");
+}
