@@ -42,6 +42,7 @@ const books = [
       "README.md",
       "packages/core/README.md",
       "docs/which-lock.md",
+      "docs/recipes.md",
       "docs/extending.md",
       "docs/errors.md",
       "docs/guarantees.md",
@@ -62,13 +63,13 @@ const books = [
 /** A page whose later snippets use what its first one defines. It runs in packages/memory/test/postgres.test.ts. */
 const CONTINUED = "docs/fencing-a-store.md";
 
-/** A page whose snippets run as they stand behind its first one. */
-const RUNNABLE = "docs/which-lock.md";
+/** Pages whose snippets run as they stand behind their first one. */
+const RUNNABLE = ["docs/which-lock.md", "docs/recipes.md"];
 
 async function snippetsOf(page: string, given = ""): Promise<string[]> {
   const blocks = [...(await readFile(root + page, "utf8")).matchAll(/```ts\n(.*?)```/gs)];
   const [prologue = "", ...others] = blocks.map(([, code = ""]) => code);
-  if (page === RUNNABLE) return others.map((code) => `${prologue}\n${code}`);
+  if (RUNNABLE.includes(page)) return others.map((code) => `${prologue}\n${code}`);
   if (page === CONTINUED) return [prologue, ...others.map((code) => `${given}${prologue}\n${code}`)];
   return [prologue, ...others].map((code) => `${code.includes("import ") ? "" : given}${code}`);
 }
@@ -103,8 +104,8 @@ it.each(books)("every TypeScript snippet of $pages compiles", async ({ within, g
   expect(stdout).toBe("");
 });
 
-it("every snippet of the page that tells the locks apart runs", async () => {
-  const snippets = await snippetsOf(RUNNABLE);
+it.each(RUNNABLE)("every snippet of %s runs", async (page) => {
+  const snippets = await snippetsOf(page);
   expect(snippets.length).toBeGreaterThan(7);
   // Within the package, but not in node_modules: only there may a package import itself by its name.
   const place = await mkdtemp(`${core}.docs-`);
