@@ -301,7 +301,7 @@ describe.each(libraries)("$name", ({ connect }) => {
   });
 });
 
-describe.each(libraries.filter(({ name }) => name.startsWith("ioredis")))("$name", ({ connect }) => {
+describe.each(libraries.filter(({ family }) => family === "ioredis"))("$name", ({ connect }) => {
   it("tells of no password that the server does not take, though it is an argument of AUTH", async () => {
     await using server = await startRedis({ password: "right" });
     const { port } = new URL(server.url);

@@ -6,6 +6,7 @@ import { ioredisBackend } from "@lock/core/ioredis";
 import { nodeRedisBackend } from "@lock/core/node-redis";
 import { Cluster, Redis } from "ioredis";
 import { Cluster as Cluster5, Redis as Redis5 } from "ioredis5";
+import { Redis as Iovalkey, Cluster as IovalkeyCluster } from "iovalkey";
 import { createClient } from "redis";
 import { createClient as createClient5 } from "redis5";
 
@@ -15,6 +16,8 @@ export const all: Locks[] = [
   createLocks({ backend: ioredisBackend(new Redis5()) }),
   createLocks({ backend: ioredisBackend(new Cluster([])) }),
   createLocks({ backend: ioredisBackend(new Cluster5([])) }),
+  createLocks({ backend: ioredisBackend(new Iovalkey()) }),
+  createLocks({ backend: ioredisBackend(new IovalkeyCluster([])) }),
   createLocks({ backend: nodeRedisBackend(createClient()) }),
   createLocks({ backend: nodeRedisBackend(createClient5()) }),
   createLocks({ backend: nodeRedisBackend(createClient({ RESP: 2, url: "redis://127.0.0.1" })) }),
@@ -24,6 +27,7 @@ const [node] = readRedisEnv({}).nodes;
 export const fromEnv: Locks[] = [
   createLocks({ backend: ioredisBackend(new Redis(node.url, node.ioredisOptions)) }),
   createLocks({ backend: ioredisBackend(new Redis5(node.url, node.ioredisOptions)) }),
+  createLocks({ backend: ioredisBackend(new Iovalkey(node.url, node.ioredisOptions)) }),
   createLocks({ backend: nodeRedisBackend(createClient(node.nodeRedisOptions)) }),
   createLocks({ backend: nodeRedisBackend(createClient5(node.nodeRedisOptions)) }),
 ];

@@ -1,5 +1,6 @@
 import { Cluster as Cluster6, Redis as Redis6 } from "ioredis";
 import { Cluster as Cluster5, Redis as Redis5 } from "ioredis5";
+import { Redis as Iovalkey, Cluster as IovalkeyCluster } from "iovalkey";
 import {
   createClient as createClient6,
   createCluster as createCluster6,
@@ -40,6 +41,8 @@ export interface SentinelAddress {
 
 export interface Library {
   readonly name: string;
+  /** Whose manner and options it has. */
+  readonly family: "ioredis" | "node-redis";
   connect(url: string, options?: ConnectOptions): Promise<TestClient>;
   /** `urls`: of nodes of a cluster. */
   connectCluster(urls: readonly string[], options?: ConnectOptions): Promise<TestClient>;
@@ -86,6 +89,7 @@ const copy = ({ name, sentinels }: SentinelAddress) => ({
 
 export const ioredis5: Library = {
   name: "ioredis 5",
+  family: "ioredis",
   connect: async (url, { client } = {}) => wrapIoredis(new Redis5(url, { ...client })),
   connectCluster: async (urls, { client } = {}) => wrapIoredis(new Cluster5([...urls], { ...client })),
   connectSentinel: async (address, { client } = {}) =>
@@ -94,6 +98,7 @@ export const ioredis5: Library = {
 
 export const ioredis6: Library = {
   name: "ioredis 6",
+  family: "ioredis",
   connect: async (url, { protocol = 3, client } = {}) =>
     wrapIoredis(new Redis6(url, { protocol, ...client })),
   connectCluster: async (urls, { client } = {}) => wrapIoredis(new Cluster6([...urls], { ...client })),
@@ -101,8 +106,19 @@ export const ioredis6: Library = {
     wrapIoredis(new Redis6({ ...copy(address), ...client })),
 };
 
+/** A fork of ioredis 5, which knows RESP2 only. */
+export const iovalkey: Library = {
+  name: "iovalkey",
+  family: "ioredis",
+  connect: async (url, { client } = {}) => wrapIoredis(new Iovalkey(url, { ...client })),
+  connectCluster: async (urls, { client } = {}) => wrapIoredis(new IovalkeyCluster([...urls], { ...client })),
+  connectSentinel: async (address, { client } = {}) =>
+    wrapIoredis(new Iovalkey({ ...copy(address), ...client })),
+};
+
 export const nodeRedis5: Library = {
   name: "node-redis 5",
+  family: "node-redis",
   connect: (url, { protocol = 2, client } = {}) =>
     wrapNodeRedis(createClient5({ url, RESP: protocol, ...client })),
   connectCluster: (urls, { client } = {}) =>
@@ -113,6 +129,7 @@ export const nodeRedis5: Library = {
 
 export const nodeRedis6: Library = {
   name: "node-redis 6",
+  family: "node-redis",
   connect: (url, { protocol = 3, client } = {}) =>
     wrapNodeRedis(createClient6({ url, RESP: protocol, ...client })),
   connectCluster: (urls, { client } = {}) =>
@@ -121,4 +138,4 @@ export const nodeRedis6: Library = {
     wrapNodeRedis(createSentinel6({ name, sentinelRootNodes: [...sentinels], ...client })),
 };
 
-export const libraries: readonly Library[] = [ioredis5, ioredis6, nodeRedis5, nodeRedis6];
+export const libraries: readonly Library[] = [ioredis5, ioredis6, iovalkey, nodeRedis5, nodeRedis6];

@@ -4,8 +4,7 @@ import { type Library, libraries, type TestClient } from "./clients.ts";
 import { FencedRegister } from "./fenced-register.ts";
 
 /** Two processes with the same client library. */
-export interface Pair {
-  readonly name: string;
+export interface Pair extends Pick<Library, "name" | "family"> {
   readonly clients: readonly [TestClient, TestClient];
   /** With a prefix of their own, so that locks of one key are different ones and yet on the same server. */
   locks(prefix: string): readonly [Locks, Locks];
@@ -31,14 +30,13 @@ export function openPairs(connect: (library: Library) => Promise<TestClient>): P
         await Promise.all(opened.map((each) => each.close()));
         for (const client of clients) client.close();
       };
-      return { name: library.name, clients, locks, close };
+      return { name: library.name, family: library.family, clients, locks, close };
     }),
   );
 }
 
 /** What a failover did to one pair. Durations are milliseconds. */
-export interface Survival {
-  readonly name: string;
+export interface Survival extends Pick<Library, "name" | "family"> {
   /** From the death of the master to the next grant of a key. */
   readonly outage: number;
   /** From a release after the failover to the grant to one that has waited since before it. */
@@ -67,7 +65,7 @@ export async function surviveLoss(
   return Promise.all(scenes.map((scene) => scene.getOn(died)));
 }
 
-async function prepare({ name, clients, locks }: Pair, key: string) {
+async function prepare({ name, family, clients, locks }: Pair, key: string) {
   const [one, two] = locks("known");
   const [stale, next] = locks("lost");
   const held = await one.acquire(key, { ttl: 60_000 });
@@ -100,7 +98,7 @@ async function prepare({ name, clients, locks }: Pair, key: string) {
     const released = performance.now();
     expect(await held.release()).toBe("released");
     await (await waiting).release();
-    return { name, outage, wake: performance.now() - released, staleWritesTaken };
+    return { name, family, outage, wake: performance.now() - released, staleWritesTaken };
   };
   return { takeTheLost, getOn };
 }

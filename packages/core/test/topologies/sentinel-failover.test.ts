@@ -17,8 +17,8 @@ const sentinel = useSentinel();
 let pairs: Pair[];
 
 beforeAll(async () => {
-  pairs = await openPairs(({ name, connectSentinel }) =>
-    connectSentinel(sentinel(), name.startsWith("ioredis") ? { client: IOREDIS } : {}),
+  pairs = await openPairs(({ family, connectSentinel }) =>
+    connectSentinel(sentinel(), family === "ioredis" ? { client: IOREDIS } : {}),
   );
 });
 afterAll(async () => {
@@ -35,9 +35,9 @@ describe("Sentinel", () => {
       await sentinel().heal();
     }
     report(`Sentinel, down-after ${sentinel().downAfter} ms`, survivals);
-    for (const { name, outage, wake, staleWritesTaken } of survivals) {
+    for (const { name, family, outage, wake, staleWritesTaken } of survivals) {
       // createSentinel looks once a second, and takes the new master only when the failover is over for all replicas.
-      const limit = sentinel().downAfter + (name.startsWith("ioredis") ? 2_000 : 6_000);
+      const limit = sentinel().downAfter + (family === "ioredis" ? 2_000 : 6_000);
       expect(outage, name).toBeLessThan(limit + TOLERANCE);
       expect(wake, name).toBeLessThan(2_000);
       expect(staleWritesTaken, name).toBe(0);
