@@ -128,9 +128,9 @@ describe("a lease", () => {
 
   it("is stalled where its process stood still, also when a renewal had failed before", async () => {
     const lease = await locks.acquire("key", { ttl: 3_000 });
-    backend.fail("extend", undefined, 1);
+    backend.fail("extend", undefined, Number.POSITIVE_INFINITY);
     await clock.advance(1_000);
-    expect(backend.calls.extend).toBe(1);
+    expect(backend.calls.extend).toBeGreaterThan(0);
     clock.block(5_000);
     await clock.advance(0);
     expect(reasonOf(lease.signal)).toBe("stalled");
