@@ -19,6 +19,16 @@ export function firstSnippet(page: string): string {
 /** An empty folder with the tarballs and the peers that a snippet imports, and the snippet as it stands. */
 export async function copySnippet(code: string): Promise<Consumer> {
   const consumer = await Consumer.open();
+  try {
+    await fill(consumer, code);
+    return consumer;
+  } catch (error) {
+    await consumer[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function fill(consumer: Consumer, code: string): Promise<void> {
   const imported = ts.preProcessFile(code).importedFiles.map(({ fileName }) => packageOf(fileName));
   for (const name of new Set(["@lock/core", "@types/node", ...imported])) {
     if (name.startsWith("@lock/")) await consumer.install(`${root}packages/${name.slice("@lock/".length)}`);
@@ -26,7 +36,6 @@ export async function copySnippet(code: string): Promise<Consumer> {
   }
   await consumer.write("package.json", JSON.stringify({ type: "module", private: true }));
   await consumer.write("snippet.ts", code);
-  return consumer;
 }
 
 function packageOf(specifier: string): string {
