@@ -22,6 +22,9 @@ export function showProgress(turns: number, { stdout, env } = process): Progress
       else if (reached > part) print(text(saved));
       part = reached;
     },
-    say: (line) => print(`${isLive ? "\r\u001b[K" : ""}  ${colours.yellow("●")} ${line}`),
+    say: (line) => {
+      if (isLive) stdout.write("\r\u001b[K");
+      print(`  ${colours.yellow("●")} ${line}`);
+    },
   };
 }

@@ -34,7 +34,7 @@ export async function serve(options: Options, setting: Setting, stop: AbortSigna
   await using visitors = new Visitors(options, setting, live);
   await orStop(visitors.crew.ready(), stop);
   print(`  ${colours.bold(site.origin)}\n`);
-  print(`Open it in a browser. Ctrl-C ends the demo. It ends itself after ${minutes} min.\n`);
+  print(`Open it in a browser. Ctrl-C ends the demo; it also ends after ${minutes} min.\n`);
   visitors.begin();
   const refreshing = refresh(pages, () => live.state(visitors.crew.agents), stop);
   await orStop(

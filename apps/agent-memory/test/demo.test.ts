@@ -24,7 +24,7 @@ describe("pnpm demo agent-memory", () => {
     expect(stdout).not.toMatch(/taken over|takes over|lease/);
     expect(stderr).toBe("");
     expect(stdout).toMatch(
-      /Verdict: DAMAGED, as nothing kept the turns apart:\s+[1-9]\d* of\s+200 turns lost\.\s+[1-9]\d* turns answered/,
+      /Verdict: DAMAGED, as nothing kept the turns apart:\s+[1-9]\d*\s+of\s+200\s+turns\s+lost\.\s+[1-9]\d* turns answered/,
     );
     expect(code).toBe(0);
   });

@@ -1,4 +1,4 @@
-import { colours, columnsOf, paintOf, print, printable } from "@lock/demo-kit";
+import { colours, columnsOf, fit, paintOf, print, printable } from "@lock/demo-kit";
 import type { Board, WorkerState } from "./board.ts";
 import { isIdle, type QueueCounts } from "./observer.ts";
 import { REQUESTS } from "./plan.ts";
@@ -38,7 +38,7 @@ function live(): Screen {
     const below = hasSaid && rows.length > 0 ? ["", ...rows] : rows;
     const up = height > 0 ? `\u001b[${height}A` : "";
     // Each line is cleared to its end, not the screen before it: that would flicker.
-    print(up + [...above, ...below].map((text) => `${text}\u001b[K`).join("\n"));
+    process.stdout.write(up + [...above, ...below].map((text) => `${text}\u001b[K\n`).join(""));
     height = below.length;
   };
   return {
@@ -48,7 +48,7 @@ function live(): Screen {
     },
     say: (text) => {
       hasSaid = true;
-      draw([mark(text)]);
+      draw(fit(mark(text)).split("\n"));
     },
   };
 }

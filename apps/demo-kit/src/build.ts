@@ -7,6 +7,7 @@ import { colours, print } from "./terminal.ts";
 
 /** What turbo says of a task that it does not have the result of. */
 const MISS = "cache miss, executing";
+const SAID_BY_BUILD = /^\S+:build: (?!cache )/;
 const ARGUMENTS = ["run", "build", "--filter=./packages/*", "--output-logs=new-only", "--log-order=stream"];
 
 /**
@@ -33,6 +34,8 @@ export async function buildPackages(root: string, stop: AbortSignal): Promise<vo
   stop.removeEventListener("abort", relay);
   stop.throwIfAborted();
   if (code === 0) return;
-  process.stderr.write(output);
+  const said = output.split("\n").filter((line) => SAID_BY_BUILD.test(line));
+  // Without any such line, turbo itself has failed.
+  process.stderr.write(said.length > 0 ? `${said.join("\n")}\n` : output);
   throw new DemoError("the packages cannot be built; what the build says is above");
 }

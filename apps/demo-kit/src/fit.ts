@@ -45,9 +45,9 @@ function indentOf(line: string, most: number): number {
   return Math.max(stringWidth(start), ...cells.filter((cell) => cell <= most));
 }
 
-/** Joins the lines of each paragraph, so that it can be broken anew; lines that are indented stay as they are. */
+/** Joins the lines of each paragraph, and an option with its further lines, which are indented by 8 or more. */
 export function reflow(text: string): string {
-  return text.replace(/(?<=^\S.*)\n(?=\S)/gm, " ");
+  return text.replace(/(?<=^\S.*)\n(?=\S)|(?<=\S)\n {8,}(?=\S)/gm, " ");
 }
 
 /** To the width, as shown on a terminal; a negative one aligns to the right. */

@@ -36,10 +36,9 @@ it.each([
   expect(columnsOf(env, terminal ?? 0)).toBe(expected);
 });
 
-it("joins the lines of a paragraph, and no others", () => {
-  expect(reflow("One\ntwo\nthree.\n\n  a  b\n  c  d\n\nFour\nfive.")).toBe(
-    "One two three.\n\n  a  b\n  c  d\n\nFour five.",
-  );
+it("joins the lines of a paragraph, and those of an option, and no others", () => {
+  const text = "One\ntwo\nthree.\n\n  a       b\n          c\n  d       e\n\nFour\nfive.\n";
+  expect(reflow(text)).toBe("One two three.\n\n  a       b c\n  d       e\n\nFour five.\n");
 });
 
 it("pads by what a terminal shows", () => {

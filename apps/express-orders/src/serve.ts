@@ -14,7 +14,7 @@ export async function serve(
   ledger: Ledger,
   stop: AbortSignal,
 ): Promise<number> {
-  print(`Open either page in a browser. Ctrl-C ends the demo. It ends itself after ${minutes} min.\n`);
+  print(`Open either page in a browser. Ctrl-C ends the demo; it ends after ${minutes} min.\n`);
   await orStop(instances.during(sleep(minutes * 60_000, undefined, { signal: stop })), stop);
   const text = await ledger.read();
   // Whatever was charged was placed by somebody.

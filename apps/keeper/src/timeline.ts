@@ -10,7 +10,7 @@ const LANES: Record<Lane, string> = { gone: "✗", "stands by": "○", leads: "�
 
 export function legend(): string {
   return colours.dim(
-    "What each keeper believes is in the columns 1 and 2:\n█ it leads   ○ it stands by   ‖ it is paused   ✗ it is dead\nA token is the fencing token of a lead.",
+    "What each keeper believes is in the columns 1 and 2:\n█ it leads   ○ it stands by   ‖ it is paused   ✗ it is down\nA token is the fencing token of a lead.",
   );
 }
 

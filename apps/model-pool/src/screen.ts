@@ -17,7 +17,7 @@ function live(): Screen {
     const lines = fit(table(frame).join("\n")).split("\n");
     const up = height > 0 ? `\u001b[${height}A` : "";
     // Each line is cleared to its end, not the screen before it: that would flicker.
-    print(up + lines.map((text) => `${text}\u001b[K`).join("\n"));
+    process.stdout.write(up + lines.map((text) => `${text}\u001b[K\n`).join(""));
     height = lines.length;
   };
 }

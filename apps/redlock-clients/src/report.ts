@@ -39,7 +39,7 @@ function printOutage(history: History, { killed, returned }: Events): void {
     return;
   }
   const seconds = ((returned.at - killed.at) / 1_000).toFixed(1);
-  const refused = count(history.refusals.length, "acquire");
+  const refused = count(history.refusals.filter(({ at }) => at < returned.at).length, "acquire");
   print(`  Three nodes were away for ${seconds} s: ${refused} refused, none granted.`);
   print(`  One returned, and ${count(asked.length, "lease")} followed, ${after}.`);
 }

@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
-import { colours, print, printable } from "@lock/demo-kit";
+import { printable, printError, printProse } from "@lock/demo-kit";
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
 
@@ -27,7 +27,7 @@ export async function runCommand(command: Command, argv: readonly string[]): Pro
   try {
     const values = parse(command, argv);
     if (values.help !== true) return await command.run(values);
-    print(command.help);
+    printProse(command.help);
     return 0;
   } catch (error) {
     return report(error);
@@ -61,7 +61,7 @@ function report(error: unknown): number {
   // Of the environment, by `@lock/core`; by its code, since most commands do without that package.
   const usage = error instanceof UsageError || Object(error).code === "LOCK_USAGE";
   const lines = messageOf(error).split("\n").map(printable).join("\n");
-  process.stderr.write(`${colours.red("✗")} ${lines}\n`);
+  printError(lines);
   return usage ? 64 : 1;
 }
 

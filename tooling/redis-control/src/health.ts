@@ -9,21 +9,25 @@ import { describeReport } from "./report.ts";
 
 const HELP = `pnpm redis:health [--quorum] [--strict] [--timeout <ms>] [--max-ping <ms>]
 
-Asks every Redis that the environment names for what locks depend on, says what follows, and changes nothing.
+Asks every Redis that the environment names for the settings that locks depend
+on, and says what they mean for locks. It changes nothing.
 
-  REDIS_URL            redis://host:6379 or rediss://user:password@host:6379/0 (default redis://127.0.0.1:6379)
-  REDIS_NODES          instead, the nodes of a quorum: host:port or urls, separated by commas
-  REDIS_PASSWORD       where a url has none
-  REDIS_TLS            true or false; REDIS_TLS_CA_FILE, REDIS_TLS_CERT_FILE, REDIS_TLS_KEY_FILE
-  REDIS_LOCK_TTL_MS    the longest ttl of your locks (default 30000)
+  REDIS_URL          redis://host:6379 or rediss://user:password@host:6379/0
+                     (default redis://127.0.0.1:6379)
+  REDIS_NODES        instead, the nodes of a quorum: host:port or urls, with
+                     commas between
+  REDIS_PASSWORD     for urls without a password
+  REDIS_TLS          true or false; see also REDIS_TLS_CA_FILE,
+                     REDIS_TLS_CERT_FILE and REDIS_TLS_KEY_FILE
+  REDIS_LOCK_TTL_MS  the longest ttl of your locks (default 30000)
 
-  --quorum         the five nodes of redis:start --quorum, whatever REDIS_NODES says
+  --quorum         use the five nodes of redis:start --quorum, not REDIS_NODES
   --strict         degraded counts as failed
   --timeout <ms>   how long each question may take, 1 to 60000 (default 2000)
   --max-ping <ms>  a longer round trip is a finding (default 100)
 
-Exit code: 0 healthy, or degraded without --strict; 1 degraded with --strict; 2 unhealthy; 64 wrong options or
-environment.`;
+Exit code: 0 healthy, or degraded without --strict; 1 degraded with --strict;
+2 unhealthy; 64 wrong options or environment.`;
 
 const DEFAULT_TIMEOUT_MS = 2_000;
 const DEFAULT_MAX_PING_MS = 100;

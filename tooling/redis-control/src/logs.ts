@@ -11,6 +11,7 @@ Shows the end of the logs of what redis:start has started.
 
   --lines <n>  of each, 1 to 10000 (default 20)
   --follow     goes on, until Ctrl-C
+
 Exit code: 0, or 1 when nothing runs.`;
 
 const LOOK_EVERY_MS = 250;

@@ -1,5 +1,5 @@
 import type { Finding, HealthReport, NodeFacts, NodeReport, Severity, Verdict } from "@lock/core/health";
-import { colours, type Paint, printable } from "@lock/demo-kit";
+import { colours, fit, type Paint, printable } from "@lock/demo-kit";
 
 const HEADINGS = [
   "node",
@@ -62,7 +62,16 @@ function table(nodes: readonly NodeReport[]): string[] {
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join("  ")
       .trimEnd();
+  const lines = [line(HEADINGS), ...rows.map(line)];
+  if (lines.some((text) => fit(text) !== text)) return rows.map(paragraph);
   return [colours.bold(line(HEADINGS)), ...rows.map(line)];
+}
+
+/** A node where there is no room for a table. */
+function paragraph([name = "", ...cells]: readonly string[]): string {
+  const [only] = cells;
+  const facts = cells.map((cell, index) => `${HEADINGS[index + 1]} ${cell}`);
+  return `${colours.bold(name)}  ${cells.length === 1 ? only : facts.join(", ")}`;
 }
 
 function rowOf(report: NodeReport): string[] {

@@ -8,9 +8,11 @@ import { findRunning } from "./state.ts";
 
 const HELP = `pnpm redis:restart
 
-Restarts what redis:start has started, one after the other, on the same ports and with its data. REDIS_PASSWORD is the
-password that it shall ask for from then on.
-Exit code: 0 it runs, 1 it does not, or nothing ran.`;
+Restarts what redis:start has started, one after the other, on the same ports
+and with the same data. REDIS_PASSWORD is the password that clients have to give
+from then on.
+
+Exit code: 0 it runs, 1 it does not run, or nothing ran.`;
 
 export const restart: Command = {
   name: "restart",

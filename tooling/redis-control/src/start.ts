@@ -8,15 +8,18 @@ import { type Running, recall, stateDirectory } from "./state.ts";
 
 const HELP = `pnpm redis:start [--quorum] [--port <n>] [--no-docker]
 
-Starts a Redis to develop with, and leaves it running. With Docker Compose where there is Docker, else as redis-server
-processes of yours (installed if need be, as for the tests), whose data and logs are in
+Starts a Redis to develop with, and leaves it running. It uses Docker Compose if
+there is Docker. Otherwise it starts redis-server processes, and installs
+redis-server if it is missing. Their data and logs are in
 $XDG_STATE_HOME/lock-redis (~/.local/state/lock-redis).
 
   --quorum     five independent nodes on 63791-63795, instead of one on 6379
-  --port <n>   another port, or the first of five; never with Docker
-  --no-docker  redis-server processes also where there is Docker
+  --port <n>   another port, or the first of five; not with Docker
+  --no-docker  start redis-server processes even if there is Docker
 
-REDIS_PASSWORD is the password that it shall ask for. In Docker, the single one has the password "lock" by default.
+REDIS_PASSWORD is the password that clients have to give. In Docker, the single
+Redis has the password "lock" by default.
+
 Exit code: 0 it runs, 1 it does not, 64 wrong options.`;
 
 export const start: Command = {

@@ -8,7 +8,8 @@ import { findRunning } from "./state.ts";
 const HELP = `pnpm redis:stop
 
 Ends what redis:start has started, and nothing else. Data stays for the next start.
-Exit code: 0 nothing of it runs any more, 1 something does.`;
+
+Exit code: 0 all of it has ended, 1 something still runs.`;
 
 export const stop: Command = {
   name: "stop",

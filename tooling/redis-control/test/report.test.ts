@@ -1,6 +1,6 @@
 import { LockBackendError } from "@lock/core";
 import type { HealthReport, NodeFacts } from "@lock/core/health";
-import { expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { describeReport } from "../src/report.ts";
 
 const FACTS: NodeFacts = {
@@ -50,7 +50,10 @@ const REPORT: HealthReport = {
   ],
 };
 
+afterEach(() => void vi.unstubAllEnvs());
+
 it("shows the nodes, what was found, and the verdict; text of servers and clients cannot move the cursor", () => {
+  vi.stubEnv("COLUMNS", "100");
   expect(describeReport(REPORT, new Map([["node-c:3", "refused\r\n\u001b[31mhealthy"]]))).toEqual([
     "node      role    version  ping    uptime  clock    persistence  maxmemory-policy  replicas",
     "a:1       master  7.0.15   0.3 ms  10 min  -3600 s  snapshots    allkeys-lru       1",
@@ -65,4 +68,14 @@ it("shows the nodes, what was found, and the verdict; text of servers and client
     "unhealthy: locks cannot be taken, or are not safe",
   ]);
   expect(describeReport(REPORT, new Map())).toContain("warning  node-c:3: gone \\u{1b}[2J");
+});
+
+it("has a paragraph for each node where there is no room for a table", () => {
+  vi.stubEnv("COLUMNS", "80");
+  expect(describeReport(REPORT, new Map()).slice(0, 4)).toEqual([
+    "a:1  role master, version 7.0.15, ping 0.3 ms, uptime 10 min, clock -3600 s, persistence snapshots, maxmemory-policy allkeys-lru, replicas 1",
+    "b:2  role ?, version ?, ping 0.3 ms, uptime ?, clock ?, persistence ?, maxmemory-policy ?, replicas ?",
+    "node-c:3  unreachable",
+    "",
+  ]);
 });

@@ -42,7 +42,7 @@ function card({ session, holder, waiting, turns, lost, torn, blind, last, answer
     element("h2", "", session),
     lock ? element("span", "badge", badge) : "",
   );
-  const facts = element("p", "facts", `${turns} turns stored`);
+  const facts = element("p", "facts", `${turns} ${turns === 1 ? "turn" : "turns"} stored`);
   for (const [count, what] of [
     [lost, "lost"],
     [torn, "torn"],
