@@ -15,7 +15,7 @@ export type {
 export type { RedisBackendOptions, RedisLockBackend } from "./backends/redis/redis-backend.ts";
 
 /**
- * Grants leases on the Redis that an ioredis client (5 or 6) is connected to: a `Redis`, also one with `sentinels`, or
+ * Grants leases on the Redis or Valkey that a client of ioredis (5 or 6) or iovalkey is connected to: a `Redis`, also one with `sentinels`, or
  * a `Cluster`. The client stays the user's; one more connection is opened at the first contention, to be
  * told when to ask for a key again, and closed by `locks.close()`.
  * @example
