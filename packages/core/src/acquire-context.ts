@@ -3,25 +3,33 @@ import type { SeenHolder } from "./errors.ts";
 import type { HeldLease, LeaseTerms } from "./held-lease.ts";
 import type { Patience } from "./patience.ts";
 
+/** A request that events can name. Backends do not look at the id. */
+export interface TrackedRequest extends AcquireRequest {
+  /** As in `EventSubject`. */
+  readonly id: number;
+}
+
 /** What the loop needs from its surroundings; one for all acquires. */
 export interface AcquireContext {
   readonly backend: LockBackend;
   /** Makes the lease of what was granted. */
-  lease(request: AcquireRequest, granted: Granted, patience: Patience, terms: LeaseTerms): HeldLease;
+  lease(request: TrackedRequest, granted: Granted, patience: Patience, terms: LeaseTerms): HeldLease;
   /** The acquire has ended, in whatever way. */
   ended(patience: Patience): void;
   /** The acquire has ended without a lease. */
-  failed(request: AcquireRequest, patience: Patience, error: unknown): void;
+  failed(request: TrackedRequest, patience: Patience, error: unknown): void;
   /** Told once, when a key is found busy. */
-  contended(request: AcquireRequest, holder: SeenHolder | undefined): void;
+  contended(request: TrackedRequest, holder: SeenHolder | undefined): void;
+  /** Told once, when it begins to wait. */
+  waiting(request: TrackedRequest, holder: SeenHolder | undefined): void;
   /** Told after every attempt on a quorum. */
-  voted(request: AcquireRequest, votes: Votes): void;
+  voted(request: TrackedRequest, votes: Votes): void;
   /** Told once, when others name another number of permits. */
-  permitsDiffer(request: AcquireRequest, others: number): void;
+  permitsDiffer(request: TrackedRequest, others: number): void;
   /** Withdraws the request in the background, until that was heard: it must never delay the caller. */
-  withdraw(request: AcquireRequest, unanswered: boolean): void;
+  withdraw(request: TrackedRequest, unanswered: boolean): void;
   /** Whether a grant that did not count may be followed by another one, of another owner token. */
   readonly renewsTokens: boolean;
   /** Watches over a release that no caller waits for. */
-  undo(request: AcquireRequest, releasing: Promise<unknown>): void;
+  undo(request: TrackedRequest, releasing: Promise<unknown>): void;
 }

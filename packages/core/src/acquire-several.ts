@@ -1,6 +1,6 @@
 import { acquireLock, unanswered } from "./acquire.ts";
-import type { AcquireContext } from "./acquire-context.ts";
-import type { AcquireRequest, ExtendOutcome, Granted, LockBackend } from "./backend.ts";
+import type { AcquireContext, TrackedRequest } from "./acquire-context.ts";
+import type { ExtendOutcome, Granted, LockBackend } from "./backend.ts";
 import { LockUsageError, UnconfirmedGrantError } from "./errors.ts";
 import { type HeldLease, type LeaseTerms, RENEWED } from "./held-lease.ts";
 import { type Keys, showKeys } from "./key.ts";
@@ -17,7 +17,7 @@ export interface SeveralContexts {
 
 /** One acquire of several keys. */
 export interface SeveralKeys {
-  readonly request: AcquireRequest;
+  readonly request: TrackedRequest;
   readonly patience: Patience;
   readonly terms: LeaseTerms;
   /** Whether they may be taken in one step only. */
@@ -58,7 +58,7 @@ export function assertTogether(backend: LockBackend, keys: Keys): void {
 
 /** What was granted, and the request that it was granted to: another one where owner tokens had to be given up. */
 interface InOrder {
-  readonly request: AcquireRequest;
+  readonly request: TrackedRequest;
   readonly granted: Granted;
 }
 
@@ -70,7 +70,7 @@ interface InOrder {
  */
 async function acquireInOrder(
   context: AcquireContext,
-  first: AcquireRequest,
+  first: TrackedRequest,
   patience: Patience,
 ): Promise<InOrder> {
   let request = first;
@@ -88,7 +88,7 @@ async function acquireInOrder(
 
 async function takeInOrder(
   context: AcquireContext,
-  request: AcquireRequest,
+  request: TrackedRequest,
   patience: Patience,
 ): Promise<Granted> {
   const parts: HeldLease[] = [];
@@ -111,7 +111,7 @@ async function takeInOrder(
 /** Makes one lease of all parts; again while that may help and the caller waits. */
 async function extendAll(
   { backend }: AcquireContext,
-  request: AcquireRequest,
+  request: TrackedRequest,
   fencingToken: number,
   patience: Patience,
 ): Promise<ExtendOutcome> {
@@ -130,7 +130,7 @@ async function extendAll(
   return outcome;
 }
 
-function lostMeanwhile({ keys }: AcquireRequest): UnconfirmedGrantError {
+function lostMeanwhile({ keys }: TrackedRequest): UnconfirmedGrantError {
   const key = showKeys(keys);
   return new UnconfirmedGrantError(
     `one of ${JSON.stringify(key)} was lost while the others were waited for`,

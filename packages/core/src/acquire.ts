@@ -1,4 +1,4 @@
-import type { AcquireContext } from "./acquire-context.ts";
+import type { AcquireContext, TrackedRequest } from "./acquire-context.ts";
 import type { AcquireRequest, Granted, LockBackend } from "./backend.ts";
 import {
   LockBackendError,
@@ -22,40 +22,41 @@ import { Doubt } from "./unexplained.ts";
  */
 export function acquireLock(
   context: AcquireContext,
-  request: AcquireRequest,
+  request: TrackedRequest,
   patience: Patience,
   terms: LeaseTerms,
 ): Promise<HeldLease> {
   return new Acquisition(context, request, patience, terms).run();
 }
 
+/** The answer that somebody else has the key, or is before us. */
+const BUSY = "busy";
+
 /**
  * One acquire, and what it has learned so far. Tens of thousands may wait at once, so while it waits it consists of
  * this object, one suspended function and the promise of a hint.
  */
 class Acquisition implements Worker {
-  #request: AcquireRequest;
+  #request: TrackedRequest;
   #attempts = 0;
   #faults = 0;
   #lastFault: LockBackendError | undefined;
   /** Since the last answer. */
   #doubt: Doubt | undefined;
   #holder: SeenHolder | undefined;
-  #busy = false;
-  #contended = false;
+  /** What was told of a busy key. */
+  #told: "nothing" | "contended" | "waiting" = "nothing";
   /** The server has queued it, and has not been told otherwise. */
   #queued = false;
   #permitsDiffer = false;
-  /** An attempt is on its way now. */
-  #asking = false;
-  /** An attempt was sent that was never answered: it may still arrive. */
-  #unanswered = false;
+  /** An attempt that is on its way, or that was sent and never answered, may still arrive. */
+  #sent: "nothing" | "asking" | "unanswered" = "nothing";
   #calledOff = false;
   #undone = false;
 
   constructor(
     private readonly context: AcquireContext,
-    request: AcquireRequest,
+    request: TrackedRequest,
     private readonly patience: Patience,
     private readonly terms: LeaseTerms,
   ) {
@@ -65,7 +66,9 @@ class Acquisition implements Worker {
   async run(): Promise<HeldLease> {
     try {
       for (;;) {
-        const granted = (await this.#survive(this.#ask())) ?? (await this.#nextHint());
+        // One variable: each is kept for every acquire that waits here.
+        let granted = await this.#survive(this.#ask());
+        if (granted === BUSY) granted = await this.#nextHint();
         this.#assertWanted();
         if (granted !== null && this.#isValid(granted)) return this.#lease(granted);
         if (granted !== null) await this.#survive(this.#tooLate());
@@ -113,12 +116,12 @@ class Acquisition implements Worker {
     return new LockTimeoutError(key, this.patience.waited, this.#holder, what);
   }
 
-  /** One attempt; null when the key is busy. */
-  async #ask(): Promise<Granted | null> {
+  /** One attempt. */
+  async #ask(): Promise<Granted | typeof BUSY> {
     const { context, patience } = this;
     const request = this.#request;
     const { backend } = context;
-    this.#asking = true;
+    if (this.#sent === "nothing") this.#sent = "asking";
     this.#attempts += 1;
     const attempting = backend.attempt(request);
     // A single attempt has the backend's own limit: with `wait: 0` there would be no time to hear the answer.
@@ -126,7 +129,7 @@ class Acquisition implements Worker {
       ? await patience.until(attempting, backend.requestTimeout)
       : await attempting;
     if (outcome === TIME_OVER) throw this.#unheard();
-    this.#asking = false;
+    this.#settleAsking();
     this.#lastFault = undefined;
     this.#doubt = undefined;
     if (outcome.votes !== undefined) context.voted(request, outcome.votes);
@@ -135,23 +138,21 @@ class Acquisition implements Worker {
       context.permitsDiffer(request, outcome.otherPermits);
     }
     if (outcome.status === "granted") return outcome;
-    this.#busy = true;
     this.#queued ||= request.queue;
     this.#holder = outcome.holder;
-    return null;
+    return BUSY;
   }
 
-  /**
-   * What comes of waiting for a busy key: the lock, or null when it is worth asking again, or it was called off. Null
-   * at once where the last attempt failed.
-   */
+  #settleAsking(): void {
+    if (this.#sent === "asking") this.#sent = "nothing";
+  }
+
+  /** What comes of waiting for a busy key: the lock, or null when it is worth asking again, or it was called off. */
   #nextHint(): Promise<Granted | null> | null {
     const { context, patience } = this;
     const request = this.#request;
-    if (!this.#busy) return null;
-    this.#busy = false;
-    if (!this.#contended) {
-      this.#contended = true;
+    if (this.#told === "nothing") {
+      this.#told = "contended";
       context.contended(request, this.#holder);
     }
     if (!request.queue || patience.interrupted !== undefined || patience.left <= 0 || this.#isExhausted) {
@@ -159,6 +160,10 @@ class Acquisition implements Worker {
       return null;
     }
     patience.watch(this);
+    if (this.#told === "contended") {
+      this.#told = "waiting";
+      context.waiting(request, this.#holder);
+    }
     return context.backend.hint(request);
   }
 
@@ -186,10 +191,10 @@ class Acquisition implements Worker {
     } catch (error) {
       if (!(error instanceof LockBackendError)) throw error;
       const { clock, requestTimeout } = this.context.backend;
-      this.#asking = false;
+      this.#settleAsking();
       this.#lastFault = error;
       if (error instanceof UnconfirmedGrantError) this.#giveBack();
-      else this.#unanswered ||= error.ambiguous;
+      else if (error.ambiguous) this.#sent = "unanswered";
       this.#faults += 1;
       if (error instanceof QuorumError) this.context.voted(this.#request, async () => error.votes);
       this.#doubt ??= new Doubt(clock, requestTimeout);
@@ -210,7 +215,7 @@ class Acquisition implements Worker {
 
   /** Once. */
   #undo(): void {
-    const unanswered = this.#unanswered || this.#asking;
+    const unanswered = this.#sent !== "nothing";
     if (this.#undone || !(unanswered || this.#queued)) return;
     this.#undone = true;
     this.context.withdraw(this.#request, unanswered);
@@ -221,9 +226,9 @@ class Acquisition implements Worker {
    * what is known; a question that is not answered yet is no outage.
    */
   #unheard(): LockBackendError | LockTimeoutError {
-    this.#unanswered = true;
+    this.#sent = "unanswered";
     if (this.#lastFault !== undefined) return this.#lastFault;
-    if (this.#contended) return this.#stillBusy();
+    if (this.#told !== "nothing") return this.#stillBusy();
     return unanswered(this.context.backend, this.#request, this.patience);
   }
 }

@@ -1,3 +1,4 @@
+import type { TrackedRequest } from "./acquire-context.ts";
 import type { AcquireRequest, Granted, LockBackend } from "./backend.ts";
 import { asBackendError, LockLostError, LockUsageError } from "./errors.ts";
 import { checkKeys, showKeys } from "./key.ts";
@@ -19,11 +20,16 @@ export interface Adopter {
 /** A checked ticket, and the request that takes its lease over under a new owner token. */
 export interface Adoption {
   readonly ticket: LeaseTicket;
-  readonly request: AcquireRequest;
+  readonly request: TrackedRequest;
 }
 
 /** @throws LockUsageError; nothing was sent */
-export function planAdoption(given: unknown, { prefix, holder, maxTtl }: Adopter, stop: Stop): Adoption {
+export function planAdoption(
+  given: unknown,
+  { prefix, holder, maxTtl }: Adopter,
+  stop: Stop,
+  id: number,
+): Adoption {
   const ticket = readTicket(given);
   if (ticket.prefix !== prefix) {
     throw new LockUsageError(
@@ -35,6 +41,7 @@ export function planAdoption(given: unknown, { prefix, holder, maxTtl }: Adopter
   const ttl = Math.min(ticket.ttl, maxHold ?? Number.POSITIVE_INFINITY);
   const keys = checkKeys(ticket.keys);
   const request = {
+    id,
     prefix,
     keys,
     mode,

@@ -1,55 +1,81 @@
-import type { ReleaseOutcome } from "./backend.ts";
+import type { LockMode, ReleaseOutcome } from "./backend.ts";
 import type { LockBackendError, LostReason, QuorumVote, SeenHolder } from "./errors.ts";
+import { type Keys, showKeys } from "./key.ts";
 import { checkListener } from "./option-names.ts";
+import type { Wait } from "./options.ts";
 import { withoutSecrets } from "./redaction.ts";
 
-/** What `locks.on` tells, by event name. Durations are milliseconds; several keys are told as "a, b". */
+/** What every event says of the acquire, or the lease, that it is about. */
+export interface EventSubject {
+  /** The same for one acquire and its lease: a number that no other acquire of these locks has. */
+  readonly id: number;
+  /** The key as the user wrote it; several keys are told as "a, b". */
+  readonly key: string;
+  /** Of a pool: "permits". */
+  readonly mode: LockMode["kind"];
+}
+
+/** What `locks.on` tells, by event name. Durations are milliseconds. */
 export interface LockEvents {
+  /** An acquire begins. Told within the call of `acquire`, `tryAcquire` or `using`, so in the context of their caller. */
+  acquiring: EventSubject & { readonly wait: Wait };
   /** A lease was granted, after `waited`. */
-  acquired: { readonly key: string; readonly fencingToken: number; readonly waited: number };
-  /** An acquire found the key busy for the first time. */
-  contended: { readonly key: string; readonly holder: SeenHolder | undefined };
+  acquired: EventSubject & { readonly fencingToken: number; readonly waited: number };
+  /** An acquire found the key busy for the first time; of several keys that are taken in order, each for itself. */
+  contended: EventSubject & { readonly holder: SeenHolder | undefined };
+  /** An acquire begins to wait; of several keys that are taken in order, for each for itself. */
+  waiting: EventSubject & { readonly holder: SeenHolder | undefined };
   /** An acquire that does not wait found the key busy: `tryAcquire` resolved with null, or `acquire` rejected. */
-  refused: { readonly key: string; readonly holder: SeenHolder | undefined };
+  refused: EventSubject & { readonly holder: SeenHolder | undefined };
   /** The key stayed busy for as long as the caller was ready to wait. */
-  timedOut: { readonly key: string; readonly waited: number; readonly holder: SeenHolder | undefined };
+  timedOut: EventSubject & { readonly waited: number; readonly holder: SeenHolder | undefined };
   /** The caller's signal was aborted, or the locks were closed, before the key was granted. */
-  aborted: { readonly key: string; readonly waited: number; readonly reason: unknown };
+  aborted: EventSubject & { readonly waited: number; readonly reason: unknown };
   /** The backend failed for as long as the caller was ready to wait, or in a way that does not pass. */
-  failed: { readonly key: string; readonly waited: number; readonly error: LockBackendError };
+  failed: EventSubject & { readonly waited: number; readonly error: LockBackendError };
   /** A lease was extended and is valid for `validFor`. */
-  extended: { readonly key: string; readonly fencingToken: number; readonly validFor: number };
+  extended: EventSubject & { readonly fencingToken: number; readonly validFor: number };
   /** A lease could not be extended this time; it stands until its validity ends, and is tried again. */
-  extendFailed: { readonly key: string; readonly fencingToken: number; readonly error: LockBackendError };
-  /** A lease may no longer be believed. */
-  lost: { readonly key: string; readonly fencingToken: number; readonly reason: LostReason };
+  extendFailed: EventSubject & { readonly fencingToken: number; readonly error: LockBackendError };
+  /** A lease may no longer be believed, after `held`. */
+  lost: EventSubject & { readonly fencingToken: number; readonly reason: LostReason; readonly held: number };
   /** A lease was released by its holder, who had it for `held`. */
-  released: {
-    readonly key: string;
+  released: EventSubject & {
     readonly fencingToken: number;
     readonly outcome: ReleaseOutcome;
     readonly held: number;
   };
   /** A lease was given away by `toTicket`, after `held`. */
-  handedOver: { readonly key: string; readonly fencingToken: number; readonly held: number };
+  handedOver: EventSubject & { readonly fencingToken: number; readonly held: number };
   /** Others use the same key with another number of permits, or a pool with another size: the smaller one rules. */
-  permitsMismatch: { readonly key: string; readonly permits: number; readonly others: number };
+  permitsMismatch: EventSubject & { readonly permits: number; readonly others: number };
   /** The nodes of a quorum were asked for a key: told when all have answered or are out of time. */
-  voted: { readonly key: string; readonly votes: readonly QuorumVote[] };
+  voted: EventSubject & { readonly votes: readonly QuorumVote[] };
   /** A fault that no caller can be told: an undo or a scoped release that failed. The ttl ends what is left. */
-  backendError: {
-    readonly key: string;
+  backendError: EventSubject & {
     readonly operation: "withdraw" | "release";
     readonly error: LockBackendError;
   };
+}
+
+/** What an event says beside its subject. */
+type Facts<Name extends LockEventName> = Omit<LockEvents[Name], keyof EventSubject>;
+
+/** An acquire, or what came of it, as events name it. */
+export interface Tracked {
+  readonly id: number;
+  readonly keys: Keys;
+  readonly mode: LockMode;
 }
 
 export type LockEventName = keyof LockEvents;
 export type LockListener<Name extends LockEventName> = (event: LockEvents[Name]) => void;
 
 const EVENTS: readonly LockEventName[] = [
+  "acquiring",
   "acquired",
   "contended",
+  "waiting",
   "refused",
   "timedOut",
   "aborted",
@@ -73,18 +99,22 @@ export class Events {
     checkListener(name, listener, EVENTS);
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners.add(listener));
-    return () => void listeners.delete(listener);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#listeners.get(name) === listeners) this.#listeners.delete(name);
+    };
   }
 
-  /** Whether anybody listens. */
+  /** Whether anybody listens. Where an event comes with every lease, what it says is made only then. */
   hears(name: LockEventName): boolean {
-    return (this.#listeners.get(name)?.size ?? 0) > 0;
+    return this.#listeners.has(name);
   }
 
-  emit<Name extends LockEventName>(name: Name, event: LockEvents[Name]): void {
+  emit<Name extends LockEventName>(name: Name, { id, keys, mode }: Tracked, facts: Facts<Name>): void {
     const listeners = this.#listeners.get(name);
     if (listeners === undefined) return;
-    for (const listener of listeners) tell(listener as LockListener<Name>, event);
+    const event = { id, key: showKeys(keys), mode: mode.kind, ...facts };
+    for (const listener of listeners) tell(listener as (event: object) => void, event);
   }
 }
 

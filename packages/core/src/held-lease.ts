@@ -1,12 +1,6 @@
 import { inspect } from "node:util";
-import type {
-  AcquireRequest,
-  ExtendOutcome,
-  Granted,
-  LockBackend,
-  LockMode,
-  ReleaseOutcome,
-} from "./backend.ts";
+import type { TrackedRequest } from "./acquire-context.ts";
+import type { ExtendOutcome, Granted, LockBackend, LockMode, ReleaseOutcome } from "./backend.ts";
 import type { Instant, Timer } from "./clock.ts";
 import { elapsed, ranFor, surelyElapsed } from "./clock.ts";
 import { asBackendError, type LockBackendError, LockLostError, type LostReason } from "./errors.ts";
@@ -39,11 +33,11 @@ export interface LeaseContext {
   /** The lease is over, in whatever way, and nothing of it is under way. */
   ended(lease: HeldLease): void;
   /** Frees what is held in the background, once that is possible: no caller waits for it. */
-  withdraw(held: AcquireRequest): void;
+  withdraw(held: TrackedRequest): void;
   /** A release has failed, and may be tried again. */
   faulted(fault: unknown): void;
   /** Runs work in the background that no caller waits for. */
-  undo(key: string, work: Promise<unknown>): void;
+  undo(held: TrackedRequest, work: Promise<unknown>): void;
 }
 
 type State =
@@ -66,7 +60,7 @@ const STALL = 100;
  * believed is never taken from the timer, which a blocked event loop delays, but computed at the call.
  */
 export class HeldLease implements Lease {
-  readonly keys: AcquireRequest["keys"];
+  readonly keys: TrackedRequest["keys"];
   readonly mode: LockMode;
   readonly token: string;
   readonly fencingToken: number;
@@ -93,7 +87,7 @@ export class HeldLease implements Lease {
 
   constructor(
     readonly context: LeaseContext,
-    private readonly held: AcquireRequest,
+    private readonly held: TrackedRequest,
     granted: Granted,
     private readonly terms: LeaseTerms,
   ) {
@@ -156,7 +150,7 @@ export class HeldLease implements Lease {
     const { fencingToken, held, slot, terms } = this;
     const now = backend.clock.now();
     const proof = this.letGo();
-    events.emit("handedOver", { key: this.#key, fencingToken, held: this.#heldFor(now) });
+    events.emit("handedOver", held, { fencingToken, held: this.#heldFor(now) });
     const { prefix, keys, token, meta } = held;
     const mode = held.mode.kind === "permits" && slot !== undefined ? { ...held.mode, slot } : held.mode;
     return writeTicket({
@@ -186,8 +180,7 @@ export class HeldLease implements Lease {
     } catch (error) {
       // Throwing here would mask what the block returned or threw; the ttl ends the lease.
       const key = this.#key;
-      this.context.events.emit("backendError", {
-        key,
+      this.context.events.emit("backendError", this.held, {
         operation: "release",
         error: asBackendError(error, key),
       });
@@ -258,16 +251,14 @@ export class HeldLease implements Lease {
     const isOver = (waited: number) => waited > RELEASE_PATIENCE;
     try {
       const outcome = await persist(clock, { key, keepAlive: true, isOver }, free);
-      const held = this.#heldFor(clock.now());
       // After an unanswered try that came through, the key is not ours while our lease still stands.
       const came = this.#mayBeFree && this.#left(clock.now()) > 0;
       const isReleased = outcome === "released" || came;
-      events.emit("released", {
-        key,
-        fencingToken: this.fencingToken,
-        outcome: isReleased ? "released" : "notHeld",
-        held,
-      });
+      if (events.hears("released")) {
+        const { fencingToken } = this;
+        const outcome = isReleased ? "released" : "notHeld";
+        events.emit("released", this.held, { fencingToken, outcome, held: this.#heldFor(clock.now()) });
+      }
       return isReleased ? "released" : "expired";
     } catch (error) {
       const { retryable } = asBackendError(error, key);
@@ -346,7 +337,7 @@ export class HeldLease implements Lease {
       if (this.#nextRenewal !== undefined) {
         this.#nextRenewal = { from: backend.clock.now(), after: retryPause(this.#faults) };
       }
-      if (this.#state.name === "held") events.emit("extendFailed", { key, fencingToken, error });
+      if (this.#state.name === "held") events.emit("extendFailed", this.held, { fencingToken, error });
       throw error;
     }
     if (this.#state.name !== "held") return;
@@ -356,12 +347,12 @@ export class HeldLease implements Lease {
     else if (outcome.status === "lost") {
       this.#lose(outcome.reason);
       // One of several keys is enough to lose all: the others are not to be kept.
-      if (this.keys.length > 1) this.context.undo(key, backend.release(this.held));
+      if (this.keys.length > 1) this.context.undo(this.held, backend.release(this.held));
     } else {
       this.#faults = 0;
       this.#validity = longer(this.#validity, atMost(outcome, ttl), now);
       this.#nextRenewal = this.#renewal(this.#validity, asked);
-      events.emit("extended", { key, fencingToken, validFor: this.validFor });
+      events.emit("extended", this.held, { fencingToken, validFor: this.validFor });
     }
   }
 
@@ -374,7 +365,7 @@ export class HeldLease implements Lease {
     else if (this.#renewing || this.#faults > 0) this.#lose("unreachable");
     else this.#lose(renew ? "stalled" : "expired");
     // The server may keep it longer than we may believe it: do not let others wait for that.
-    this.context.undo(this.#key, this.#free());
+    this.context.undo(this.held, this.#free());
   }
 
   /** Whether this process did not run when the timer was due: answers may have come that it could not read. */
@@ -390,7 +381,8 @@ export class HeldLease implements Lease {
     this.#end({ name: "lost", error });
     this.#abort?.abort(error);
     if (this.terms.onLost !== undefined) tell(this.terms.onLost, error);
-    this.context.events.emit("lost", { key: this.#key, fencingToken: this.fencingToken, reason });
+    const held = this.#heldFor(this.context.backend.clock.now());
+    this.context.events.emit("lost", this.held, { fencingToken: this.fencingToken, reason, held });
   }
 
   #end(state: State): void {

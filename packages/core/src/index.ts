@@ -19,7 +19,7 @@ export {
   type QuorumVote,
   type SeenHolder,
 } from "./errors.ts";
-export type { LockEventName, LockEvents, LockListener } from "./events.ts";
+export type { EventSubject, LockEventName, LockEvents, LockListener } from "./events.ts";
 export type { Lease, PoolLease, ReleaseResult } from "./lease.ts";
 export type { Lockable } from "./lockable.ts";
 export { createLocks } from "./locks.ts";

@@ -1,11 +1,11 @@
 import { acquireLock } from "./acquire.ts";
-import type { AcquireContext } from "./acquire-context.ts";
+import type { AcquireContext, TrackedRequest } from "./acquire-context.ts";
 import { acquireSeveral, assertTogether } from "./acquire-several.ts";
 import { adoptLease, planAdoption } from "./adopt.ts";
 import type { AcquireRequest, Granted, LockBackend, RetryPolicy, Votes } from "./backend.ts";
 import { ClosedClientWarning } from "./closed-client.ts";
 import { asBackendError, LockUsageError } from "./errors.ts";
-import { Events } from "./events.ts";
+import { Events, type Tracked } from "./events.ts";
 import { tellFailure } from "./failures.ts";
 import { HeldLease, type LeaseContext, type LeaseTerms, RENEWED } from "./held-lease.ts";
 import { leaseWithin, type OuterLease } from "./inner-lease.ts";
@@ -43,6 +43,7 @@ export class Leases {
   readonly #acquiring = new Map<Patience, Promise<unknown>>();
   readonly #undoing = new Set<Promise<unknown>>();
   readonly #stop = new Stop();
+  #lastId = 0;
   readonly #leaseContext: LeaseContext;
   readonly #acquireContext: AcquireContext;
   /** Of all keys of a lease at once: it may go on in order. */
@@ -59,8 +60,8 @@ export class Leases {
       events: this.events,
       checkTtl: (ttl) => checkDuration("ttl", ttl, 1, maxTtl),
       ended: (lease) => void this.#held.delete(lease),
-      withdraw: (held) => this.#background(this.#withdraw(held, false)),
-      undo: (key, work) => this.#undo(key, work),
+      withdraw: (held) => this.#background(this.#withdraw(held, false, held)),
+      undo: (held, work) => this.#undo(held, work),
       faulted: (fault) => this.#faulted(fault),
     };
     this.#acquireContext = {
@@ -69,16 +70,18 @@ export class Leases {
       lease: (...granted) => this.#lease(...granted),
       ended: (patience) => void this.#acquiring.delete(patience),
       failed: (...failure) => tellFailure(this.events, ...failure),
-      contended: ({ keys }, holder) => this.events.emit("contended", { key: showKeys(keys), holder }),
+      contended: (request, holder) => this.events.emit("contended", request, { holder }),
+      waiting: (request, holder) => this.events.emit("waiting", request, { holder }),
       voted: (request, votes) => this.#tellVotes(request, votes),
       permitsDiffer: (request, others) => this.#tellMismatch(request, others),
-      undo: ({ keys }, releasing) => this.#undo(showKeys(keys), releasing),
-      withdraw: (request, unanswered) => this.#background(this.#withdraw(request, unanswered)),
+      undo: (request, releasing) => this.#undo(request, releasing),
+      withdraw: (request, unanswered) => this.#background(this.#withdraw(request, unanswered, request)),
     };
     this.unattended = new BackendUnattendedLeases({
       ...options,
       assertOpen: () => this.assertOpen(),
-      withdraw: (request) => this.#background(this.#withdraw(request, true)),
+      withdraw: (request) =>
+        this.#background(this.#withdraw(request, true, { ...request, id: this.#nextId() })),
     });
     // What becomes of several keys is known when they were tried together and in order.
     this.#severalContext = { ...this.#acquireContext, ended: () => undefined, failed: () => undefined };
@@ -106,6 +109,7 @@ export class Leases {
       if (inner !== undefined) return Promise.resolve(inner);
       if (options.atomic) assertTogether(this.options.backend, target.keys);
       const request = this.#request(target, options, wait);
+      if (this.events.hears("acquiring")) this.events.emit("acquiring", request, { wait });
       const patience = new Patience(this.options.backend.clock, wait, signal);
       return this.#track(
         patience,
@@ -117,15 +121,16 @@ export class Leases {
   }
 
   async adopt(ticket: unknown): Promise<Lease> {
-    const adoption = planAdoption(ticket, this.options, this.#stop);
+    const adoption = planAdoption(ticket, this.options, this.#stop, this.#nextId());
     this.assertOpen();
     const { backend, wait } = this.options;
     const { renew, minHold, maxHold } = adoption.ticket;
     const patience = new Patience(backend.clock, wait, undefined);
     const terms = { renew, minHold, maxHold: maxHold ?? NO_LIMIT };
-    const giveBack = () => this.#undo(showKeys(adoption.request.keys), backend.release(adoption.request));
+    const { request } = adoption;
+    const giveBack = () => this.#undo(request, backend.release(request));
     const granting = adoptLease(backend, adoption, patience, giveBack);
-    return this.#track(patience, this.#deliver(adoption.request, granting, patience, terms));
+    return this.#track(patience, this.#deliver(request, granting, patience, terms));
   }
 
   close(): Promise<void> {
@@ -151,11 +156,12 @@ export class Leases {
     } while (underWay.length > 0);
   }
 
-  #request({ keys, mode }: Target, options: AcquireOptions, wait: Wait): AcquireRequest {
+  #request({ keys, mode }: Target, options: AcquireOptions, wait: Wait): TrackedRequest {
     const { prefix, holder } = this.options;
     const { ttl = this.options.ttl, maxHold = NO_LIMIT, retry = this.options.retry, meta } = options;
     const token = newOwnerToken();
     return {
+      id: this.#nextId(),
       prefix,
       keys,
       mode,
@@ -169,8 +175,13 @@ export class Leases {
     };
   }
 
+  #nextId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+
   #acquire(
-    request: AcquireRequest,
+    request: TrackedRequest,
     patience: Patience,
     terms: LeaseTerms,
     atomic: boolean,
@@ -183,7 +194,7 @@ export class Leases {
   }
 
   async #deliver(
-    request: AcquireRequest,
+    request: TrackedRequest,
     granting: Promise<Granted>,
     patience: Patience,
     terms: LeaseTerms,
@@ -202,15 +213,16 @@ export class Leases {
   }
 
   /** The lease of what was granted; nobody gets it after `close`. */
-  #lease(request: AcquireRequest, granted: Granted, { waited }: Patience, terms: LeaseTerms): HeldLease {
-    const key = showKeys(request.keys);
+  #lease(request: TrackedRequest, granted: Granted, { waited }: Patience, terms: LeaseTerms): HeldLease {
     if (this.#closed !== undefined) {
-      this.#undo(key, this.options.backend.release(request));
+      this.#undo(request, this.options.backend.release(request));
       throw closedError();
     }
     const lease = new HeldLease(this.#leaseContext, request, granted, terms);
     this.#held.add(lease);
-    this.events.emit("acquired", { key, fencingToken: lease.fencingToken, waited });
+    if (this.events.hears("acquired")) {
+      this.events.emit("acquired", request, { fencingToken: lease.fencingToken, waited });
+    }
     return lease;
   }
 
@@ -221,20 +233,21 @@ export class Leases {
     throw new LockUsageError(`within must be a lease that these locks granted, got ${show(within)}`);
   }
 
-  #tellMismatch({ keys, mode }: AcquireRequest, others: number): void {
+  #tellMismatch(request: TrackedRequest, others: number): void {
+    const { mode } = request;
     if (mode.kind !== "permits") return;
-    this.events.emit("permitsMismatch", { key: showKeys(keys), permits: mode.permits, others });
+    this.events.emit("permitsMismatch", request, { permits: mode.permits, others });
   }
 
-  #tellVotes({ keys }: AcquireRequest, votes: Votes): void {
+  #tellVotes(request: TrackedRequest, votes: Votes): void {
     if (!this.events.hears("voted")) return;
-    const telling = votes().then((told) => this.events.emit("voted", { key: showKeys(keys), votes: told }));
+    const telling = votes().then((told) => this.events.emit("voted", request, { votes: told }));
     this.#background(telling);
   }
 
   /** A release that no caller waits for. */
-  #undo(key: string, releasing: Promise<unknown>): void {
-    const told = (error: unknown) => this.#tellFault(key, "release", error);
+  #undo(subject: Tracked, releasing: Promise<unknown>): void {
+    const told = (error: unknown) => this.#tellFault(subject, "release", error);
     this.#background(releasing.then(() => undefined, told));
   }
 
@@ -242,7 +255,7 @@ export class Leases {
    * A request that is not withdrawn would keep those behind it waiting for as long as this process lives: so it is
    * tried again, whatever the server says.
    */
-  async #withdraw(request: AcquireRequest, unanswered: boolean): Promise<void> {
+  async #withdraw(request: AcquireRequest, unanswered: boolean, subject: Tracked): Promise<void> {
     const { backend } = this.options;
     const key = showKeys(request.keys);
     let isTold = false;
@@ -251,7 +264,7 @@ export class Leases {
         await backend.withdraw(request, unanswered);
       } catch (fault) {
         this.#faulted(fault);
-        if (!isTold) this.#tellFault(key, "withdraw", fault);
+        if (!isTold) this.#tellFault(subject, "withdraw", fault);
         isTold = true;
         throw fault;
       }
@@ -268,8 +281,9 @@ export class Leases {
     if (this.#closed !== undefined) this.#closedClient.hear(fault);
   }
 
-  #tellFault(key: string, operation: "withdraw" | "release", fault: unknown): void {
-    this.events.emit("backendError", { key, operation, error: asBackendError(fault, key) });
+  #tellFault(subject: Tracked, operation: "withdraw" | "release", fault: unknown): void {
+    const error = asBackendError(fault, showKeys(subject.keys));
+    this.events.emit("backendError", subject, { operation, error });
   }
 
   /** Work that no caller waits for; `close` does. */

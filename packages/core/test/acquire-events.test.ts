@@ -3,7 +3,7 @@ import { inProcessBackend } from "../src/in-process.ts";
 import { createLocks, type LockEventName, type Locks } from "../src/index.ts";
 import { FakeClock, FaultyBackend } from "../src/testing.ts";
 
-const NAMES = ["acquired", "refused", "timedOut", "aborted", "failed"] as const satisfies LockEventName[];
+const ENDS = ["acquired", "refused", "timedOut", "aborted", "failed"] as const satisfies LockEventName[];
 
 let clock: FakeClock;
 let backend: FaultyBackend;
@@ -17,7 +17,7 @@ beforeEach(async () => {
   const rivals = createLocks({ backend, holder: "rival" });
   await rivals.acquire("busy", { ttl: 60_000 });
   told = [];
-  for (const name of NAMES) locks.on(name, (event) => told.push([name, event]));
+  for (const name of ENDS) locks.on(name, ({ id, mode, ...event }) => told.push([name, event]));
 });
 
 /** One key, or several of which one is busy. */
@@ -89,5 +89,79 @@ describe.each(targets)("the end of an acquire of %s is told once", (_what, busy,
     await expect(locks.acquire(free, { ttl: -1 })).rejects.toThrow("ttl must be");
     await expect(locks.acquire(free, { signal: AbortSignal.abort() })).rejects.toThrow("aborted");
     expect(told).toEqual([]);
+  });
+});
+
+describe("the events of one acquire and its lease", () => {
+  const NAMES = [
+    ...["acquiring", "acquired", "contended", "waiting", "refused", "timedOut", "aborted", "failed"],
+    ...["extended", "extendFailed", "lost", "released", "handedOver", "backendError"],
+  ] as LockEventName[];
+  let story: { readonly name: string; readonly id: number; readonly key: string; readonly mode: string }[];
+
+  beforeEach(() => {
+    story = [];
+    for (const name of NAMES)
+      locks.on(name, ({ id, key, mode }) => {
+        story.push({ name, id, key, mode });
+      });
+  });
+
+  const namesOf = (id: number | undefined) => story.filter((told) => told.id === id).map(({ name }) => name);
+
+  it("have one id, and the mode", async () => {
+    const first = await locks.readWrite("page").write.acquire();
+    const second = locks.readWrite("page").read.acquire({ wait: 5_000 });
+    await clock.advance(1);
+    await first.extend();
+    await first.release();
+    await (await second).release();
+    const [a, b] = [story[0]?.id, story.find(({ mode }) => mode === "shared")?.id];
+    expect(a).not.toBe(b);
+    expect(namesOf(a)).toEqual(["acquiring", "acquired", "extended", "released"]);
+    expect(namesOf(b)).toEqual(["acquiring", "contended", "waiting", "acquired", "released"]);
+    expect(new Set(story.filter(({ id }) => id === a).map(({ mode }) => mode))).toEqual(
+      new Set(["exclusive"]),
+    );
+    expect(new Set(story.map(({ key }) => key))).toEqual(new Set(["page"]));
+  });
+
+  it("have the id of the lease that is lost, handed over, or not extended", async () => {
+    const lost = await locks.semaphore("a", { permits: 2 }).acquire({ ttl: 1_000 });
+    backend.fail("extend", undefined, Number.POSITIVE_INFINITY);
+    await clock.advance(2_000);
+    backend.heal();
+    expect(lost.validFor).toBe(0);
+    expect(new Set(namesOf(story[0]?.id))).toEqual(
+      new Set(["acquiring", "acquired", "extendFailed", "lost"]),
+    );
+    expect(story[0]?.mode).toBe("permits");
+    story.length = 0;
+    const given = await locks.acquire("b");
+    const adopted = await locks.adopt(given.toTicket());
+    await adopted.release();
+    const [first, ...others] = [...new Set(story.map(({ id }) => id))].map(namesOf);
+    expect([first, ...others]).toEqual([
+      ["acquiring", "acquired", "handedOver"],
+      ["acquired", "released"],
+    ]);
+  });
+
+  it("tell that it begins within the call, where the caller's context still is", () => {
+    const acquiring = [
+      locks.acquire("a", { wait: 7 }),
+      locks.tryAcquire("b"),
+      locks.using("c", () => undefined),
+      locks.pool("d", { size: 2 }).acquire(),
+      locks.readWrite("e").read.tryAcquire(),
+    ];
+    expect(story.map(({ name, key, mode }) => [name, key, mode])).toEqual([
+      ["acquiring", "a", "exclusive"],
+      ["acquiring", "b", "exclusive"],
+      ["acquiring", "c", "exclusive"],
+      ["acquiring", "d", "permits"],
+      ["acquiring", "e", "shared"],
+    ]);
+    return Promise.all(acquiring);
   });
 });

@@ -68,8 +68,9 @@ export function semaphoreTests(test: ModesTest): void {
     two,
   }) => {
     const key = newKey();
-    const told: LockEvents["permitsMismatch"][] = [];
-    for (const locks of [one, two]) locks.on("permitsMismatch", (event) => told.push(event));
+    const told: Pick<LockEvents["permitsMismatch"], "key" | "permits" | "others">[] = [];
+    for (const locks of [one, two])
+      locks.on("permitsMismatch", ({ key, permits, others }) => told.push({ key, permits, others }));
     const held = [
       await one.semaphore(key, { permits: 3 }).acquire(),
       await one.semaphore(key, { permits: 3 }).acquire(),
