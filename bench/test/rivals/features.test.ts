@@ -1,25 +1,23 @@
 import { readFileSync } from "node:fs";
 import { createLocks } from "@lock/core";
 import { inProcessBackend } from "@lock/core/in-process";
-import { startFaultyProxy } from "@lock/redis-harness";
+import { ioredisBackend } from "@lock/core/ioredis";
+import { stepWallClock } from "@lock/redis-harness/stepped-clock";
 import { useRedis } from "@lock/redis-harness/vitest";
 import * as verrou from "@verrou/core";
 import * as verrouRedis from "@verrou/core/drivers/redis";
 import * as redisSemaphore from "redis-semaphore";
 import * as redlockUniversal from "redlock-universal";
 import * as redlock5 from "redlock5";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { asPeerClient } from "../../src/contestants/clients.ts";
 import { useClients } from "../support/clients.ts";
 import { travellers } from "../support/travellers.ts";
 
-const { Mutex, RedlockMutex, Semaphore } = redisSemaphore;
+const { Mutex, Semaphore } = redisSemaphore;
 
 const redis = useRedis();
 const connect = useClients();
-afterEach(() => {
-  vi.useRealTimers();
-});
 
 /** The names of all that a package exports, and of the methods of its classes. */
 function namesOf(exported: object): string[] {
@@ -27,6 +25,19 @@ function namesOf(exported: object): string[] {
     const members = typeof value === "function" && value.prototype ? value.prototype : {};
     return [name, ...Object.getOwnPropertyNames(members).map((member) => `${name}.${member}`)];
   });
+}
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+}
+
+/** The package.json of what is installed under that name. */
+function packageOf(folder: string): Manifest {
+  const file = new URL(`../../node_modules/${folder}/package.json`, import.meta.url);
+  return JSON.parse(readFileSync(file, "utf8"));
 }
 
 const READERS = { feature: "readers and writers", words: /read|writer|shared/i };
@@ -61,18 +72,39 @@ describe("what is not there", () => {
     expect(namesOf(redlockUniversal).filter((name) => QUORUM.words.test(name))).toContain("createRedlock");
   });
 
-  it.each(["redlock5", "redis-semaphore", "redlock-universal", "@verrou/core"])(
-    "%s knows no framework for routes, jobs or agents",
-    (name) => {
-      const file = new URL(`../../node_modules/${name}/package.json`, import.meta.url);
-      const { dependencies = {}, peerDependencies = {} } = JSON.parse(readFileSync(file, "utf8"));
-      const known = Object.keys({ ...dependencies, ...peerDependencies });
-      const frameworks = /express|fastify|hono|koa|nest|adonis|bull|bee-queue|agenda|langchain|openai|mastra/;
-      expect(known.length).toBeGreaterThan(0);
-      expect(known.filter((dependency) => frameworks.test(dependency))).toEqual([]);
-    },
-  );
+  const FRAMEWORK = /express|fastify|hono|koa|nest|adonis|bull|bee-queue|agenda|langchain|openai|mastra/;
+  const DATABASE = /pg|postgres|mysql|maria|sqlite|mssql|knex|kysely|prisma|drizzle|dynamodb|mongo/;
+
+  it.each([
+    { name: "redlock", folder: "redlock5", feature: "framework", words: FRAMEWORK },
+    { name: "redis-semaphore", folder: "redis-semaphore", feature: "framework", words: FRAMEWORK },
+    { name: "redlock-universal", folder: "redlock-universal", feature: "framework", words: FRAMEWORK },
+    { name: "@verrou/core", folder: "@verrou/core", feature: "framework", words: FRAMEWORK },
+    { name: "redlock", folder: "redlock5", feature: "database", words: DATABASE },
+    { name: "redis-semaphore", folder: "redis-semaphore", feature: "database", words: DATABASE },
+    { name: "redlock-universal", folder: "redlock-universal", feature: "database", words: DATABASE },
+  ])("$name: no $feature among its dependencies and peers", ({ folder, words }) => {
+    const { dependencies = {}, peerDependencies = {} } = packageOf(folder);
+    const known = Object.keys({ ...dependencies, ...peerDependencies });
+    expect(known.length).toBeGreaterThan(0);
+    expect(known.filter((dependency) => words.test(dependency))).toEqual([]);
+  });
+
+  it("a database is among those of @verrou/core", () => {
+    expect(Object.keys(packageOf("@verrou/core").peerDependencies ?? {})).toContainEqual(
+      expect.stringMatching(DATABASE),
+    );
+  });
 });
+
+it.each(["redlock5", "redlock4", "redis-semaphore", "redlock-universal", "@verrou/core"])(
+  "the page that compares names the version of %s that is run here",
+  (name) => {
+    const page = readFileSync(new URL("../../../docs/compared.md", import.meta.url), "utf8");
+    const { name: published, version } = packageOf(name);
+    expect(page).toContain(`${published} ${version.replace(/^v/, "")}`);
+  },
+);
 
 describe("several keys", () => {
   const keys = asPeerClient<string>(["one", "two"]);
@@ -95,50 +127,23 @@ describe("a semaphore", () => {
     const [holder, other] = [semaphore(), semaphore()];
     await holder.acquire();
     expect(await other.tryAcquire()).toBe(false);
-    vi.useFakeTimers({ toFake: ["Date"] });
-    vi.setSystemTime(Date.now() + options.lockTimeout + 1);
+    using _ahead = stepWallClock(options.lockTimeout + 1);
     expect(await other.tryAcquire()).toBe(true);
     expect(holder.isAcquired).toBe(true);
   });
-});
 
-describe("a quorum", () => {
-  const quorums = [
+  it("@lock/core does not: the server's clock counts", async () => {
+    const [ours, others] = [redis.url, redis.url].map((url) =>
+      createLocks({ backend: ioredisBackend(connect(url)) }),
+    );
+    const ttl = 10_000;
+    const lease = await ours?.semaphore("one at a time", { permits: 1 }).acquire({ ttl });
     {
-      name: "redlock 5",
-      acquire: (client: object, ttl: number) =>
-        new redlock5.default([client], { retryCount: 0 }).acquire(["late redlock"], ttl),
-      key: "late redlock",
-    },
-    {
-      name: "redis-semaphore",
-      acquire: (client: object, ttl: number) =>
-        new RedlockMutex([asPeerClient(client)], "late", {
-          lockTimeout: ttl,
-          refreshInterval: 0,
-          acquireAttemptsLimit: 1,
-        }).acquire(),
-      key: "mutex:late",
-    },
-  ];
-
-  it.each(quorums)("$name grants what has ended when its answers come", async ({ acquire, key }) => {
-    await using proxy = await startFaultyProxy(redis.server);
-    const client = connect(proxy.url);
-    await client.ping();
-    proxy.delay(300);
-    await acquire(client, 200);
-    expect(await connect(redis.url).exists(key)).toBe(0);
-  });
-
-  it("redlock-universal grants no such thing", async () => {
-    await using proxy = await startFaultyProxy(redis.server);
-    const client = connect(proxy.url);
-    await client.ping();
-    proxy.delay(300);
-    const adapters = [redlockUniversal.IoredisAdapter.from(asPeerClient(client))];
-    const lock = redlockUniversal.createRedlock({ adapters, key: "late", ttl: 200, retryAttempts: 0 });
-    await expect(lock.acquire()).rejects.toThrow();
+      using _ahead = stepWallClock(ttl + 1);
+      expect(await others?.semaphore("one at a time", { permits: 1 }).tryAcquire()).toBe(null);
+    }
+    expect(lease?.validFor).toBeGreaterThan(0);
+    await Promise.all([ours?.close(), others?.close()]);
   });
 });
 

@@ -1,24 +1,22 @@
 import { createLocks } from "@lock/core";
 import { ioredisBackend } from "@lock/core/ioredis";
 import { startFaultyProxy } from "@lock/redis-harness";
+import { stepWallClock } from "@lock/redis-harness/stepped-clock";
 import { useRedis } from "@lock/redis-harness/vitest";
 import { LockFactory } from "@verrou/core";
 import { redisStore } from "@verrou/core/drivers/redis";
 import type { Redis } from "ioredis5";
 import { createLock, IoredisAdapter } from "redlock-universal";
 import Redlock from "redlock5";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { asPeerClient } from "../../src/contestants/clients.ts";
 import { findContestant } from "../../src/contestants/index.ts";
-import { redisSemaphore, redlock5, redlockUniversal, verrou } from "../support/attempts.ts";
+import { lockCore, redisSemaphore, redlock5, redlockUniversal, verrou } from "../support/attempts.ts";
 import { useClients } from "../support/clients.ts";
 import { type Renewing, renewing } from "../support/holders.ts";
 
 const redis = useRedis();
 const connect = useClients();
-afterEach(() => {
-  vi.useRealTimers();
-});
 
 const ours: Renewing = {
   name: "@lock/core",
@@ -44,8 +42,9 @@ async function believesAfterBlock({ name, contestant, hold }: Renewing): Promise
   const holder = await hold(connect(redis.url), key, TTL);
   block(TTL * 1.2);
   const believes = holder.believes();
-  // The server had ended it: another gets it.
+  // The server had ended it: another gets it. Then it is told.
   await (await session.acquire(key))();
+  await expect.poll(() => holder.believes()).toBe(false);
   await holder.end();
   await session.close();
   return believes;
@@ -62,6 +61,7 @@ async function believesWhenCutOff({ name, contestant, hold }: Renewing): Promise
   const believes = holder.believes();
   await release();
   proxy.heal();
+  await expect.poll(() => holder.believes()).toBe(false);
   await holder.end();
   await session.close();
   return believes;
@@ -119,8 +119,7 @@ describe("the time that is left", () => {
   it.each(counting)("$name has more of it when the wall clock is set back", async ({ name, acquire }) => {
     const client = connect(redis.url);
     const left = await acquire(client, `set back ${name}`, TTL);
-    vi.useFakeTimers({ toFake: ["Date"] });
-    vi.setSystemTime(Date.now() - HOUR);
+    using _back = stepWallClock(-HOUR);
     await expect.poll(() => client.exists(`set back ${name}`)).toBe(0);
     expect(left()).toBeGreaterThan(HOUR / 2);
   });
@@ -158,5 +157,15 @@ describe("an acquire whose answer was lost", () => {
     expect(await redlock5.attempt(client, "refused")).toBe(false);
     await dropped;
     expect(await connect(redis.url).exists("refused")).toBe(0);
+  });
+
+  it("@lock/core gets the lease all the same", async () => {
+    await using proxy = await startFaultyProxy(redis.server);
+    const client = connect(proxy.url);
+    expect(await lockCore.attempt(client, "so that the server knows the script")).toBe(true);
+    const dropped = proxy.dropReply({ after: "answered" });
+    expect(await lockCore.attempt(client, "answered")).toBe(true);
+    await dropped;
+    expect(await connect(redis.url).exists(lockCore.keyOf("answered"))).toBe(1);
   });
 });

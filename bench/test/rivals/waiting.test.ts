@@ -94,4 +94,13 @@ describe("a grant", () => {
     const names = watched.seen.map(([name = ""]) => name.toLowerCase());
     expect(names).toEqual(expect.not.arrayContaining(["time", "incr", "incrby", "hincrby"]));
   });
+
+  it("@lock/core leaves a counter", async () => {
+    const control = connect(redis.url);
+    await control.flushall();
+    const session = await ours.open(redis.url);
+    await warmUp(session);
+    expect(await control.dbsize()).toBe(1);
+    await session.close();
+  });
 });

@@ -1,3 +1,5 @@
+import { createLocks } from "@lock/core";
+import { ioredisBackend } from "@lock/core/ioredis";
 import { LockFactory } from "@verrou/core";
 import { redisStore } from "@verrou/core/drivers/redis";
 import { Mutex } from "redis-semaphore";
@@ -56,5 +58,14 @@ export const verrou: Attempting = {
   attempt: (client, key) => {
     const factory = new LockFactory(redisStore({ connection: asPeerClient(client) }).factory());
     return factory.createLock(key, TTL).acquire({ retry: { attempts: 3, delay: DELAY } });
+  },
+};
+
+export const lockCore: Attempting = {
+  name: "@lock/core",
+  keyOf: (key) => `lock:{${key}}`,
+  attempt: (client, key) => {
+    const locks = createLocks({ backend: ioredisBackend(asPeerClient(client)) });
+    return succeeded(locks.acquire(key, { ttl: TTL, renew: false }));
   },
 };

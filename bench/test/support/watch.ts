@@ -8,6 +8,8 @@ export interface Watch extends AsyncDisposable {
 }
 
 export async function watch(control: Redis): Promise<Watch> {
+  // ioredis takes a line that comes too early for an answer: nothing may be under way, its own ready check included.
+  await control.ping();
   const monitor = await control.monitor();
   const seen: string[][] = [];
   const listeners = new Set<(command: readonly string[]) => void>();
