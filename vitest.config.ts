@@ -13,6 +13,7 @@ export default defineConfig({
           "packages/*/test/**/*.test.ts",
           "tooling/*/test/**/*.test.ts",
           "apps/*/test/**/*.test.ts",
+          "bench/test/**/*.test.ts",
           "test/**/*.test.ts",
         ],
     globalSetup: ["./tooling/redis-harness/vitest-setup.ts"],
