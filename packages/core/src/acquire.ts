@@ -190,13 +190,8 @@ class Acquisition implements Worker {
       return await work;
     } catch (error) {
       if (!(error instanceof LockBackendError)) throw error;
+      this.#note(error);
       const { clock, requestTimeout } = this.context.backend;
-      this.#settleAsking();
-      this.#lastFault = error;
-      if (error instanceof UnconfirmedGrantError) this.#giveBack();
-      else if (error.ambiguous) this.#sent = "unanswered";
-      this.#faults += 1;
-      if (error instanceof QuorumError) this.context.voted(this.#request, async () => error.votes);
       this.#doubt ??= new Doubt(clock, requestTimeout);
       const left = Math.min(this.patience.left, this.#doubt.leftAfter(error));
       if (!error.retryable || left <= 0 || this.#isExhausted) throw error;
@@ -205,6 +200,16 @@ class Acquisition implements Worker {
       if ((await this.patience.until(pause)) === TIME_OVER) throw error;
       return null;
     }
+  }
+
+  /** What a fault means for what was sent. */
+  #note(fault: LockBackendError): void {
+    this.#settleAsking();
+    this.#lastFault = fault;
+    if (fault instanceof UnconfirmedGrantError) this.#giveBack();
+    else if (fault.ambiguous) this.#sent = "unanswered";
+    this.#faults += 1;
+    if (fault instanceof QuorumError) this.context.voted(this.#request, async () => fault.votes);
   }
 
   /** As often asked as the caller allows. */
