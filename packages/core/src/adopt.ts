@@ -42,6 +42,7 @@ export function planAdoption(
   const keys = checkKeys(ticket.keys);
   const request = {
     id,
+    context: ticket.context ?? undefined,
     prefix,
     keys,
     mode,

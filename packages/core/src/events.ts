@@ -4,6 +4,7 @@ import { type Keys, showKeys } from "./key.ts";
 import { checkListener } from "./option-names.ts";
 import type { Wait } from "./options.ts";
 import { withoutSecrets } from "./redaction.ts";
+import type { TicketContext } from "./ticket.ts";
 
 /** What every event says of the acquire, or the lease, that it is about. */
 export interface EventSubject {
@@ -18,9 +19,13 @@ export interface EventSubject {
 /** What `locks.on` tells, by event name. Durations are milliseconds. */
 export interface LockEvents {
   /** An acquire begins. Told within the call of `acquire`, `tryAcquire` or `using`, so in the context of their caller. */
-  acquiring: EventSubject & { readonly wait: Wait };
-  /** A lease was granted, after `waited`. */
-  acquired: EventSubject & { readonly fencingToken: number; readonly waited: number };
+  acquiring: EventSubject & { readonly wait: Wait; readonly backend: string };
+  /** A lease was granted, or adopted, after `waited`. `context`: what the ticket of an adopted lease carried. */
+  acquired: EventSubject & {
+    readonly fencingToken: number;
+    readonly waited: number;
+    readonly context?: TicketContext | undefined;
+  };
   /** An acquire found the key busy for the first time; of several keys that are taken in order, each for itself. */
   contended: EventSubject & { readonly holder: SeenHolder | undefined };
   /** An acquire begins to wait; of several keys that are taken in order, for each for itself. */

@@ -7,8 +7,9 @@ import { asBackendError, type LockBackendError, LockLostError, type LostReason }
 import { type Events, tell } from "./events.ts";
 import { showKeys } from "./key.ts";
 import type { Lease, ReleaseResult } from "./lease.ts";
+import { checkTicketOptions } from "./options.ts";
 import { persist } from "./persist.ts";
-import { type LeaseTicket, writeTicket } from "./ticket.ts";
+import { type LeaseTicket, type TicketOptions, writeTicket } from "./ticket.ts";
 import { atMost, longer, renewalDelay, retryPause, type Validity, validityLeft } from "./timing.ts";
 
 /** How a lease is kept. */
@@ -144,7 +145,8 @@ export class HeldLease implements Lease {
     return done;
   }
 
-  toTicket(): LeaseTicket {
+  toTicket(options: TicketOptions = {}): LeaseTicket {
+    checkTicketOptions(options);
     this.assertHeld();
     const { backend, events } = this.context;
     const { fencingToken, held, slot, terms } = this;
@@ -160,6 +162,7 @@ export class HeldLease implements Lease {
       mode,
       fencingToken,
       meta,
+      context: options.context,
       proof,
       ttl: this.#ttl,
       renew: terms.renew,

@@ -28,4 +28,4 @@ export type { LocksOptions } from "./locks-options.ts";
 export type { AcquireOptions, Wait } from "./options.ts";
 export type { Pool, PoolAcquireOptions, PoolSlot } from "./pool.ts";
 export type { ReadWriteLock } from "./read-write.ts";
-export type { LeaseTicket } from "./ticket.ts";
+export type { LeaseTicket, TicketContext, TicketOptions } from "./ticket.ts";

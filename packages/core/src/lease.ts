@@ -1,4 +1,4 @@
-import type { LeaseTicket } from "./ticket.ts";
+import type { LeaseTicket, TicketOptions } from "./ticket.ts";
 
 /** What came of a release. `handedOver`: nothing was done, since a ticket gave the lease to somebody else. */
 export type ReleaseResult = "released" | "expired" | "handedOver";
@@ -43,9 +43,9 @@ export interface Lease extends AsyncDisposable {
    * Gives the lease away, as plain JSON: whoever passes it to `locks.adopt` holds it from then on. This lease is
    * inert at once: it is not renewed, not believed, and `release` answers "handedOver". The ticket is worth the
    * lease: keep it secret, and adopt it before the ttl ends.
-   * @throws LockLostError when there is nothing to give
+   * @throws LockLostError when there is nothing to give, LockUsageError for wrong options
    */
-  toTicket(): LeaseTicket;
+  toTicket(options?: TicketOptions): LeaseTicket;
 }
 
 /** A lease of one slot of a pool. */

@@ -109,7 +109,8 @@ export class Leases {
       if (inner !== undefined) return Promise.resolve(inner);
       if (options.atomic) assertTogether(this.options.backend, target.keys);
       const request = this.#request(target, options, wait);
-      if (this.events.hears("acquiring")) this.events.emit("acquiring", request, { wait });
+      if (this.events.hears("acquiring"))
+        this.events.emit("acquiring", request, { wait, backend: this.options.backend.name });
       const patience = new Patience(this.options.backend.clock, wait, signal);
       return this.#track(
         patience,
@@ -221,7 +222,8 @@ export class Leases {
     const lease = new HeldLease(this.#leaseContext, request, granted, terms);
     this.#held.add(lease);
     if (this.events.hears("acquired")) {
-      this.events.emit("acquired", request, { fencingToken: lease.fencingToken, waited });
+      const { context } = request;
+      this.events.emit("acquired", request, { fencingToken: lease.fencingToken, waited, context });
     }
     return lease;
   }

@@ -4,6 +4,7 @@ import { type LockLostError, LockUsageError } from "./errors.ts";
 import type { Lease } from "./lease.ts";
 import { checkOptionNames, type OptionNames } from "./option-names.ts";
 import { show, showChoice, showNamed } from "./show.ts";
+import type { TicketOptions } from "./ticket.ts";
 
 /** How long to wait for a busy key. */
 export type Wait = number | "forever";
@@ -155,7 +156,13 @@ export function checkAcquireOptions(options: AcquireOptions, maxTtl: number): vo
     throw new LockUsageError(`onLost must be a function, got ${show(onLost)}`);
   }
   if (retry !== undefined) checkRetry(retry);
-  if (meta !== undefined) checkMeta(meta);
+  if (meta !== undefined) checkFacts("meta", meta);
+}
+
+/** @throws LockUsageError */
+export function checkTicketOptions(options: TicketOptions): void {
+  checkOptionNames("toTicket", options, { context: true }, "{ context: { trace: id } }");
+  if (options.context !== undefined) checkFacts("context", options.context);
 }
 
 /** @throws LockUsageError */
@@ -187,15 +194,15 @@ function checkFlag(name: string, value: unknown): void {
   }
 }
 
-function checkMeta(meta: unknown): void {
-  const isRecord = typeof meta === "object" && meta !== null && !Array.isArray(meta);
-  if (!isRecord || !Object.values(meta).every((value) => typeof value === "string")) {
+function checkFacts(name: "meta" | "context", facts: unknown): void {
+  const isRecord = typeof facts === "object" && facts !== null && !Array.isArray(facts);
+  if (!isRecord || !Object.values(facts).every((value) => typeof value === "string")) {
     throw new LockUsageError(
-      `meta must be an object whose values are strings, got ${showNamed("meta", meta)}`,
+      `${name} must be an object whose values are strings, got ${showNamed(name, facts)}`,
     );
   }
-  const bytes = Buffer.byteLength(JSON.stringify(meta));
+  const bytes = Buffer.byteLength(JSON.stringify(facts));
   if (bytes > MAX_META_BYTES) {
-    throw new LockUsageError(`meta may have at most ${MAX_META_BYTES} bytes as JSON, got ${bytes}`);
+    throw new LockUsageError(`${name} may have at most ${MAX_META_BYTES} bytes as JSON, got ${bytes}`);
   }
 }

@@ -11,6 +11,18 @@ export interface LeaseTicket extends TicketContent {
   readonly check: string;
 }
 
+/** Small facts that travel with a lease. */
+export type TicketContext = Readonly<Record<string, string>>;
+
+/** Options of `toTicket`. */
+export interface TicketOptions {
+  /**
+   * Small facts for the process that adopts the lease: the event `acquired` tells them there. No server sees them, so
+   * `inspect` does not show them. At most 1 KB as JSON.
+   */
+  readonly context?: TicketContext | undefined;
+}
+
 /** What a ticket says. Durations are milliseconds. */
 export interface TicketContent {
   readonly prefix: string;
@@ -24,6 +36,8 @@ export interface TicketContent {
   readonly minHold: number;
   readonly maxHold?: number | undefined;
   readonly meta?: Readonly<Record<string, string>> | undefined;
+  /** What the owner passed on with it, such as the trace that it belongs to. No server sees it. */
+  readonly context?: TicketContext | undefined;
   /** Of the backend that granted the lease. */
   readonly proof: string;
 }

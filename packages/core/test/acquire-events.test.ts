@@ -164,4 +164,28 @@ describe("the events of one acquire and its lease", () => {
     ]);
     return Promise.all(acquiring);
   });
+
+  it("carry what the ticket of an adopted lease had as context, which no server sees", async () => {
+    const contexts: unknown[] = [];
+    locks.on("acquired", ({ context }) => contexts.push(context));
+    const ticket = (await locks.acquire("a", { meta: { job: "7" } })).toTicket({ context: { trace: "t-1" } });
+    const adopted = await locks.adopt(JSON.parse(JSON.stringify(ticket)));
+    expect(contexts).toEqual([undefined, { trace: "t-1" }]);
+    expect(JSON.stringify(await locks.inspect("a"))).not.toContain("t-1");
+    expect((await locks.inspect("a"))?.holders[0]?.meta).toEqual({ job: "7" });
+    await adopted.release();
+  });
+
+  it("a context that is no record of texts is refused, and the lease stays", async () => {
+    const lease = await locks.acquire("a");
+    for (const context of [5, ["a"], { a: 1 }, { a: "x".repeat(2_000) }]) {
+      expect(() => lease.toTicket({ context } as never)).toThrow("context");
+    }
+    expect(() => lease.toTicket({ contxt: {} } as never)).toThrow(
+      "toTicket has no option 'contxt', perhaps context",
+    );
+    lease.assertHeld();
+    const { check: _, ...altered } = lease.toTicket({ context: { a: "b" } });
+    await expect(locks.adopt({ ...altered, check: "x" })).rejects.toThrow("altered");
+  });
 });
