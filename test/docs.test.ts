@@ -54,6 +54,7 @@ const books = [
     given: "",
     pages: ["packages/express/README.md", "packages/express/help/IDEMPOTENCY_PAYLOAD_NOT_SEEN.md"],
   },
+  { within: `${root}packages/otel/`, given: "", pages: ["packages/otel/README.md"] },
   { within: `${root}packages/bullmq/`, given: GIVEN_BULLMQ, pages: ["packages/bullmq/README.md"] },
   // Its snippets show their imports.
   { within: `${root}packages/memory/`, given: "", pages: ["packages/memory/README.md"] },

@@ -7,7 +7,7 @@ import { parsePage } from "./markdown.ts";
 import { read, root } from "./repository.ts";
 
 /** The packages that are published: their folders in `packages/`. */
-export const published = ["core", "express", "bullmq", "memory"];
+export const published = ["core", "express", "bullmq", "memory", "otel"];
 
 /** The first snippet of a page in TypeScript. */
 export function firstSnippet(page: string): string {

@@ -1,16 +1,8 @@
-import type { AcquireRequest, Granted, LockBackend, Votes } from "./backend.ts";
+import type { Granted, LockBackend, Votes } from "./backend.ts";
 import type { SeenHolder } from "./errors.ts";
 import type { HeldLease, LeaseTerms } from "./held-lease.ts";
 import type { Patience } from "./patience.ts";
-import type { TicketContext } from "./ticket.ts";
-
-/** A request that events can name. Backends do not look at the id. */
-export interface TrackedRequest extends AcquireRequest {
-  /** As in `EventSubject`. */
-  readonly id: number;
-  /** Of an adopted lease: what its ticket carried. */
-  readonly context?: TicketContext | undefined;
-}
+import type { TrackedRequest } from "./tracked-request.ts";
 
 /** What the loop needs from its surroundings; one for all acquires. */
 export interface AcquireContext {

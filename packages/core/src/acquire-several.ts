@@ -1,5 +1,5 @@
 import { acquireLock, unanswered } from "./acquire.ts";
-import type { AcquireContext, TrackedRequest } from "./acquire-context.ts";
+import type { AcquireContext } from "./acquire-context.ts";
 import type { ExtendOutcome, Granted, LockBackend } from "./backend.ts";
 import { LockUsageError, UnconfirmedGrantError } from "./errors.ts";
 import { type HeldLease, type LeaseTerms, RENEWED } from "./held-lease.ts";
@@ -8,6 +8,7 @@ import { newOwnerToken } from "./owner-token.ts";
 import { type Patience, TIME_OVER } from "./patience.ts";
 import { persist } from "./persist.ts";
 import { pauseToRetry } from "./timing.ts";
+import type { TrackedRequest } from "./tracked-request.ts";
 
 /** How several keys are acquired: all at once, or each as a part of the whole. */
 export interface SeveralContexts {

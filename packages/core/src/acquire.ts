@@ -1,4 +1,4 @@
-import type { AcquireContext, TrackedRequest } from "./acquire-context.ts";
+import type { AcquireContext } from "./acquire-context.ts";
 import type { AcquireRequest, Granted, LockBackend } from "./backend.ts";
 import {
   LockBackendError,
@@ -12,6 +12,7 @@ import { showKeys } from "./key.ts";
 import { newOwnerToken } from "./owner-token.ts";
 import { type Patience, TIME_OVER, type Worker } from "./patience.ts";
 import { pauseToRetry, validityLeft } from "./timing.ts";
+import type { TrackedRequest } from "./tracked-request.ts";
 import { Doubt } from "./unexplained.ts";
 
 /**

@@ -1,4 +1,3 @@
-import type { TrackedRequest } from "./acquire-context.ts";
 import type { AcquireRequest, Granted, LockBackend } from "./backend.ts";
 import { asBackendError, LockLostError, LockUsageError } from "./errors.ts";
 import { checkKeys, showKeys } from "./key.ts";
@@ -8,6 +7,7 @@ import { type Patience, TIME_OVER } from "./patience.ts";
 import type { Stop } from "./stop.ts";
 import { type LeaseTicket, readTicket } from "./ticket.ts";
 import { pauseToRetry, validityLeft } from "./timing.ts";
+import type { TrackedRequest } from "./tracked-request.ts";
 import { Doubt } from "./unexplained.ts";
 
 /** Who adopts: what the new owner of the lease is known by. */

@@ -1,5 +1,4 @@
 import { inspect } from "node:util";
-import type { TrackedRequest } from "./acquire-context.ts";
 import type { ExtendOutcome, Granted, LockBackend, LockMode, ReleaseOutcome } from "./backend.ts";
 import type { Instant, Timer } from "./clock.ts";
 import { elapsed, ranFor, surelyElapsed } from "./clock.ts";
@@ -11,6 +10,7 @@ import { checkTicketOptions } from "./options.ts";
 import { persist } from "./persist.ts";
 import { type LeaseTicket, type TicketOptions, writeTicket } from "./ticket.ts";
 import { atMost, longer, renewalDelay, retryPause, type Validity, validityLeft } from "./timing.ts";
+import type { TrackedRequest } from "./tracked-request.ts";
 
 /** How a lease is kept. */
 export interface LeaseTerms {

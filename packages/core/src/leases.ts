@@ -1,5 +1,5 @@
 import { acquireLock } from "./acquire.ts";
-import type { AcquireContext, TrackedRequest } from "./acquire-context.ts";
+import type { AcquireContext } from "./acquire-context.ts";
 import { acquireSeveral, assertTogether } from "./acquire-several.ts";
 import { adoptLease, planAdoption } from "./adopt.ts";
 import type { AcquireRequest, Granted, LockBackend, RetryPolicy, Votes } from "./backend.ts";
@@ -18,6 +18,7 @@ import { Patience } from "./patience.ts";
 import { persist } from "./persist.ts";
 import { show } from "./show.ts";
 import { Stop } from "./stop.ts";
+import type { TrackedRequest } from "./tracked-request.ts";
 import { BackendUnattendedLeases, type UnattendedLeases } from "./unattended.ts";
 
 /** What is the same for all leases of one `createLocks`. */

@@ -1,0 +1,10 @@
+import type { AcquireRequest } from "./backend.ts";
+import type { TicketContext } from "./ticket.ts";
+
+/** A request that events can name. Backends do not look at what it has beside. */
+export interface TrackedRequest extends AcquireRequest {
+  /** As in `EventSubject`. */
+  readonly id: number;
+  /** Of an adopted lease: what its ticket carried. */
+  readonly context?: TicketContext | undefined;
+}
