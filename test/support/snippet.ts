@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { Consumer } from "@lock/packed-suite";
 import ts from "typescript";
 import { parsePage } from "./markdown.ts";
@@ -31,11 +32,23 @@ export async function copySnippet(code: string): Promise<Consumer> {
 async function fill(consumer: Consumer, code: string): Promise<void> {
   const imported = ts.preProcessFile(code).importedFiles.map(({ fileName }) => packageOf(fileName));
   for (const name of new Set(["@lock/core", "@types/node", ...imported])) {
-    if (name.startsWith("@lock/")) await consumer.install(`${root}packages/${name.slice("@lock/".length)}`);
+    if (name.startsWith("@lock/"))
+      await installOurs(consumer, `${root}packages/${name.slice("@lock/".length)}`);
     else if (!name.startsWith("node:")) await linkPeer(consumer, name);
   }
   await consumer.write("package.json", JSON.stringify({ type: "module", private: true }));
   await consumer.write("snippet.ts", code);
+}
+
+/** With the peers that it always needs, which npm installs with it. */
+async function installOurs(consumer: Consumer, folder: string): Promise<void> {
+  await consumer.install(folder);
+  const { peerDependencies = {}, peerDependenciesMeta = {} } = JSON.parse(
+    await readFile(`${folder}/package.json`, "utf8"),
+  );
+  for (const peer of Object.keys(peerDependencies)) {
+    if (!peer.startsWith("@lock/") && !peerDependenciesMeta[peer]?.optional) await linkPeer(consumer, peer);
+  }
 }
 
 function packageOf(specifier: string): string {
