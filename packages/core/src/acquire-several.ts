@@ -134,7 +134,7 @@ async function extendAll(
 function lostMeanwhile({ keys }: TrackedRequest): UnconfirmedGrantError {
   const key = showKeys(keys);
   return new UnconfirmedGrantError(
-    `one of ${JSON.stringify(key)} was lost while the others were waited for`,
+    `one of ${JSON.stringify(key)} was lost during the wait for the others`,
     key,
   );
 }

@@ -33,7 +33,7 @@ export function planAdoption(
   const ticket = readTicket(given);
   if (ticket.prefix !== prefix) {
     throw new LockUsageError(
-      `the ticket is of the prefix ${JSON.stringify(ticket.prefix)}, these locks are of ${JSON.stringify(prefix)}`,
+      `the ticket has the prefix ${JSON.stringify(ticket.prefix)}, but these locks have ${JSON.stringify(prefix)}`,
     );
   }
   checkDuration("the ticket's ttl", ticket.ttl, 1, maxTtl);

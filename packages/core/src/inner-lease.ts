@@ -22,7 +22,7 @@ export function leaseWithin(outer: OuterLease, { keys, mode }: Target): OuterLea
   if (missing.length === keys.length) return undefined;
   if (missing.length > 0) {
     throw new LockUsageError(
-      `the lease given as within has ${JSON.stringify(showKeys(keys))} only in part: acquire all keys at once, in the outer lease`,
+      `the lease given as within has only some keys of ${JSON.stringify(showKeys(keys))}: acquire all keys at once, in the outer lease`,
     );
   }
   if (!includes(outer, mode)) {

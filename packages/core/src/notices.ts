@@ -42,5 +42,5 @@ export function noticesOf(locks: object): Notices {
   // By its shape: a program may have this package twice, as ESM and as CommonJS.
   const { notices } = locks as { readonly notices?: Notices };
   if (notices !== undefined) return notices;
-  throw new LockUsageError("locks must be what createLocks returned, without anything around it");
+  throw new LockUsageError("locks must be what createLocks returned, not a wrapper of it");
 }

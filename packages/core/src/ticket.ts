@@ -59,12 +59,12 @@ export function readTicket(ticket: unknown): LeaseTicket {
     // Not shown in full: it may hold an owner token.
     const got = version === undefined ? show(typeof ticket) : `version ${show(version)}`;
     throw new LockUsageError(
-      `a ticket must be what lease.toTicket() gave, of version ${VERSION}, got ${got}`,
+      `a ticket must be a value that lease.toTicket() returned, of version ${VERSION}, got ${got}`,
     );
   }
   const content = text as LeaseTicket;
   if (check !== checkOf(content)) {
-    throw new LockUsageError("the ticket was altered: pass on exactly what lease.toTicket() gave");
+    throw new LockUsageError("the ticket was altered: pass the value of lease.toTicket() unchanged");
   }
   return content;
 }

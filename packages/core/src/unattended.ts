@@ -96,5 +96,5 @@ export function unattendedLeases(locks: object): UnattendedLeases {
   // By its shape: a program may have this package twice, as ESM and as CommonJS.
   const { unattended } = locks as { readonly unattended?: UnattendedLeases };
   if (unattended !== undefined) return unattended;
-  throw new LockUsageError("locks must be what createLocks returned, without anything around it");
+  throw new LockUsageError("locks must be what createLocks returned, not a wrapper of it");
 }

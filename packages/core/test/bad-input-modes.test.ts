@@ -71,7 +71,9 @@ describe("what is wrong with a mode, a hold or a ticket is refused before anythi
     { version: 1 },
     { version: 1, token: "t", check: 7 },
   ])("ticket: %j", async (ticket) => {
-    await expect(locks.adopt(any(ticket))).rejects.toThrow(/a ticket must be what lease\.toTicket\(\) gave/);
+    await expect(locks.adopt(any(ticket))).rejects.toThrow(
+      /a ticket must be a value that lease\.toTicket\(\) returned/,
+    );
     await expect(locks.adopt(any(ticket))).rejects.toBeInstanceOf(LockUsageError);
     expect(backend.calls.adopt).toBe(0);
   });
@@ -101,7 +103,7 @@ describe("what is wrong with a mode, a hold or a ticket is refused before anythi
     await expect(locks.adopt(any(disguised))).rejects.toThrow(/the ticket was altered/);
     const elsewhere = createLocks({ backend, prefix: "elsewhere" });
     await expect(elsewhere.adopt(ticket)).rejects.toThrow(
-      /the ticket is of the prefix "lock", these locks are of "elsewhere"/,
+      /the ticket has the prefix "lock", but these locks have "elsewhere"/,
     );
     const brief = createLocks({ backend, maxTtl: 1_000 });
     await expect(brief.adopt(ticket)).rejects.toThrow(

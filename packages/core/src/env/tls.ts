@@ -20,7 +20,9 @@ export function readTls(env: Environment): RedisTls {
   const [ca, cert, key] = [readPem(env, FILES.ca), readPem(env, FILES.cert), readPem(env, FILES.key)];
   if ((cert === undefined) !== (key === undefined)) {
     const [set, missing] = cert === undefined ? [FILES.key, FILES.cert] : [FILES.cert, FILES.key];
-    throw new LockUsageError(`${missing} must be set where ${set} is: they are two halves of one`);
+    throw new LockUsageError(
+      `${missing} must be set because ${set} is set: a certificate and its key belong together`,
+    );
   }
   if (cert !== undefined && key !== undefined) checkPair(cert, key);
   return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
@@ -44,7 +46,8 @@ function readPem(env: Environment, variable: string): string | undefined {
     const { code = "" } = error as NodeJS.ErrnoException;
     throw wrong(variable, allowed, `${show(file)} (${code})`);
   }
-  if (!text.includes("-----BEGIN ")) throw wrong(variable, allowed, `${show(file)}, which is none`);
+  if (!text.includes("-----BEGIN "))
+    throw wrong(variable, allowed, `${show(file)}, which is not in PEM format`);
   return text;
 }
 

@@ -40,7 +40,7 @@ function absence(report: Exclude<NodeReport, ReachableNode>, { isQuorum }: Scene
   }
   const found = report.error.message;
   const advice = isQuorum
-    ? "It has no vote until it is back: one more like it may cost the majority."
+    ? "It cannot vote until it is back. If one more node fails, the majority may be lost."
     : "No lock can be taken or extended until it is back; leases end by their ttl.";
   return { severity: isQuorum ? "warning" : "error", code: "unreachable", node, found, advice };
 }
@@ -75,7 +75,7 @@ function eviction({ facts }: ReachableNode): ReturnType<Rule> {
     code: "eviction",
     found: `maxmemory-policy is ${policy}, and maxmemory is set`,
     advice:
-      "When memory is full it may evict a lock that is held, and grant it again: use noeviction, or a server without other data.",
+      "When memory is full, it may evict a held lock, and grant the key again: use noeviction, or a server without other data.",
   };
 }
 
@@ -86,8 +86,8 @@ function persistence({ facts }: ReachableNode, { isQuorum }: Scene): ReturnType<
     code: "persistence",
     found: facts.snapshots ? "it keeps snapshots, but no append-only file" : "it keeps nothing on disk",
     advice: isQuorum
-      ? "After a restart it may have forgotten its votes, and gives none for the longest ttl: set appendonly yes, and appendfsync always; then durable: true."
-      : "After a restart a lock may be granted again that its holder still believes in (fencing tokens grow all the same): set appendonly yes.",
+      ? "After a restart it may have lost its votes, and does not vote for the longest ttl: set appendonly yes, and appendfsync always; then durable: true."
+      : "After a restart, a key may be granted again while its holder still believes in the lease (fencing tokens still grow): set appendonly yes.",
   };
 }
 
@@ -99,7 +99,7 @@ function fsync({ facts }: ReachableNode, { isQuorum }: Scene): ReturnType<Rule> 
     code: "fsync",
     found: `appendfsync is ${appendFsync}`,
     advice:
-      "After a restart it may have forgotten its newest votes, and gives none for the longest ttl: set appendfsync always.",
+      "After a restart it may have lost its newest votes, and does not vote for the longest ttl: set appendfsync always.",
   };
 }
 
@@ -110,10 +110,10 @@ function restart({ facts }: ReachableNode, { longestTtl, isQuorum }: Scene): Ret
   return {
     severity: "warning",
     code: "restarted",
-    found: `it started ${Math.floor(uptime / 1_000)} s ago, without the leases of before`,
+    found: `it started ${Math.floor(uptime / 1_000)} s ago, without its earlier leases`,
     advice: isQuorum
-      ? `It may have forgotten votes that still count, and gives none for another ${left} s.`
-      : `Holders may believe in leases that it has forgotten for another ${left} s: check fencing tokens.`,
+      ? `It may have lost votes that still count, and does not vote for another ${left} s.`
+      : `For another ${left} s, holders may believe in leases that it has lost: check fencing tokens.`,
   };
 }
 
@@ -134,8 +134,8 @@ function replication({ facts }: ReachableNode, { isQuorum }: Scene): ReturnType<
     code: "replicated",
     found: `${facts.replicas} replica${facts.replicas === 1 ? "" : "s"}`,
     advice: isQuorum
-      ? "A replica that is promoted may have missed votes: let nobody but the node itself take its place."
-      : "A failover to a replica that has missed a grant lets a second holder in: let what you protect check fencing tokens.",
+      ? "A replica that is promoted may have missed votes: do not let a replica replace a node."
+      : "A failover to a replica that has missed a grant lets a second holder in: let your store check fencing tokens.",
   };
 }
 
@@ -145,6 +145,6 @@ function unknown({ facts }: ReachableNode): ReturnType<Rule> {
     severity: "note",
     code: "unknown",
     found: `it refused ${facts.refused.join("; ")}`,
-    advice: "What these tell is not known: to check it, allow the user +info, +time, +config|get and +eval.",
+    advice: "The check needs these commands: allow the user +info, +time, +config|get and +eval.",
   };
 }

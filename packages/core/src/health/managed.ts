@@ -11,7 +11,7 @@ export function cluster({ facts }: ReachableNode): ReturnType<Rule> {
       code: "cluster",
       found: `it is one of ${shards} shards of a cluster, behind a plain client`,
       advice:
-        "Locks of keys that other shards serve fail: use new Cluster of ioredis, or createCluster of node-redis.",
+        "Locks fail for keys of other shards: use new Cluster of ioredis, or createCluster of node-redis.",
     };
   }
   const more = "If it has more than one shard, use new Cluster of ioredis, or createCluster of node-redis.";
@@ -31,7 +31,7 @@ export function publish({ facts }: ReachableNode): ReturnType<Rule> {
     code: "publish",
     found: `it refuses PUBLISH in scripts: ${facts.publishRefused}`,
     advice:
-      "Waiters ask on a timer instead of being told: a hand-over takes up to half a second, and a forced release is noticed late. Allow the user +publish and the channels &<prefix>:*, where the server has PUBLISH.",
+      "No message wakes waiters, so they ask on a timer: the next grant takes up to half a second, and holders notice a forced release late. If the server has PUBLISH, allow the user +publish and the channels &<prefix>:*.",
   };
 }
 

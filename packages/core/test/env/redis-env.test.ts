@@ -174,11 +174,11 @@ describe("a variable that is wrong", () => {
     [{ REDIS_TLS: "true", REDIS_TLS_CA_FILE: "none.pem" }, `REDIS_TLS_CA_FILE must be ${FILE}`],
     [
       { REDIS_TLS: "true", REDIS_TLS_CERT_FILE: "cert.pem" },
-      "REDIS_TLS_KEY_FILE must be set where REDIS_TLS_CERT_FILE is",
+      "REDIS_TLS_KEY_FILE must be set because REDIS_TLS_CERT_FILE is set",
     ],
     [
       { REDIS_TLS: "true", REDIS_TLS_KEY_FILE: "key.pem" },
-      "REDIS_TLS_CERT_FILE must be set where REDIS_TLS_KEY_FILE is",
+      "REDIS_TLS_CERT_FILE must be set because REDIS_TLS_KEY_FILE is set",
     ],
     [
       { REDIS_TLS: "true", REDIS_TLS_CERT_FILE: "cert.pem", REDIS_TLS_KEY_FILE: "other.pem" },

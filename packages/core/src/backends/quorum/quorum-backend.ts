@@ -258,7 +258,7 @@ function checkNodes(backends: readonly QuorumNode[]): [QuorumNode, ...QuorumNode
   const [first, ...others] = Array.isArray(backends) ? backends : [];
   if (first === undefined || others.length === 0) {
     throw new LockUsageError(
-      `quorumBackend needs a list of at least 2 backends, better 3 or 5, each of another server, got ${show(backends)}`,
+      `quorumBackend needs a list of at least 2 backends, better 3 or 5, each of a different server, got ${show(backends)}`,
     );
   }
   const nodes: [QuorumNode, ...QuorumNode[]] = [first, ...others];
@@ -272,7 +272,8 @@ function checkNodes(backends: readonly QuorumNode[]): [QuorumNode, ...QuorumNode
     if (!backend.takesTogether(["a", "b"])) {
       throw new LockUsageError(`${name} is a Redis Cluster: it must be a single server`);
     }
-    if (backend.clock !== first.clock) throw new LockUsageError(`${name} has a clock of its own`);
+    if (backend.clock !== first.clock)
+      throw new LockUsageError(`${name} has another clock than the first backend`);
     if (nodes.indexOf(backend) !== index) throw new LockUsageError(`${name} is given twice`);
   }
   return nodes;

@@ -266,7 +266,7 @@ function heldBy({ kind }: LockMode): "one" | "many" {
 }
 
 function refused(status: "late" | "withdrawn"): LockBackendError {
-  const why = status === "late" ? "after its time, by the server's clock" : "after it was given up";
+  const why = status === "late" ? "too late, by the server's clock" : "after it was given up";
   return new LockBackendError(`redis refused a request that arrived ${why}`, {
     retryable: status === "late",
     ambiguous: false,

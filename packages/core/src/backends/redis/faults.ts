@@ -92,7 +92,7 @@ export function backendError(error: unknown, key: string | undefined): LockBacke
   const text = `redis could not be asked: ${cause.message}${isClosed || isEnded ? `; ${advice}` : ""}`;
   if (isClosed) return asClosedClient(new LockBackendError(text, { ...options, retryable: false }));
   if (isLostConnection(cause)) return new LockBackendError(text, { ...options, retryable: true });
-  const unexplained = isEnded ? text : `redis failed in a way that is not known here: ${cause.message}`;
+  const unexplained = isEnded ? text : `redis failed with an unknown error: ${cause.message}`;
   const fault = asUnexplained(new LockBackendError(unexplained, { ...options, retryable: true }));
   return isEnded ? asClosedClient(fault) : fault;
 }
@@ -116,9 +116,9 @@ function missingRight(said: string): string {
 
 function wrongCounter(key = ""): LockBackendError {
   const text =
-    `the counter of fencing tokens of ${JSON.stringify(key)} (its Redis key ends in ":fence") held no number that can ` +
-    "grow, which no lock writes. It counts from the server's clock now: find the program that wrote it, and compare with " +
-    "the tokens in your stores";
+    `the counter of fencing tokens of ${JSON.stringify(key)} (its Redis key ends in ":fence") had a value that no ` +
+    "lock writes. New tokens come from the server's clock: find the program that wrote the value, and compare with the " +
+    "tokens in your stores";
   process.emitWarning(text, "LockWarning");
   return new LockBackendError(text, { key, retryable: true, ambiguous: false });
 }

@@ -36,8 +36,8 @@ export class Replication {
     }
     if (heard >= minReplicas) return;
     throw new UnconfirmedGrantError(
-      `${JSON.stringify(name.key)} was granted and given back: ${heard} of ${minReplicas} replicas (minReplicas) had ` +
-        `heard of it within ${this.#patience} ms; see what keeps the replicas, or ask for fewer`,
+      `${JSON.stringify(name.key)} was granted, then undone: only ${heard} of ${minReplicas} replicas (minReplicas) confirmed ` +
+        `the grant within ${this.#patience} ms; check the replicas, or lower minReplicas`,
       name.key,
     );
   }
