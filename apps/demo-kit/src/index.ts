@@ -20,6 +20,7 @@ export {
   printable,
   printError,
   printProse,
+  printWhole,
   quoted,
 } from "./terminal.ts";
 export { count, found, sayVerdict } from "./verdict.ts";

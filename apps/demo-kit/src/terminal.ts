@@ -49,6 +49,11 @@ export function print(text = ""): void {
   process.stdout.write(`${fit(text)}\n`);
 }
 
+/** Prints a line that people copy or search, such as one of a log: it stays one line. */
+export function printWhole(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
 /** Prints paragraphs, broken for the terminal wherever they were broken before. */
 export function printProse(text: string): void {
   print(reflow(text));

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { colours, print, printable } from "@lock/demo-kit";
+import { colours, printable, printWhole } from "@lock/demo-kit";
 import { type Command, ControlError, readNumber } from "./command.ts";
 import { compose, hasContainers } from "./compose.ts";
 import { linesFrom, sizeOf, tail } from "./log-file.ts";
@@ -37,7 +37,7 @@ export const logs: Command = {
 
 function show(name: string, text: string): void {
   for (const line of text.split("\n")) {
-    if (line !== "") print(`${colours.dim(`${name} │`)} ${printable(line)}`);
+    if (line !== "") printWhole(`${colours.dim(`${name} │`)} ${printable(line)}`);
   }
 }
 

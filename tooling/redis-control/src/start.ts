@@ -1,4 +1,4 @@
-import { colours, print } from "@lock/demo-kit";
+import { colours, print, printWhole } from "@lock/demo-kit";
 import { findRedisServer } from "@lock/redis-harness";
 import { type Command, readNumber, UsageError, type Values } from "./command.ts";
 import { compose, hasCompose } from "./compose.ts";
@@ -76,6 +76,6 @@ async function startProcesses(instances: readonly Instance[]): Promise<number> {
 
 function printSettings(instances: readonly Instance[], password: string): void {
   const health = instances.length > 1 ? "redis:health --quorum" : "redis:health";
-  print(`\n  export ${settingsOf(instances)}${password}`);
+  printWhole(`\n  export ${settingsOf(instances)}${password}`);
   print(colours.dim(`  pnpm ${health} | redis:logs | redis:restart | redis:stop`));
 }
