@@ -10,7 +10,7 @@ import { startFaultyProxy, startRedis } from "@lock/redis-harness";
 import { useRedis } from "@lock/redis-harness/vitest";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { isThere, lock, start } from "./support/lock.ts";
+import { isThere, lock, start, stateOf } from "./support/lock.ts";
 
 const redis = useRedis();
 let client: Redis;
@@ -45,16 +45,6 @@ async function groupOf(started: ReturnType<typeof start>): Promise<number> {
   });
   await started.says(/group \d+\n/);
   return group;
-}
-
-/** What the system says of a process; "" where it is gone or has ended. */
-function stateOf(pid: number): string {
-  try {
-    const [, state = ""] = /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-    return state === "Z" ? "" : state;
-  } catch {
-    return "";
-  }
 }
 
 describe("lock run", () => {

@@ -11,8 +11,8 @@ export interface Command {
   /** The exit code, as shells tell it. */
   readonly ended: Promise<number>;
   go(): void | Promise<void>;
-  /** Whether it has the terminal: what is typed comes to it and not to us. */
-  readonly controlsJobs: boolean;
+  /** The shell that controls it as a job at the terminal: what is typed comes to the command and not to us. */
+  readonly shell?: number;
 }
 
 /** Ends without running anything where `lock run` is gone before it says go. */
@@ -43,7 +43,6 @@ export async function startCommand(words: readonly string[], env: NodeJS.Process
     group: shell.pid ?? -1,
     ended: once(shell, "exit").then(([code, signal]) => exitCode(code, signal)),
     go: () => endWith(shell, 3, "go\n"),
-    controlsJobs: false,
   };
 }
 

@@ -28,10 +28,10 @@ while :; do
   code=$?
   kill -0 "$pid" || break
   echo "stopped $code" >&4
-  read -r how <&5 || exit 125
+  read -r how <&5 || kill -KILL $$
 done
 echo "ended $code" >&4
-read -r how <&5
+read -r how <&5 || kill -KILL $$
 exit "$code"`;
 
 /** It wants the terminal, which it has not: SIGTTIN, SIGTTOU. */
@@ -43,14 +43,15 @@ const STOP_PATIENCE = 200;
 
 /** A command that has the terminal while we wait for it: Ctrl-C, Ctrl-Z, `fg` and `bg` do what they always do. */
 export class JobControl {
-  readonly controlsJobs = true;
+  readonly shell: number;
   readonly ended: Promise<number>;
 
   private constructor(
-    private readonly shell: ChildProcess,
+    private readonly child: ChildProcess,
     readonly group: number,
     reports: AsyncIterator<string>,
   ) {
+    this.shell = child.pid ?? -1;
     this.ended = this.#follow(reports);
   }
 
@@ -75,7 +76,7 @@ export class JobControl {
   async go(): Promise<void> {
     const until = performance.now() + FOREGROUND_PATIENCE;
     while (foregroundGroup() !== this.group && performance.now() < until) await sleep(2);
-    endWith(this.shell, 3, "go\n");
+    endWith(this.child, 3, "go\n");
   }
 
   async #follow(reports: AsyncIterator<string>): Promise<number> {
@@ -90,7 +91,7 @@ export class JobControl {
 
   /** Stops as the command did, so that the user's shell gets the terminal; goes on when that says so. */
   async #jobStopped(code: number): Promise<void> {
-    const isOurs = () => isForeground() || foregroundGroup() === this.shell.pid;
+    const isOurs = () => isForeground() || foregroundGroup() === this.shell;
     if (!(WANTS_TERMINAL.includes(code) && isOurs())) {
       const goesOn = new Promise((resolve) => process.once("SIGCONT", resolve));
       process.kill(0, "SIGTSTP");
@@ -102,9 +103,9 @@ export class JobControl {
 
   async #jobEnded(code: number): Promise<number> {
     const exited = this.#exited();
-    if (foregroundGroup() === this.shell.pid) this.#order("exit");
+    if (foregroundGroup() === this.shell) this.#order("exit");
     // In the background its way to end would take the terminal from the user's shell.
-    else this.shell.kill("SIGKILL");
+    else this.child.kill("SIGKILL");
     await exited;
     return code;
   }
@@ -116,12 +117,12 @@ export class JobControl {
   }
 
   async #exited(): Promise<void> {
-    const { exitCode, signalCode } = this.shell;
-    if (exitCode === null && signalCode === null) await once(this.shell, "exit");
+    const { exitCode, signalCode } = this.child;
+    if (exitCode === null && signalCode === null) await once(this.child, "exit");
   }
 
   #order(how: "fg" | "bg" | "exit"): void {
-    const { [ORDERS]: pipe }: readonly unknown[] = this.shell.stdio;
+    const { [ORDERS]: pipe }: readonly unknown[] = this.child.stdio;
     if (pipe instanceof Writable) pipe.write(`${how}\n`);
   }
 }

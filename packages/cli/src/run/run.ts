@@ -38,11 +38,11 @@ export async function runUnder(scene: Scene, words: readonly string[]): Promise<
   watch.terms(terms);
   watch.validFor(lease.validFor);
   const command = await startCommand(words, environmentOf(scene));
-  watch.guard(command.group);
+  watch.guard(command);
   const stops = [
     locks.on("extended", () => watch.validFor(lease.validFor)),
     locks.on("lost", () => signalGroup(command.group, "SIGKILL")),
-    command.controlsJobs ? () => undefined : stopTogether(command.group),
+    command.shell !== undefined ? () => undefined : stopTogether(command.group),
   ];
   try {
     const code = await supervise(scene, command);
@@ -50,9 +50,12 @@ export async function runUnder(scene: Scene, words: readonly string[]): Promise<
     const isLost = lease.validFor <= terms.grace;
     await endGroup(command.group, isLost ? 0 : terms.grace);
     if (isLost) throw lost(key);
-    return { code, interrupted: command.controlsJobs && code === INTERRUPTED && !signals.got("SIGINT") };
+    return {
+      code,
+      interrupted: command.shell !== undefined && code === INTERRUPTED && !signals.got("SIGINT"),
+    };
   } finally {
-    watch.guard(null);
+    watch.guard({ group: null });
     for (const stop of stops) stop();
   }
 }

@@ -32,8 +32,8 @@ export class WatchOver {
     this.#tell({ deadline: deadlineIn(left) });
   }
 
-  guard(group: number | null): void {
-    this.#tell({ group });
+  guard({ group, shell }: Pick<ToWatcher, "group" | "shell">): void {
+    this.#tell({ ...(group !== undefined && { group }), ...(shell !== undefined && { shell }) });
   }
 
   /** Nothing is left to watch. */

@@ -7,6 +7,8 @@ export interface ToWatcher extends Partial<Terms> {
   readonly deadline?: Deadline;
   /** The process group of the command; null: it is gone. */
   readonly group?: number | null;
+  /** The shell that controls the command as a job: it must not take the terminal when `lock run` is gone. */
+  readonly shell?: number;
 }
 
 /** A suspended machine is noticed within this, ms. */
@@ -19,6 +21,7 @@ const KILL_PAUSE = 20;
  */
 class Watcher {
   #group: number | null = null;
+  #shell: number | undefined;
   #deadline: Deadline | undefined;
   #terms: Terms = { grace: 0, margin: 0 };
   /** When to kill after the end of `lock run`. */
@@ -27,8 +30,9 @@ class Watcher {
   #asked = false;
   #timer: NodeJS.Timeout | undefined;
 
-  hear({ group = this.#group, deadline = this.#deadline, grace, margin }: ToWatcher): void {
+  hear({ group = this.#group, deadline = this.#deadline, shell, grace, margin }: ToWatcher): void {
     this.#group = group;
+    this.#shell = shell ?? this.#shell;
     this.#deadline = deadline;
     this.#terms = { grace: grace ?? this.#terms.grace, margin: margin ?? this.#terms.margin };
     this.#look();
@@ -36,6 +40,7 @@ class Watcher {
 
   orphan(): void {
     this.#orphaned = true;
+    if (this.#shell !== undefined && this.#group !== null) kill(this.#shell);
     this.#killAt = performance.now() + this.#terms.grace;
     this.#look();
   }
@@ -63,6 +68,14 @@ class Watcher {
     if (this.#terms.grace === 0) return;
     signalGroup(group, "SIGTERM");
     signalGroup(group, "SIGCONT");
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
   }
 }
 

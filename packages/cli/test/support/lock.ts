@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 export const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
@@ -62,7 +63,7 @@ export function lock(args: readonly string[], env?: NodeJS.ProcessEnv, input?: s
   return start(args, env, input).ended;
 }
 
-/** Whether a process, or with a minus its group, is there, and has not ended. */
+/** Whether a process is there, or, with a minus, its group. */
 export function isThere(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -70,4 +71,18 @@ export function isThere(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** What Linux says of the state of a process; "" where it is gone or has ended. */
+export function stateOf(pid: number): string {
+  try {
+    const [, state = ""] = /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+    return state === "Z" ? "" : state;
+  } catch {
+    return "";
+  }
+}
+
+export function hasEnded(pid: number): boolean {
+  return stateOf(pid) === "";
 }
