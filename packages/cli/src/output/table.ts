@@ -70,7 +70,13 @@ function widthOf(columns: readonly (readonly [unknown, Column])[]): number {
 }
 
 function cell(text: string, { width, right = false }: Column): string {
-  const fits = stringWidth(text) <= width ? text : `${sliceAnsi(text, 0, width - 1)}…`;
+  const fits = stringWidth(text) <= width ? text : `${cut(text, width - 1)}…`;
   const gap = " ".repeat(Math.max(0, width - stringWidth(fits)));
   return right ? gap + fits : fits + gap;
+}
+
+/** A character of two columns that would end behind the width is left out. */
+function cut(text: string, width: number): string {
+  const slice = sliceAnsi(text, 0, width);
+  return stringWidth(slice) <= width ? slice : sliceAnsi(text, 0, width - 1);
 }
