@@ -1,0 +1,117 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createLocks, type Locks } from "@lock/core";
+import { ioredisBackend } from "@lock/core/ioredis";
+import { useRedis } from "@lock/redis-harness/vitest";
+import { Redis } from "ioredis";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { lock, start } from "./support/lock.ts";
+
+const redis = useRedis();
+const folder = await mkdtemp(join(tmpdir(), "lock-tickets-"));
+let client: Redis;
+let locks: Locks;
+const env = (more: NodeJS.ProcessEnv = {}) => ({ REDIS_URL: redis.url, ...more });
+const fileOf = (name: string) => join(folder, name);
+
+beforeAll(() => {
+  client = new Redis(redis.url);
+  locks = createLocks({ backend: ioredisBackend(client) });
+});
+afterAll(async () => {
+  await locks.close();
+  client.disconnect();
+  await rm(folder, { recursive: true, force: true });
+});
+
+it("a ticket in a file: only its owner can read it; extended in place; released once", async () => {
+  const out = fileOf("order.ticket");
+  const acquired = await lock(["acquire", "order", "--ttl", "20s", "--out", out, "--holder", "me"], env());
+  expect(acquired).toMatchObject({ code: 0, stderr: "" });
+  expect(acquired.stdout).toMatch(/^acquired "order" for 1\d\.\ds, fencing token \d+\n$/);
+  expect((await stat(out)).mode & 0o777).toBe(0o600);
+  expect(await locks.inspect("order")).toMatchObject({ holders: [{ holder: "me" }] });
+
+  const first = await readFile(out, "utf8");
+  const extended = await lock(["extend", "--ticket", out, "--ttl", "1m", "--json"], env());
+  expect(JSON.parse(extended.stdout)).toMatchObject({ event: "extended", key: "order" });
+  expect(JSON.parse(extended.stdout).validFor).toBeGreaterThan(50_000);
+  expect(await readFile(out, "utf8")).not.toBe(first);
+  expect((await stat(out)).mode & 0o777).toBe(0o600);
+  expect(await readdir(folder)).toEqual(["order.ticket"]);
+
+  // The ticket that was used is worth nothing.
+  const old = await lock(["release", "--ticket", "-"], env(), first);
+  expect(old).toMatchObject({ code: 77, stdout: "" });
+  expect(await lock(["release", "--ticket", out], env())).toMatchObject({
+    code: 0,
+    stdout: 'released "order"\n',
+  });
+  expect(await locks.inspect("order")).toBeNull();
+  expect((await lock(["release", "--ticket", out], env())).code).toBe(77);
+});
+
+it("a ticket on stdout, in LOCK_TICKET and on stdin", async () => {
+  const { stdout, stderr } = await lock(["acquire", "piped", "--out", "-"], env());
+  expect(stderr).toMatch(/^acquired "piped" for/);
+  const next = await lock(["extend", "--out", "-"], env({ LOCK_TICKET: stdout }));
+  expect(next.code).toBe(0);
+  const last = await lock(["extend", "--ticket", "-", "--out", "-"], env(), next.stdout);
+  expect(last.code).toBe(0);
+  expect((await lock(["release"], env({ LOCK_TICKET: last.stdout }))).code).toBe(0);
+  expect(await locks.inspect("piped")).toBeNull();
+});
+
+it("a lease whose ticket cannot be written is given back", async () => {
+  const out = fileOf("folder");
+  await mkdir(out);
+  const { code } = await lock(["acquire", "unwritten", "--out", out], env());
+  expect(code).not.toBe(0);
+  expect(await locks.inspect("unwritten")).toBeNull();
+  expect((await readdir(folder)).filter((name) => name.startsWith("folder."))).toEqual([]);
+});
+
+it.each([
+  { what: "is no JSON", content: "words" },
+  { what: "is none of ours", content: '{"version":1}' },
+  { what: "is empty", content: "" },
+])("a ticket that $what is refused", async ({ content }) => {
+  const file = fileOf("wrong");
+  await writeFile(file, content);
+  for (const args of [
+    ["extend", "--ticket", file],
+    ["release", "--ticket", file],
+  ]) {
+    const { code, stderr } = await lock(args, env());
+    expect(stderr).toMatch(/^lock: .*ticket[^\n]*\n$/);
+    expect(code).toBe(64);
+  }
+});
+
+it("a ticket that was altered, and one of another prefix, are refused without its token", async () => {
+  const { stdout } = await lock(["acquire", "altered", "--out", "-"], env());
+  const ticket = JSON.parse(stdout);
+  const altered = JSON.stringify({ ...ticket, keys: ["other"] });
+  for (const [args, text] of [
+    [["release", "--ticket", "-"], altered],
+    [["release", "--ticket", "-", "--prefix", "other"], stdout],
+  ] as const) {
+    const { code, stderr } = await lock(args, env(), text);
+    expect(code).toBe(64);
+    expect(stderr).not.toContain(ticket.token);
+  }
+});
+
+it("busy, timed out and interrupted as lock run", async () => {
+  await using _ = await locks.acquire("taken");
+  const args = ["acquire", "taken", "--out", fileOf("taken")];
+  expect((await lock([...args, "--wait", "0"], env())).code).toBe(75);
+  expect((await lock([...args, "--wait", "50ms"], env())).code).toBe(76);
+  const waiting = start(args, env());
+  await expect.poll(async () => (await locks.inspect("taken"))?.waiting).toBe(1);
+  waiting.child.kill("SIGINT");
+  expect((await waiting.ended).code).toBe(130);
+  await expect.poll(async () => (await locks.inspect("taken"))?.waiting).toBe(0);
+  expect(await readdir(folder)).not.toContain("taken");
+});
