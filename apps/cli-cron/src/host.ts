@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const manifest = createRequire(import.meta.url).resolve("@lock/cli/package.json");
+const manifest = fileURLToPath(import.meta.resolve("@lock/cli/package.json"));
 const LOCK = join(dirname(manifest), JSON.parse(readFileSync(manifest, "utf8")).bin.lock);
 const fileOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
