@@ -7,7 +7,7 @@ local line = make_line(now, ARGV[1])
 return each(#KEYS / 5, function(i)
   local k, wanted, id = line.keys(i * 5 - 5), ARGV[i * 2 + 1], ARGV[i * 2 + 2]
   -- A client sends again what was not answered: by now the next one may hold it.
-  if redis.call('ZSCORE', k.presence, id) then return '1' end
+  if type(redis.pcall('ZSCORE', k.presence, id)) == 'string' then return '1' end
   local held = line.read(k)
 
   local function is_meant(token)
