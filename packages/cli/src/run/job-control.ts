@@ -9,27 +9,28 @@ import { signalGroup } from "./group.ts";
 /**
  * Runs the command as a job of its own. Descriptor 3 tells the command to go, 4 tells us what becomes of it, 5 tells the
  * shell what to do. Its own complaints, such as "Terminated", are not shown. The trap: dash interrupts itself where a job
- * was interrupted.
+ * was interrupted. Two things for bash: only -m at its start makes it give jobs the terminal, and a loop would be left
+ * where a job is stopped or interrupted.
  */
 const SHELL = `exec 9>&2 2>/dev/null
-set -m
 case $- in *m*) ;; *) echo none >&4; exit 125;; esac
 (exec 2>&9 9>&- 4>&- 5<&-; read -r _ <&3 || exit 125; exec 3<&-; exec "$@") &
 pid=$!
 exec 3<&-
 echo "group $pid" >&4
 trap : INT QUIT
-how=fg
-while :; do
-  case $how in
+follow() {
+  case $1 in
     fg) fg;;
     *) bg; wait "$pid";;
   esac >/dev/null
   code=$?
-  kill -0 "$pid" || break
+  kill -0 "$pid" || return
   echo "stopped $code" >&4
   read -r how <&5 || kill -KILL $$
-done
+  follow "$how"
+}
+follow fg
 echo "ended $code" >&4
 read -r how <&5 || kill -KILL $$
 exit "$code"`;
@@ -57,7 +58,7 @@ export class JobControl {
 
   /** Undefined where the shell has no job control here. */
   static async start(words: readonly string[], env: NodeJS.ProcessEnv): Promise<JobControl | undefined> {
-    const shell = spawn("/bin/sh", ["-c", SHELL, "lock run", ...words], {
+    const shell = spawn("/bin/sh", ["-m", "-c", SHELL, "lock run", ...words], {
       env,
       stdio: ["inherit", "inherit", "inherit", "pipe", "pipe", "pipe"],
     });
@@ -111,6 +112,7 @@ export class JobControl {
   }
 
   async #shellEnded(): Promise<number> {
+    this.child.kill("SIGKILL");
     signalGroup(this.group, "SIGKILL");
     await this.#exited();
     return 128 + 9;
