@@ -1,16 +1,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { codeOfSignal } from "../exit-codes.ts";
 import { foregroundGroup, isForeground } from "./foreground.ts";
 import { signalGroup } from "./group.ts";
 
 /**
  * Runs the command as a job of its own. Descriptor 3 tells the command to go, 4 tells us what becomes of it, 5 tells the
  * shell what to do. Its own complaints, such as "Terminated", are not shown. The trap: dash interrupts itself where a job
- * was interrupted. Two things for bash: only -m at its start makes it give jobs the terminal, and a loop would be left
- * where a job is stopped or interrupted.
+ * was interrupted.
  */
 const SHELL = `exec 9>&2 2>/dev/null
 case $- in *m*) ;; *) echo none >&4; exit 125;; esac
@@ -37,6 +39,8 @@ exit "$code"`;
 
 /** It wants the terminal, which it has not: SIGTTIN, SIGTTOU. */
 const WANTS_TERMINAL = [128 + 21, 128 + 22];
+/** bash, which is /bin/sh in some places, takes the terminal from the user's shell when its job is in the background. */
+const DASH = "/bin/dash";
 const FOREGROUND_PATIENCE = 500;
 /** The descriptor by which the shell is told what to do. */
 const ORDERS = 5;
@@ -56,9 +60,10 @@ export class JobControl {
     this.ended = this.#follow(reports);
   }
 
-  /** Undefined where the shell has no job control here. */
+  /** Undefined where there is no dash, or no job control for it. */
   static async start(words: readonly string[], env: NodeJS.ProcessEnv): Promise<JobControl | undefined> {
-    const shell = spawn("/bin/sh", ["-m", "-c", SHELL, "lock run", ...words], {
+    if (!existsSync(DASH)) return undefined;
+    const shell = spawn(DASH, ["-m", "-c", SHELL, "lock run", ...words], {
       env,
       stdio: ["inherit", "inherit", "inherit", "pipe", "pipe", "pipe"],
     });
@@ -84,6 +89,7 @@ export class JobControl {
     for (;;) {
       const { value: report = "" } = await reports.next();
       const [, what, code] = /^(stopped|ended) (\d+)$/.exec(report) ?? [];
+      if (report !== "" && what === undefined) this.child.kill("SIGKILL");
       if (what === undefined) return this.#shellEnded();
       if (what === "ended") return this.#jobEnded(Number(code));
       await this.#jobStopped(Number(code));
@@ -111,11 +117,12 @@ export class JobControl {
     return code;
   }
 
+  /** Without a word: somebody has ended it. */
   async #shellEnded(): Promise<number> {
-    this.child.kill("SIGKILL");
     signalGroup(this.group, "SIGKILL");
     await this.#exited();
-    return 128 + 9;
+    const { exitCode, signalCode } = this.child;
+    return signalCode === null ? (exitCode ?? 0) : codeOfSignal(signalCode, constants.signals);
   }
 
   async #exited(): Promise<void> {
