@@ -107,7 +107,7 @@ it("busy, timed out and interrupted as lock run", async () => {
   await using _ = await locks.acquire("taken");
   const args = ["acquire", "taken", "--out", fileOf("taken")];
   expect((await lock([...args, "--wait", "0"], env())).code).toBe(75);
-  expect((await lock([...args, "--wait", "50ms"], env())).code).toBe(76);
+  expect((await lock([...args, "--wait", "1s"], env())).code).toBe(76);
   const waiting = start(args, env());
   await expect.poll(async () => (await locks.inspect("taken"))?.waiting).toBe(1);
   waiting.child.kill("SIGINT");

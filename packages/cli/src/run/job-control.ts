@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { codeOfSignal } from "../exit-codes.ts";
 import { foregroundGroup, isForeground } from "./foreground.ts";
 import { signalGroup } from "./group.ts";
 
@@ -12,30 +15,32 @@ import { signalGroup } from "./group.ts";
  * was interrupted.
  */
 const SHELL = `exec 9>&2 2>/dev/null
-set -m
 case $- in *m*) ;; *) echo none >&4; exit 125;; esac
 (exec 2>&9 9>&- 4>&- 5<&-; read -r _ <&3 || exit 125; exec 3<&-; exec "$@") &
 pid=$!
 exec 3<&-
 echo "group $pid" >&4
 trap : INT QUIT
-how=fg
-while :; do
-  case $how in
+follow() {
+  case $1 in
     fg) fg;;
     *) bg; wait "$pid";;
   esac >/dev/null
   code=$?
-  kill -0 "$pid" || break
+  kill -0 "$pid" || return
   echo "stopped $code" >&4
   read -r how <&5 || kill -KILL $$
-done
+  follow "$how"
+}
+follow fg
 echo "ended $code" >&4
 read -r how <&5 || kill -KILL $$
 exit "$code"`;
 
 /** It wants the terminal, which it has not: SIGTTIN, SIGTTOU. */
 const WANTS_TERMINAL = [128 + 21, 128 + 22];
+/** bash, which is /bin/sh in some places, takes the terminal from the user's shell when its job is in the background. */
+const DASH = "/bin/dash";
 const FOREGROUND_PATIENCE = 500;
 /** The descriptor by which the shell is told what to do. */
 const ORDERS = 5;
@@ -55,9 +60,10 @@ export class JobControl {
     this.ended = this.#follow(reports);
   }
 
-  /** Undefined where the shell has no job control here. */
+  /** Undefined where there is no dash, or no job control for it. */
   static async start(words: readonly string[], env: NodeJS.ProcessEnv): Promise<JobControl | undefined> {
-    const shell = spawn("/bin/sh", ["-c", SHELL, "lock run", ...words], {
+    if (!existsSync(DASH)) return undefined;
+    const shell = spawn(DASH, ["-m", "-c", SHELL, "lock run", ...words], {
       env,
       stdio: ["inherit", "inherit", "inherit", "pipe", "pipe", "pipe"],
     });
@@ -83,6 +89,7 @@ export class JobControl {
     for (;;) {
       const { value: report = "" } = await reports.next();
       const [, what, code] = /^(stopped|ended) (\d+)$/.exec(report) ?? [];
+      if (report !== "" && what === undefined) this.child.kill("SIGKILL");
       if (what === undefined) return this.#shellEnded();
       if (what === "ended") return this.#jobEnded(Number(code));
       await this.#jobStopped(Number(code));
@@ -110,10 +117,12 @@ export class JobControl {
     return code;
   }
 
+  /** Without a word: somebody has ended it. */
   async #shellEnded(): Promise<number> {
     signalGroup(this.group, "SIGKILL");
     await this.#exited();
-    return 128 + 9;
+    const { exitCode, signalCode } = this.child;
+    return signalCode === null ? (exitCode ?? 0) : codeOfSignal(signalCode, constants.signals);
   }
 
   async #exited(): Promise<void> {

@@ -9,9 +9,9 @@ const WATCHER = fileURLToPath(new URL("./run/watcher.js", import.meta.url));
 
 /** The watcher process of one `lock run`, which is replaced should it end. */
 export class WatchOver {
+  #told: ToWatcher = {};
   #process: ChildProcess;
   #ready: Promise<unknown>;
-  #told: ToWatcher = {};
   #closed = false;
 
   constructor() {
@@ -44,10 +44,6 @@ export class WatchOver {
 
   #tell(message: ToWatcher): void {
     this.#told = { ...this.#told, ...message };
-    this.#write(message);
-  }
-
-  #write(message: ToWatcher): void {
     this.#process.stdin?.write(`${JSON.stringify(message)}\n`);
   }
 
@@ -57,8 +53,9 @@ export class WatchOver {
       // Signals of the terminal and to our group are not meant for it.
       detached: true,
       cwd: "/",
-      // It needs nothing of ours: no credentials, and no hooks of NODE_OPTIONS.
-      env: {},
+      // It needs nothing else of ours: no credentials, and no hooks of NODE_OPTIONS. What was told before is there from
+      // its first moment on: we may be killed before we can write it.
+      env: { LOCK_TOLD: JSON.stringify(this.#told) },
     });
     child.stdin?.on("error", () => undefined);
     child.once("error", () => undefined);
@@ -72,6 +69,5 @@ export class WatchOver {
   #replace(ended: ChildProcess): void {
     if (this.#closed || ended !== this.#process) return;
     [this.#process, this.#ready] = this.#start();
-    this.#write(this.#told);
   }
 }

@@ -80,6 +80,8 @@ function kill(pid: number): void {
 }
 
 const watcher = new Watcher();
+// Where another watcher came before.
+watcher.hear(JSON.parse(process.env.LOCK_TOLD ?? "{}"));
 const lines = createInterface({ input: process.stdin });
 lines.on("line", (line) => watcher.hear(JSON.parse(line)));
 lines.on("close", () => watcher.orphan());
