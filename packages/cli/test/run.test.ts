@@ -269,6 +269,12 @@ describe("lock run itself is hurt", () => {
     process.kill(watcher, "SIGKILL");
     await expect.poll(() => watchersOf(started.child.pid ?? 0)).toEqual([expect.any(Number)]);
     await expect.poll(() => watchersOf(started.child.pid ?? 0)[0]).not.toBe(watcher);
+    // It is up when two renewals have come: a lock run that is killed before that leaves nobody (ADR 18).
+    const left = async () => (await locks.inspect(key))?.holders[0]?.remaining;
+    for (let renewal = 0; renewal < 2; renewal++) {
+      await expect.poll(left).toBeLessThan(2_400);
+      await expect.poll(left).toBeGreaterThan(2_500);
+    }
     started.child.kill("SIGKILL");
     await vi.waitFor(() => expect(stateOf(group)).toBe(""), { timeout: 10_000, interval: 5 });
     expect(await locks.inspect(key)).toMatchObject({ holding: 1 });
