@@ -42,16 +42,19 @@ export function statOf(pid: string | number) {
   }
 }
 
+/** Asks all processes of a group to end. */
+export function askGroup(group: number): void {
+  signalGroup(group, "SIGTERM");
+  // A process that is stopped hears it only then.
+  signalGroup(group, "SIGCONT");
+}
+
 const POLL = 20;
 
 /** Ends what is left of a group: SIGTERM, and SIGKILL when `grace` ms are over. Resolves when it is gone. */
 export async function endGroup(group: number, grace: number): Promise<void> {
   if (!isAlive(group)) return;
-  if (grace > 0) {
-    signalGroup(group, "SIGTERM");
-    // A process that is stopped hears it only then.
-    signalGroup(group, "SIGCONT");
-  }
+  if (grace > 0) askGroup(group);
   const until = performance.now() + grace;
   while (isAlive(group)) {
     if (performance.now() >= until) signalGroup(group, "SIGKILL");

@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline";
 import { type Deadline, leftOf, type Terms } from "./deadline.ts";
-import { isAlive, signalGroup } from "./group.ts";
+import { askGroup, isAlive, signalGroup } from "./group.ts";
 
 /** What `lock run` tells its watcher, one line of JSON each. */
 export interface ToWatcher extends Partial<Terms> {
@@ -65,9 +65,7 @@ class Watcher {
 
   #ask(group: number): void {
     this.#asked = true;
-    if (this.#terms.grace === 0) return;
-    signalGroup(group, "SIGTERM");
-    signalGroup(group, "SIGCONT");
+    if (this.#terms.grace > 0) askGroup(group);
   }
 }
 
@@ -88,4 +86,6 @@ lines.on("close", () => watcher.orphan());
 process.stdin.on("error", () => lines.close());
 // What ends `lock run` by its name, or all of its user's processes, must not end what cleans up behind it.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) process.on(signal, () => undefined);
+// `lock run` may be gone before it hears this: what it left is to be ended all the same.
+process.stdout.on("error", () => undefined);
 process.stdout.write("ready\n");
