@@ -1,5 +1,4 @@
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { serveSuite } from "@lock/demo-kit/serve-suite";
 import { expectFits, interruptDemo, launchDemo, startGivenRedis } from "@lock/demo-kit/testing";
 import { describe, expect, it } from "vitest";
 
@@ -65,20 +64,4 @@ describe("pnpm demo agent-memory", () => {
   );
 });
 
-it.each(["0", "65536", "http", "8080\u001b"])("does not serve at the port %j", async (port) => {
-  const { code, stderr } = await launchDemo(["agent-memory", "--serve", "--port", port]);
-  expect(code).toBe(1);
-  expect(stderr).toContain("--port must be a whole number from 1 to 6553");
-  expect(stderr).not.toContain("\u001b");
-});
-
-it("does not serve at a port that is taken, and says so", async () => {
-  const taken = createServer().listen(0, "127.0.0.1");
-  await once(taken, "listening");
-  const { port } = taken.address() as AddressInfo;
-  const { code, stdout, stderr } = await launchDemo(["agent-memory", "--serve", "--port", String(port)]);
-  taken.close();
-  expect(stderr).toBe(`✗ port ${port} of 127.0.0.1 is taken; try another --port\n`);
-  expect(stdout).not.toContain("│");
-  expect(code).toBe(1);
-});
+serveSuite("agent-memory");

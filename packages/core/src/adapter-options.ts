@@ -1,5 +1,5 @@
 import { LockUsageError } from "./errors.ts";
-import { unknownOption } from "./option-names.ts";
+import { isRecord, unknownOption } from "./option-names.ts";
 import { madeBy, quoted, show, showChoice, showForLocks, showNamed } from "./show.ts";
 
 const LOCKS = "what createLocks returns";
@@ -43,8 +43,7 @@ export function checkOptions(
   allowed: AllowedOptions,
   required: readonly string[],
 ): void {
-  const isObject = typeof options === "object" && options !== null && !Array.isArray(options);
-  if (options !== undefined && (!isObject || madeBy(options) !== undefined)) {
+  if (options !== undefined && (!isRecord(options) || madeBy(options) !== undefined)) {
     throw new LockUsageError(
       `${name} needs an object of options, with ${required.join(", ")}; got ${show(options)}`,
     );

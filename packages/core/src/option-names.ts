@@ -46,7 +46,7 @@ export function checkOptionNames<Options>(
   example: string,
 ): void {
   if (options === undefined) return;
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+  if (!isRecord(options)) {
     throw new LockUsageError(
       `the options of ${call} must be an object such as ${example}, got ${show(options)}`,
     );
@@ -56,6 +56,11 @@ export function checkOptionNames<Options>(
       throw unknownOption(call, name, Object.keys(names));
     }
   }
+}
+
+/** Whether it has fields by name: no list, and no function. */
+export function isRecord(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Tells of an option that there is not, which may be a misspelt one, or what another library has in its place. */

@@ -2,7 +2,7 @@ import type { RetryPolicy } from "./backend.ts";
 import type { Clock } from "./clock.ts";
 import { type LockLostError, LockUsageError } from "./errors.ts";
 import type { Lease } from "./lease.ts";
-import { checkOptionNames, type OptionNames } from "./option-names.ts";
+import { checkOptionNames, isRecord, type OptionNames } from "./option-names.ts";
 import { show, showChoice, showNamed } from "./show.ts";
 import type { TicketOptions } from "./ticket.ts";
 
@@ -195,8 +195,7 @@ function checkFlag(name: string, value: unknown): void {
 }
 
 function checkFacts(name: "meta" | "context", facts: unknown): void {
-  const isRecord = typeof facts === "object" && facts !== null && !Array.isArray(facts);
-  if (!isRecord || !Object.values(facts).every((value) => typeof value === "string")) {
+  if (!isRecord(facts) || !Object.values(facts).every((value) => typeof value === "string")) {
     throw new LockUsageError(
       `${name} must be an object whose values are strings, got ${showNamed(name, facts)}`,
     );

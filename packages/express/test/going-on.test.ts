@@ -11,7 +11,7 @@ import { useLocks } from "./support/locks.ts";
 import { unhandledRejections } from "./support/rejections.ts";
 
 const scene = useLocks();
-const { held, idempotency, isFree, leave, roundTrips } = behind(scene);
+const { finishForLeaver, held, idempotency, isFree, leave } = behind(scene);
 
 describe.each(expresses)("$name", ({ express, major }) => {
   describe("a handler that is asynchronous and goes on: what follows is under the lock", () => {
@@ -173,11 +173,7 @@ describe.each(expresses)("$name", ({ express, major }) => {
       },
     );
     const { url } = await listen(app);
-    const request = send(url);
-    await leave(await started.opened, request);
-    finish.open();
-    await working.opened;
-    await roundTrips();
+    await finishForLeaver(url, { started, finish, working });
     const free = await isFree(key);
     worked.open();
     expect(free).toBe(false);
@@ -203,11 +199,7 @@ describe.each(expresses)("$name", ({ express, major }) => {
         res.status(500).send("rolled back");
       }) satisfies ErrorRequestHandler);
       const { url } = await listen(app);
-      const request = send(url);
-      await leave(await started.opened, request);
-      finish.open();
-      await rolling.opened;
-      await roundTrips();
+      await finishForLeaver(url, { started, finish, working: rolling });
       const free = await isFree(key);
       rolled.open();
       expect(free).toBe(false);

@@ -12,7 +12,7 @@ import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
 
 const scene = useLocks();
-const { held, idempotency, isFree, leave, roundTrips } = behind(scene);
+const { finishForLeaver, held, idempotency, isFree, leave } = behind(scene);
 
 describe.each(expresses)("$name", ({ express }) => {
   describe("two locks behind a middleware with work in its end: both are free afterwards", () => {
@@ -69,11 +69,7 @@ describe.each(expresses)("$name", ({ express }) => {
         },
       );
       const { url } = await listen(app);
-      const request = send(url);
-      await leave(await started.opened, request);
-      finish.open();
-      await working.opened;
-      await roundTrips();
+      await finishForLeaver(url, { started, finish, working });
       const free = [await isFree(a), await isFree(b)];
       worked.open();
       expect(free).toEqual([false, false]);

@@ -35,15 +35,19 @@ export class LockTelemetry {
   readonly #acquires = new Map<number, Acquire>();
   readonly #holds = new Map<number, Hold>();
 
-  constructor(private readonly with_: Instrumentation) {
-    this.#metrics = lockMetrics(with_.meter);
+  constructor(private readonly instrumentation: Instrumentation) {
+    this.#metrics = lockMetrics(instrumentation.meter);
   }
 
   acquiring({ id, key, mode, backend }: Told<"acquiring">): void {
     const parent = context.active();
-    const labels = { "lock.key": this.with_.keyOf(key), "lock.mode": mode, "lock.backend": backend };
+    const labels = {
+      "lock.key": this.instrumentation.keyOf(key),
+      "lock.mode": mode,
+      "lock.backend": backend,
+    };
     const attributes = { ...labels, "lock.key": key };
-    const span = this.with_.tracer.startSpan("lock.acquire", { attributes }, parent);
+    const span = this.instrumentation.tracer.startSpan("lock.acquire", { attributes }, parent);
     this.#acquires.set(id, { span, parent, labels, since: performance.now(), isWaiting: false });
   }
 
@@ -77,11 +81,11 @@ export class LockTelemetry {
     const acquire = this.#acquires.get(id);
     acquire?.span.setAttribute("lock.fencing_token", fencingToken);
     this.#ended(id, "acquired", waited);
-    const labels = acquire?.labels ?? { "lock.key": this.with_.keyOf(key), "lock.mode": mode };
+    const labels = acquire?.labels ?? { "lock.key": this.instrumentation.keyOf(key), "lock.mode": mode };
     const attributes = { ...labels, "lock.key": key, "lock.fencing_token": fencingToken };
     const links = acquire === undefined ? [] : [{ context: acquire.span.spanContext() }];
     const parent = acquire?.parent ?? parentOf(told.context);
-    const span = this.with_.tracer.startSpan("lock.hold", { attributes, links }, parent);
+    const span = this.instrumentation.tracer.startSpan("lock.hold", { attributes, links }, parent);
     this.#holds.set(id, { span, labels });
     this.#metrics.held.add(1, labels);
   }

@@ -1,12 +1,28 @@
 import { once } from "node:events";
 import type { Response } from "express";
 import { type IdempotentOptions, inProcessRecords } from "../../src/idempotent.ts";
+import { send } from "./client.ts";
+import type { Gate } from "./gate.ts";
 import type { LocksScene } from "./locks.ts";
+
+/** A handler that starts, is let to finish, and what works behind it. */
+interface Story {
+  readonly started: Gate<Response>;
+  readonly finish: Gate;
+  readonly working: Gate;
+}
 
 /** What tests ask of the locks behind an app. */
 export function behind(scene: LocksScene) {
   const roundTrips = async (): Promise<void> => {
     for (let turn = 0; turn < 20; turn++) await scene.redis.ping();
+  };
+  /** Has the client leave, and waits until the server has noticed, and what is released at once is. */
+  const leave = async (res: Response, request: { leave(): void }): Promise<void> => {
+    const closed = once(res, "close");
+    request.leave();
+    await closed;
+    await roundTrips();
   };
   return {
     /** Whether nobody holds the key. */
@@ -17,13 +33,16 @@ export function behind(scene: LocksScene) {
       for await (const _ of scene.rivals.list()) count += 1;
       return count;
     },
-    /** What is released by now has reached the server when it resolves. */
-    roundTrips,
-    /** Has the client leave, and waits until the server has noticed, and what is released at once is. */
-    async leave(res: Response, request: { leave(): void }): Promise<void> {
-      const closed = once(res, "close");
-      request.leave();
-      await closed;
+    leave,
+    /**
+     * A client leaves while its handler works, then the handler finishes; resolves when the work behind it has begun, and
+     * what is released by then is free.
+     */
+    async finishForLeaver(url: string, { started, finish, working }: Story): Promise<void> {
+      const request = send(url);
+      await leave(await started.opened, request);
+      finish.open();
+      await working.opened;
       await roundTrips();
     },
     idempotency: (tenant: string, more: Partial<IdempotentOptions> = {}): IdempotentOptions => ({

@@ -64,7 +64,10 @@ export function holdingTests(test: ModesTest): void {
     const [a, b] = [newKey(), newKey()];
     const reader = await one.readWrite(a).read.acquire();
     await assert.rejects(one.acquire(a, { within: reader }), { code: "LOCK_USAGE", message: /shared/ });
-    await assert.rejects(one.acquire([a, b], { within: reader }), { code: "LOCK_USAGE", message: /only some keys/ });
+    await assert.rejects(one.acquire([a, b], { within: reader }), {
+      code: "LOCK_USAGE",
+      message: /only some keys/,
+    });
     await assert.rejects(two.acquire(a, { within: reader }), { code: "LOCK_USAGE", message: /within/ });
     assert.equal(await one.inspect(b), null);
     await reader.release();
