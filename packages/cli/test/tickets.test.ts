@@ -63,6 +63,17 @@ it("a ticket on stdout, in LOCK_TICKET and on stdin", async () => {
   expect(await locks.inspect("piped")).toBeNull();
 });
 
+it("an extend that fails leaves a ticket that works, and the key as it was", async () => {
+  const out = fileOf("kept.ticket");
+  await lock(["acquire", "kept", "--ttl", "20s", "--out", out], env());
+  const failed = await lock(["extend", "--ticket", out, "--ttl", "48h"], env());
+  expect(failed).toMatchObject({ code: 64, stdout: "" });
+  expect(failed.stderr).toMatch(/^lock: ttl must be .*\n$/);
+  expect(await locks.inspect("kept")).toMatchObject({ holding: 1 });
+  expect((await lock(["extend", "--ticket", out], env())).code).toBe(0);
+  expect((await lock(["release", "--ticket", out], env())).code).toBe(0);
+});
+
 it("a lease whose ticket cannot be written is given back", async () => {
   const out = fileOf("folder");
   await mkdir(out);

@@ -4,6 +4,8 @@ import { readDuration, readWait, readWhole } from "../durations.ts";
 import { EXIT } from "../exit-codes.ts";
 import { Failure, usage } from "../failure.ts";
 import { quoted } from "../output/printable.ts";
+import type { Signals } from "../run/signals.ts";
+import type { Target } from "../target.ts";
 
 /** What commands that acquire have in common. */
 export interface AcquireFlags {
@@ -59,6 +61,19 @@ export async function acquireBy(
     if (!isLockError(error) || error.code !== "LOCK_TIMEOUT") throw error;
     throw refused(error, key, flags);
   }
+}
+
+const DEFAULT_TTL = 30_000;
+
+/** The ttl of the flags, else of the environment. */
+export function ttlOf({ ttl }: AcquireFlags, target: Pick<Target, "ttl">): number {
+  return ttl ?? target.ttl ?? DEFAULT_TTL;
+}
+
+/** What ended an acquire, or, where that was a signal, that. */
+export function orInterrupted(error: unknown, key: string, { exitCode }: Signals): unknown {
+  if (exitCode === undefined) return error;
+  return new Failure(`gave up waiting for ${quoted(key)}: ended by a signal`, exitCode, "LOCK_INTERRUPTED");
 }
 
 function refused(error: Error, key: string, { wait, busyCode }: AcquireFlags): Failure {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { type Connection, connect } from "../connection.ts";
 import { readDuration } from "../durations.ts";
-import { Failure, usage } from "../failure.ts";
+import { usage } from "../failure.ts";
 import { jsonLine } from "../output/json.ts";
 import { quoted } from "../output/printable.ts";
 import { longestGrace, type Terms, termsOf } from "../run/deadline.ts";
@@ -9,14 +9,20 @@ import { type Ended, runUnder } from "../run/run.ts";
 import { Signals } from "../run/signals.ts";
 import { WatchOver } from "../run/watch-over.ts";
 import { type GlobalFlags, readTarget } from "../target.ts";
-import { type AcquireFlags, acquireBy, acquireOptions, checkMode } from "./acquiring.ts";
+import {
+  type AcquireFlags,
+  acquireBy,
+  acquireOptions,
+  checkMode,
+  orInterrupted,
+  ttlOf,
+} from "./acquiring.ts";
 import { define } from "./define.ts";
 
 interface RunFlags extends GlobalFlags, AcquireFlags {
   readonly grace?: number;
 }
 
-const DEFAULT_TTL = 30_000;
 /** Processes cannot be started, asked to end and ended in less. */
 const SHORTEST_TTL = 1_000;
 const HINT_AFTER = 1_000;
@@ -48,7 +54,7 @@ and SIGKILL before others can have the key: also when lock run itself was killed
 async function run(flags: RunFlags, key: string, words: string[]): Promise<number> {
   if (process.platform === "win32") throw usage("lock run needs process groups, which Windows does not have");
   checkMode(flags);
-  const ttl = flags.ttl ?? readTarget(flags).ttl ?? DEFAULT_TTL;
+  const ttl = ttlOf(flags, readTarget(flags));
   if (ttl < SHORTEST_TTL) throw usage(`--ttl of lock run must be at least 1s, got ${ttl} ms`);
   if (flags.grace !== undefined && flags.grace > longestGrace(ttl)) {
     throw usage(`--grace must be at most half of the ttl, ${longestGrace(ttl)} ms, got ${flags.grace} ms`);
@@ -80,9 +86,7 @@ async function runLocked(
       await lease.release().catch(() => complain(key));
     }
   } catch (error) {
-    const code = signals.exitCode;
-    if (code === undefined || !signals.stop.aborted) throw error;
-    throw new Failure(`gave up waiting for ${quoted(key)}: ended by a signal`, code, "LOCK_INTERRUPTED");
+    throw orInterrupted(error, key, signals);
   } finally {
     watch.close();
     signals.close();

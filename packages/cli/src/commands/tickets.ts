@@ -3,13 +3,20 @@ import type { Command } from "commander";
 import { connect } from "../connection.ts";
 import { readDuration, showDuration } from "../durations.ts";
 import { EXIT } from "../exit-codes.ts";
-import { Failure, usage } from "../failure.ts";
+import { usage } from "../failure.ts";
 import { jsonLine } from "../output/json.ts";
 import { quoted } from "../output/printable.ts";
 import { Signals } from "../run/signals.ts";
 import type { GlobalFlags } from "../target.ts";
 import { hasTicket, readTicketFrom, TicketSink } from "../tickets.ts";
-import { type AcquireFlags, acquireBy, acquireOptions, checkMode } from "./acquiring.ts";
+import {
+  type AcquireFlags,
+  acquireBy,
+  acquireOptions,
+  checkMode,
+  orInterrupted,
+  ttlOf,
+} from "./acquiring.ts";
 import { define } from "./define.ts";
 
 interface TicketFlags extends GlobalFlags, AcquireFlags {
@@ -54,7 +61,7 @@ async function take(flags: TicketFlags & { readonly out: string }, key: string):
   try {
     await using connection = await connect(flags, { holder: flags.holder, notOnQuorum: "lock acquire" });
     await using sink = await TicketSink.open(flags.out);
-    const ttl = flags.ttl ?? connection.target.ttl ?? 30_000;
+    const ttl = ttlOf(flags, connection.target);
     const lease = await acquireBy(
       connection.locks,
       key,
@@ -64,9 +71,7 @@ async function take(flags: TicketFlags & { readonly out: string }, key: string):
     await hand(connection.locks, lease, sink, flags, "acquired");
     return EXIT.ok;
   } catch (error) {
-    const code = signals.exitCode;
-    if (code === undefined) throw error;
-    throw new Failure(`gave up waiting for ${quoted(key)}: ended by a signal`, code, "LOCK_INTERRUPTED");
+    throw orInterrupted(error, key, signals);
   } finally {
     signals.close();
   }
@@ -81,7 +86,13 @@ async function extend(flags: TicketFlags): Promise<number> {
   const ticket = await readTicketFrom(source);
   await using sink = await TicketSink.open(out);
   const lease = await connection.locks.adopt(ticket);
-  await lease.extend(ttl);
+  try {
+    await lease.extend(ttl);
+  } catch (error) {
+    // The ticket that was given is used up, and the work under its lease goes on: it gets another one.
+    if (lease.validFor > 0) await sink.write(lease.toTicket());
+    throw error;
+  }
   await hand(connection.locks, lease, sink, flags, "extended");
   return EXIT.ok;
 }
