@@ -4,14 +4,15 @@ module.exports = {
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
     {
       name: "leaves-import-nothing-above",
-      comment: "backend, clock, errors, what they show, and timing are the ground: only each other",
+      comment: "backend, clock, host, errors, what they show, and timing are the ground: only each other",
       severity: "error",
       from: {
-        path: "^packages/core/src/(backend|clock|errors|redaction|show|stop|timing|unexplained)\\.ts$",
+        path: "^packages/core/src/(backend|clock|errors|host|redaction|show|stop|timing|unexplained)\\.ts$",
       },
       to: {
         path: "^packages/core/src/",
-        pathNot: "^packages/core/src/(backend|clock|errors|redaction|show|stop|timing|unexplained)\\.ts$",
+        pathNot:
+          "^packages/core/src/(backend|clock|errors|host|redaction|show|stop|timing|unexplained)\\.ts$",
       },
     },
     {
@@ -53,7 +54,7 @@ module.exports = {
       name: "adapters-use-public-entries",
       comment: "other packages, apps and benchmarks import @lock/core by its entry points only",
       severity: "error",
-      from: { path: "^(packages|apps|bench|tooling)/", pathNot: "^packages/core/|^vitest" },
+      from: { path: "^(packages|apps|bench|tooling|regressions)/", pathNot: "^packages/core/|^vitest" },
       to: { path: "^packages/core/(src|test)/" },
     },
   ],

@@ -65,7 +65,7 @@ it.each([
     fault: "neither a file nor a folder",
   },
   { page: guarantees, text: "`nothing/`", fault: "neither a file nor a folder" },
-  { page: guarantees, text: "`packed.test.ts`", fault: "say which" },
+  { page: guarantees, text: "`bad-input.test.ts`", fault: "say which" },
   { page: guarantees, text: "`packages/<name>/test/nothing.test.ts`", fault: "neither a file nor a folder" },
   { page: guarantees, text: `[\`fencing.test.ts\`](${lease})`, fault: "is a link to" },
   { page: express, text: "`src/locks.ts`", fault: "neither a file nor a folder" },
@@ -83,7 +83,7 @@ it.each([
   { page: guarantees, text: `| fault | test |\n| - | - |\n| one | [lease](${lease}) |` },
   {
     page: guarantees,
-    text: "`packages/<name>/test/packed.test.ts`, `line.lua`, `packages/core/package.json#exports`",
+    text: "`packages/<name>/test/bad-input.test.ts`, `line.lua`, `packages/core/package.json#exports`",
   },
   {
     page: express,

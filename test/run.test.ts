@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
+import { chooseTests, units } from "./support/choose-tests.ts";
 import { files, root } from "./support/repository.ts";
 
 const execute = promisify(execFile);
@@ -24,6 +25,30 @@ const inCore = tests.filter((path) => path.startsWith("packages/core/"));
 const inExpress = tests.filter((path) => path.startsWith("packages/express/"));
 const having = (part: string) => (path: string) => path.includes(part);
 
+// Packing and compiling, which is a static check.
+const isStatic = having("test/published/");
+
+it.each([
+  { folder: "", words: [], chosen: tests.filter((path) => !isStatic(path)) },
+  { folder: "", words: ["published/"], chosen: tests.filter(isStatic) },
+  { folder: "packages/core", words: ["lease"], chosen: inCore.filter(having("lease")) },
+])("pnpm test $words in the folder '$folder' runs what it names", async ({ folder, words, chosen }) => {
+  const { lines } = await pnpmTest(folder, [...words, "--list"]);
+  expect(chosen.length).toBeGreaterThan(0);
+  expect(lines.toSorted()).toEqual(chosen.toSorted());
+});
+
+it.each([
+  { folder: "packages/express", words: ["lease-of-core"], says: ["of express", "keys.test.ts"] },
+  { folder: "", words: ["--wach"], says: ["--wach", "--watch", "pnpm test [NAME...]"] },
+])("pnpm test $words in the folder '$folder' is refused, and says what there is", async (scene) => {
+  const { code, stderr } = await pnpmTest(scene.folder, [...scene.words, "--list"]);
+  expect(code).toBe(1);
+  for (const words of scene.says) expect(stderr).toContain(words);
+});
+
+const unitOf = (folder: string) => units.find((unit) => unit.folder === folder);
+
 it.each([
   { folder: "", words: [], chosen: tests },
   { folder: "", words: ["core"], chosen: inCore },
@@ -38,23 +63,18 @@ it.each([
     words: ["keys", "lost"],
     chosen: inExpress.filter((path) => /keys|lost/.test(path)),
   },
-])("pnpm test $words in the folder '$folder' runs what it names", async ({ folder, words, chosen }) => {
-  const { lines } = await pnpmTest(folder, [...words, "--list"]);
+])("$words in the folder '$folder' mean these tests", ({ folder, words, chosen }) => {
+  const choice = chooseTests(words, folder === "" ? undefined : unitOf(folder));
+  const meant = choice.kind === "chosen" ? choice.tests : [];
   expect(chosen.length).toBeGreaterThan(0);
-  expect(lines.toSorted()).toEqual(chosen.toSorted());
+  expect(meant.toSorted()).toEqual(chosen.toSorted());
 });
 
 it.each([
-  {
-    folder: "",
-    words: ["nothing"],
-    says: ['"nothing" is neither a name nor a part', "core (", "redis-harness ("],
-  },
-  { folder: "", words: ["core", "bullmq", "nothing"], says: ["of bullmq and core", "both-sides.test.ts"] },
-  { folder: "packages/express", words: ["lease-of-core"], says: ["of express", "keys.test.ts"] },
-  { folder: "", words: ["--wach"], says: ["--wach", "--watch", "pnpm test [NAME...]"] },
-])("pnpm test $words in the folder '$folder' is refused, and says what there is", async (scene) => {
-  const { code, stderr } = await pnpmTest(scene.folder, [...scene.words, "--list"]);
-  expect(code).toBe(1);
-  for (const words of scene.says) expect(stderr).toContain(words);
+  { words: ["nothing"], says: ['"nothing" is neither a name nor a part', "core (", "redis-harness ("] },
+  { words: ["core", "bullmq", "nothing"], says: ["of bullmq and core", "both-sides.test.ts"] },
+])("$words mean no test, and the refusal says what there is", ({ words, says }) => {
+  const choice = chooseTests(words);
+  const said = choice.kind === "unknown" ? choice.message : "";
+  for (const part of says) expect(said).toContain(part);
 });

@@ -1,5 +1,5 @@
-import { execFileSync } from "node:child_process";
 import { posix } from "node:path";
+import packlist from "npm-packlist";
 import { parsePage } from "./markdown.ts";
 import { files, folders, read, root } from "./repository.ts";
 
@@ -53,18 +53,21 @@ function isAddress(path: string): boolean {
   return URL.canParse(path);
 }
 
-const tarballs = new Map<string, ReadonlySet<string>>();
+/** What npm would publish of each package, by paths from the root of the repository. */
+const tarballs = new Map(
+  await Promise.all(
+    [...folders]
+      .filter((folder) => /^packages\/[^/]+$/.test(folder))
+      .map(async (folder) => {
+        const manifest = JSON.parse(read(`${folder}/package.json`));
+        const packed = await packlist({ path: root + folder, package: manifest, edgesOut: new Map() });
+        return [folder, new Set(packed.map((path) => `${folder}/${path}`))] as const;
+      }),
+  ),
+);
 
-/** What npm would publish of a package, by paths from the root of the repository. */
 function tarballOf(folder: string): ReadonlySet<string> {
-  const known = tarballs.get(folder);
-  if (known) return known;
-  const answer = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
-    cwd: root + folder,
-    encoding: "utf8",
-  });
-  const [{ files: packed }] = JSON.parse(answer) as [{ files: { path: string }[] }];
-  const tarball = new Set(packed.map(({ path }) => `${folder}/${path}`));
-  tarballs.set(folder, tarball);
+  const tarball = tarballs.get(folder);
+  if (tarball === undefined) throw new Error(`${folder} is no package`);
   return tarball;
 }

@@ -19,14 +19,24 @@ ${names}
   -t TITLE   only tests whose title has these words
   --list     says which test files would run, and runs nothing
 
+Without names all run but those in test/published, which pack and compile.
 In the folder of a package, pnpm test runs the tests of that package.
 For anything else: npx vitest run --help`;
 
-/** Runs a command in the root of the repository; the process ends with it, where it fails. */
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): void {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit", env });
-  if (error) throw error;
-  if (status !== 0) process.exit(status ?? 1);
+type Stdout = "inherit" | "pipe";
+
+/** Runs a command in the root of the repository; the process ends with it, where it fails. What it wrote, if piped. */
+function run(
+  command: string,
+  args: readonly string[],
+  env = process.env,
+  stdout: Stdout = "inherit",
+): string {
+  const stdio = ["inherit", stdout, "inherit"] as const;
+  const ended = spawnSync(command, args, { cwd: root, stdio: [...stdio], env, encoding: "utf8" });
+  if (ended.error) throw ended.error;
+  if (ended.status !== 0) process.exit(ended.status ?? 1);
+  return ended.stdout ?? "";
 }
 
 function refuse(message: string): never {
@@ -63,7 +73,9 @@ if (choice.kind === "unknown") refuse(choice.message);
 const everything = positionals.length === 0 && within === undefined;
 const env = everything ? process.env : { ...process.env, LOCK_TEST_FILES: JSON.stringify(choice.tests) };
 if (values.list) {
-  run("vitest", ["list", "--filesOnly"], env);
+  // Behind the name of its project of vitest.
+  const listed = run("vitest", ["list", "--filesOnly"], env, "pipe");
+  process.stdout.write(listed.replaceAll(/^\[\w+\] /gm, ""));
 } else {
   run("turbo", ["run", "build", "--output-logs=errors-only"]);
   run("vitest", [values.watch ? "watch" : "run", ...(values.title ? ["-t", values.title] : [])], env);

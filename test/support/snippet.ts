@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { Consumer } from "@lock/packed-suite";
+import type { Consumer, Consumers } from "@lock/packed-suite";
 import ts from "typescript";
 import { parsePage } from "./markdown.ts";
 import { read, root } from "./repository.ts";
@@ -17,27 +17,18 @@ export function firstSnippet(page: string): string {
   return `${block.code}\n`;
 }
 
-/** An empty folder with the tarballs and the peers that a snippet imports, and the snippet as it stands. */
-export async function copySnippet(code: string): Promise<Consumer> {
-  const consumer = await Consumer.open();
-  try {
-    await fill(consumer, code);
-    return consumer;
-  } catch (error) {
-    await consumer[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-async function fill(consumer: Consumer, code: string): Promise<void> {
+/** A project with the tarballs and the peers that a snippet imports, and the snippet as it stands. */
+export async function copySnippet(consumers: Consumers, name: string, code: string): Promise<Consumer> {
+  const consumer = await consumers.add(name);
   const imported = ts.preProcessFile(code).importedFiles.map(({ fileName }) => packageOf(fileName));
-  for (const name of new Set(["@lock/core", "@types/node", ...imported])) {
+  for (const name of new Set(["@lock/core", ...imported])) {
     if (name.startsWith("@lock/"))
       await installOurs(consumer, `${root}packages/${name.slice("@lock/".length)}`);
     else if (!name.startsWith("node:")) await linkPeer(consumer, name);
   }
   await consumer.write("package.json", JSON.stringify({ type: "module", private: true }));
   await consumer.write("snippet.ts", code);
+  return consumer;
 }
 
 /** With the peers that it always needs, which npm installs with it. */

@@ -86,7 +86,7 @@ function start(task: AgentTask, env: Readonly<Record<string, string>>, onTold: O
   });
   const worker = new Worker<ToAgent, FromAgent>({
     name: task.name,
-    script: new URL("./agent.ts", import.meta.url),
+    script: new URL("../dist/agent.js", import.meta.url),
     argument: task,
     env,
     onMessage: (message) => {

@@ -1,11 +1,16 @@
-import { serveSuite } from "@lock/demo-kit/serve-suite";
+import { refusalSuite, serveSuite } from "@lock/demo-kit/suites";
 import { expectFits, interruptDemo, launchDemo, startGivenRedis } from "@lock/demo-kit/testing";
 import { describe, expect, it } from "vitest";
+import { readOptions } from "../src/options.ts";
 
-describe("pnpm demo agent-memory", () => {
-  it("takes all turns, refuses what came too late, and ends by itself", async () => {
-    const { code, stdout, stderr } = await launchDemo(["agent-memory", "--turns", "80", "--sessions", "4"]);
+describe.concurrent("pnpm demo agent-memory", () => {
+  it("takes all turns, refuses what came too late, and leaves nothing in a Redis that the environment names", async () => {
+    await using given = await startGivenRedis();
+    const args = ["agent-memory", "--turns", "80", "--sessions", "4"];
+    const { code, stdout, stderr } = await launchDemo(args, given.env);
     expect(stderr).toBe("");
+    expect(stdout).toContain(`Redis:  ${given.place}, as the environment says`);
+    expect(stdout).not.toContain(given.secret);
     expect(stdout).toContain("Verdict: good: 80 turns in 4 conversations, each stored once.");
     expect(stdout).toMatch(/agent-2 is paused \(SIGSTOP\) in the middle of an answer in session-\d/);
     expect(stdout).toMatch(/agent-[13] has saved a turn in session-\d; agent-2 wakes up/);
@@ -15,53 +20,33 @@ describe("pnpm demo agent-memory", () => {
     expectFits(stdout, 80);
     expect(stdout).not.toContain("\u001b");
     expect(code).toBe(0);
+    expect(await given.keys()).toEqual([]);
   });
 
   it("shows without the lock what is lost", async () => {
-    const { code, stdout, stderr } = await launchDemo(["agent-memory", "--no-lock"], { COLUMNS: "60" });
+    const { code, stdout, stderr } = await launchDemo(
+      ["agent-memory", "--no-lock", "--turns", "80", "--sessions", "4"],
+      { COLUMNS: "60" },
+    );
     expectFits(stdout, 60);
     expect(stdout).not.toMatch(/taken over|takes over|lease/);
     expect(stderr).toBe("");
     expect(stdout).toMatch(
-      /Verdict: DAMAGED, as nothing kept the turns apart:\s+[1-9]\d*\s+of\s+200\s+turns\s+lost\.\s+[1-9]\d* turns answered/,
+      /Verdict: DAMAGED, as nothing kept the turns apart:\s+[1-9]\d*\s+of\s+80\s+turns\s+lost\.\s+[1-9]\d* turns answered/,
     );
     expect(code).toBe(0);
   });
 
-  it("leaves nothing in a Redis that the environment names", async () => {
-    await using given = await startGivenRedis();
-    const { code, stdout, stderr } = await launchDemo(
-      ["agent-memory", "--turns", "20", "--sessions", "2"],
-      given.env,
-    );
-    expect(stderr).toBe("");
-    expect(stdout).toContain(`Redis:  ${given.place}, as the environment says`);
-    expect(stdout).not.toContain(given.secret);
-    expect(code).toBe(0);
-    expect(await given.keys()).toEqual([]);
+  it("interrupted by SIGINT while an agent is paused, it ends its processes", async () => {
+    const { code, stdout } = await interruptDemo(["agent-memory"], /is paused \(SIGSTOP\)/, "SIGINT");
+    expect(code).toBe(130);
+    expect(stdout).not.toContain("Verdict");
+    expect(stdout).not.toContain("│");
   });
-
-  it("refuses what it does not know", async () => {
-    const { code, stderr } = await launchDemo(["agent-memory", "--turns", "5"]);
-    expect(code).toBe(1);
-    expect(stderr).toContain("--turns must be a whole number from 10 to 1000");
-    expect((await launchDemo(["agent-memory", "--serve", "--turns", "20"])).stderr).toContain(
-      "--turns is not for --serve",
-    );
-  });
-
-  it.each([
-    ["SIGINT", 130],
-    ["SIGKILL", null],
-  ] as const)(
-    "interrupted by %s while an agent is paused, it ends its processes",
-    async (signal, exitCode) => {
-      const { code, stdout } = await interruptDemo(["agent-memory"], /is paused \(SIGSTOP\)/, signal);
-      expect(code).toBe(exitCode);
-      expect(stdout).not.toContain("Verdict");
-      expect(stdout).not.toContain("│");
-    },
-  );
 });
 
-serveSuite("agent-memory");
+refusalSuite("agent-memory", readOptions, [
+  [["--turns", "5"], "--turns must be a whole number from 10 to 1000"],
+  [["--serve", "--turns", "20"], "--turns is not for --serve"],
+]);
+serveSuite("agent-memory", readOptions);

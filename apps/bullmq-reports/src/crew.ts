@@ -84,7 +84,7 @@ export class Crew implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const producer = new Worker<ToProcess, FromProducer>({
         name: task.queue,
-        script: new URL("./producer.ts", import.meta.url),
+        script: new URL("../dist/producer.js", import.meta.url),
         argument: task,
         env: this.setting.env,
         onMessage: (message) => {
@@ -102,7 +102,7 @@ export class Crew implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const process = new Worker<ToProcess, FromWorker>({
         name,
-        script: new URL("./worker.ts", import.meta.url),
+        script: new URL("../dist/worker.js", import.meta.url),
         argument: task,
         env: this.setting.env,
         onMessage: (message) => {

@@ -1,33 +1,22 @@
-import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { refusalSuite } from "@lock/demo-kit/suites";
 import {
   expectFits,
-  INTERRUPTIONS,
+  expectNothingAt,
   interruptDemo,
-  isOpen,
   launchDemo,
+  processesWith,
   startGivenRedis,
 } from "@lock/demo-kit/testing";
 import { describe, expect, it } from "vitest";
+import { readOptions } from "../src/options.ts";
 
-const run = promisify(execFile);
-const SOURCES = fileURLToPath(new URL("../src/", import.meta.url));
-
-/** Whether the Redis that the demo started for itself is still there. */
-async function hasLeftRedis(stdout: string): Promise<boolean> {
+/** Neither the Redis that the demo started for itself, nor a process that uses it, also one that is paused. */
+async function expectNothingLeft(stdout: string): Promise<void> {
   const [, port = ""] = /Redis: +127\.0\.0\.1:(\d+)/.exec(stdout) ?? [];
-  expect(port).not.toBe("");
-  return isOpen(Number(port));
+  await expectNothingAt([Number(port)]);
 }
 
-/** The processes of this checkout that ask for reports, or build them: paused ones too. */
-async function processesLeft(): Promise<string[]> {
-  const { stdout } = await run("ps", ["-eo", "pid,stat,args"]);
-  return stdout.split("\n").filter((line) => line.includes(SOURCES));
-}
-
-describe("pnpm demo bullmq-reports", () => {
+describe.concurrent("pnpm demo bullmq-reports", () => {
   // On a Redis that stays, to see what is left there; the other runs have one of their own, which is to end with them.
   it("builds each report once, whoever is killed or paused, and leaves what is to be kept", async () => {
     await using given = await startGivenRedis();
@@ -45,7 +34,7 @@ describe("pnpm demo bullmq-reports", () => {
     expect(keys).toHaveLength(41);
     for (const key of keys) expect(key).toMatch(/^bullmq-reports-[0-9a-f]{8}:store:(log$|report:)/);
     expect(stdout).toContain(`Kept:   ${keys[0]?.split(":")[0]}:store:*`);
-    expect(await processesLeft()).toEqual([]);
+    expect(processesWith(given.place)).toEqual([]);
   });
 
   it("shows the damage without the guard, and leaves nothing behind", async () => {
@@ -61,32 +50,23 @@ describe("pnpm demo bullmq-reports", () => {
     );
     expect(stdout).toMatch(/worker-3 writes step 2 of .+,\s+no\s+fencing\s+token:\s+accepted/);
     expect(code).toBe(0);
-    expect(await hasLeftRedis(stdout)).toBe(false);
-    expect(await processesLeft()).toEqual([]);
+    await expectNothingLeft(stdout);
   });
 
-  it.each([
-    [["--lock\u001b"], "pnpm demo bullmq-reports --help"],
-    [["--keep"], "--keep is for a Redis that stays"],
-  ])("refuses %j", async (args, message) => {
-    const { code, stderr } = await launchDemo(["bullmq-reports", ...args]);
+  it("refuses --keep where its Redis does not stay", async () => {
+    const { code, stderr } = await launchDemo(["bullmq-reports", "--keep"]);
     expect(code).toBe(1);
-    expect(stderr).toContain(message);
-    expect(stderr).not.toContain("\u001b");
+    expect(stderr).toContain("--keep is for a Redis that stays");
+  });
+
+  it("interrupted by SIGINT while a worker is paused, it ends its processes", async () => {
+    const { code, stdout } = await interruptDemo(["bullmq-reports"], /is paused \(SIGSTOP\)/, "SIGINT");
+    expect(code).toBe(130);
+    expect(stdout).toContain("Interrupted");
+    expect(stdout).not.toContain("Verdict");
+    expect(stdout).not.toContain("│");
+    await expectNothingLeft(stdout);
   });
 });
 
-describe("when it is interrupted", () => {
-  it.each(INTERRUPTIONS)(
-    "by %s while a worker is paused, it ends its processes",
-    async (signal, exitCode) => {
-      const { code, stdout } = await interruptDemo(["bullmq-reports"], /is paused \(SIGSTOP\)/, signal);
-      expect(code).toBe(exitCode);
-      expect(stdout).toContain("Interrupted");
-      expect(stdout).not.toContain("Verdict");
-      expect(stdout).not.toContain("│");
-      expect(await hasLeftRedis(stdout)).toBe(false);
-      expect(await processesLeft()).toEqual([]);
-    },
-  );
-});
+refusalSuite("bullmq-reports", readOptions, [[["--lock\u001b"], "pnpm demo bullmq-reports --help"]]);

@@ -1,22 +1,22 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { refusalSuite } from "@lock/demo-kit/suites";
 import {
   expectFits,
-  INTERRUPTIONS,
+  expectNothingAt,
   interruptDemo,
-  isOpen,
   launchDemo,
   startGivenRedis,
 } from "@lock/demo-kit/testing";
 import { describe, expect, it } from "vitest";
+import { readOptions } from "../src/options.ts";
 
-describe("pnpm demo cli-cron", () => {
+describe.concurrent("pnpm demo cli-cron", () => {
   it("never runs two reports at once, also when lock run is killed", async () => {
-    const { code, stdout, stderr } = await launchDemo(["cli-cron"]);
+    const { code, stdout, stderr } = await launchDemo(["cli-cron", "--reports", "2"]);
     expect(stderr).toBe("");
     expect(stdout).toContain("skips: the key is busy (exit code 75)");
     expect(stdout).toContain("lock run is killed (SIGKILL) at step 3 of 6");
     expect(stdout).toMatch(/runs the report, token \d+,\s+\d+\s+ms\s+after\s+the\s+kill/);
-    expect(stdout).toMatch(/Verdict: good: never two reports at once:\s+5 reports finished, 1\s+cut\s+short/);
+    expect(stdout).toMatch(/Verdict: good: never two reports at once:\s+2 reports finished, 1\s+cut\s+short/);
     expect(stdout).not.toContain("\u001b");
     expectFits(stdout, 80);
     expect(code).toBe(0);
@@ -36,40 +36,20 @@ describe("pnpm demo cli-cron", () => {
     for (const { expiresIn } of await given.keys()) expect(expiresIn).toBeGreaterThan(0);
   });
 
-  it.each([
-    [["--reports", "1"], "--reports must be a whole number from 2 to 20"],
-    [["--kill"], "pnpm demo cli-cron --help"],
-  ])("refuses %j", async (args, message) => {
-    const { code, stderr } = await launchDemo(["cli-cron", ...args]);
-    expect(code).toBe(1);
-    expect(stderr).toContain(message);
+  it("by SIGINT it ends its shells, their reports, and its Redis", async () => {
+    const { code, stdout } = await interruptDemo(["cli-cron"], /runs the report/, "SIGINT");
+    expect(code).toBe(130);
+    expect(stdout).not.toContain("Verdict");
+    await expectNothingLeft(stdout);
   });
-
-  it.each(INTERRUPTIONS)(
-    "by %s it ends its shells, their reports, and its Redis",
-    async (signal, exitCode) => {
-      const { code, stdout } = await interruptDemo(["cli-cron"], /runs the report/, signal);
-      expect(code).toBe(exitCode);
-      expect(stdout).not.toContain("Verdict");
-      await expectNothingLeft(stdout);
-    },
-  );
 });
+
+refusalSuite("cli-cron", readOptions, [
+  [["--reports", "1"], "--reports must be a whole number from 2 to 20"],
+  [["--kill"], "pnpm demo cli-cron --help"],
+]);
 
 async function expectNothingLeft(stdout: string): Promise<void> {
   const [, port = ""] = /Redis: 127\.0\.0\.1:(\d+), started/.exec(stdout) ?? [];
-  expect(port).not.toBe("");
-  await expect.poll(() => isOpen(Number(port))).toBe(false);
-  // What the demo starts has the address of its Redis in its environment.
-  await expect.poll(() => withInEnvironment(`127.0.0.1:${port}`)).toEqual([]);
-}
-
-function withInEnvironment(text: string): string[] {
-  return readdirSync("/proc").filter((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/environ`, "utf8").includes(text);
-    } catch {
-      return false;
-    }
-  });
+  await expectNothingAt([Number(port)]);
 }

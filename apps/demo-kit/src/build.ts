@@ -8,15 +8,15 @@ import { colours, print } from "./terminal.ts";
 /** What turbo says of a task that it does not have the result of. */
 const MISS = "cache miss, executing";
 const SAID_BY_BUILD = /^\S+:build: (?!cache )/;
-const ARGUMENTS = ["run", "build", "--filter=./packages/*", "--output-logs=new-only", "--log-order=stream"];
+const ARGUMENTS = ["run", "build", "--output-logs=new-only", "--log-order=stream"];
 
 /**
- * Builds the packages of the monorepo. Says so if there is anything to build, and says nothing else unless that fails.
+ * Builds the package in that directory of the monorepo, and the packages that it needs. Says so if there is anything to build, and says nothing else unless that fails.
  * @throws DemoError after it has printed what the build says
  */
-export async function buildPackages(root: string, stop: AbortSignal): Promise<void> {
+export async function buildPackage(root: string, directory: string, stop: AbortSignal): Promise<void> {
   const turbo = createRequire(join(root, "package.json")).resolve("turbo/bin/turbo");
-  const child = spawn(process.execPath, [turbo, ...ARGUMENTS], {
+  const child = spawn(process.execPath, [turbo, ...ARGUMENTS, `--filter={./${directory}}...`], {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -25,7 +25,7 @@ export async function buildPackages(root: string, stop: AbortSignal): Promise<vo
   let output = "";
   const hear = (text: string) => {
     if (!output.includes(MISS) && (output + text).includes(MISS)) {
-      print(colours.dim("building the packages ..."));
+      print(colours.dim("building the demo ..."));
     }
     output += text;
   };
@@ -37,5 +37,5 @@ export async function buildPackages(root: string, stop: AbortSignal): Promise<vo
   const said = output.split("\n").filter((line) => SAID_BY_BUILD.test(line));
   // Without any such line, turbo itself has failed.
   process.stderr.write(said.length > 0 ? `${said.join("\n")}\n` : output);
-  throw new DemoError("the packages cannot be built; what the build says is above");
+  throw new DemoError("the demo cannot be built; what the build says is above");
 }

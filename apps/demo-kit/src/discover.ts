@@ -7,7 +7,7 @@ export interface Demo {
   readonly name: string;
   /** One line. */
   readonly title: string;
-  /** The TypeScript file to run. */
+  /** The file to run, which the build of its package makes. */
   readonly command: string;
   /** The TypeScript file that exports its `HELP`, and needs nothing that has to be built. */
   readonly help: string;
@@ -16,7 +16,7 @@ export interface Demo {
 
 /**
  * The packages in the directory whose package.json has a `demo` field, the default one first:
- * `"demo": { "title": "one line", "command": "src/main.ts", "help": "src/options.ts", "default": true }`.
+ * `"demo": { "title": "one line", "command": "dist/main.js", "help": "src/options.ts", "default": true }`.
  * @throws DemoError when such a field is malformed
  */
 export async function discoverDemos(directory: string): Promise<Demo[]> {

@@ -4,30 +4,36 @@ import { type Demo, discoverDemos } from "./discover.ts";
 import { DemoError } from "./errors.ts";
 import { Interrupted, runMain } from "./run-demo.ts";
 import { colours, print, printProse, quoted } from "./terminal.ts";
-import { typescriptArguments } from "./typescript.ts";
+
+/** Builds a demo that is to be run, and what it needs. */
+type Build = (demo: Demo, stop: AbortSignal) => Promise<void>;
+
+/** Does what the arguments ask for, as the main function of a process. */
+export function launch(directory: string, argv: readonly string[], build: Build): Promise<void> {
+  return runMain((stop) => run(directory, argv, build, stop));
+}
 
 /**
  * Runs the demo that the arguments name, with the rest of them; without a name the default one, then lists all. `build`
- * comes before a demo, and neither before a list nor before help.
+ * comes before a demo, and neither before a list nor before help. Resolves with the exit code.
  */
-export function launch(
+export async function run(
   directory: string,
   argv: readonly string[],
-  build: (stop: AbortSignal) => Promise<void>,
-): Promise<void> {
-  return runMain(async (stop) => {
-    const demos = await discoverDemos(directory);
-    // pnpm passes the "--" of `pnpm demo -- shared-file` on.
-    const { name, args } = readArguments(argv[0] === "--" ? argv.slice(1) : argv);
-    const asksForHelp = args.includes("--help") || args.includes("-h");
-    if (name === undefined && (asksForHelp || args.includes("--list"))) return list(demos);
-    const demo = name === undefined ? findDefault(demos) : find(demos, name);
-    if (asksForHelp) return printHelp(demo);
-    await build(stop);
-    const exitCode = await start(demo, args, stop);
-    if (name === undefined && !stop.aborted) list(demos);
-    return exitCode;
-  });
+  build: Build,
+  stop: AbortSignal,
+): Promise<number> {
+  const demos = await discoverDemos(directory);
+  // pnpm passes the "--" of `pnpm demo -- shared-file` on.
+  const { name, args } = readArguments(argv[0] === "--" ? argv.slice(1) : argv);
+  const asksForHelp = args.includes("--help") || args.includes("-h");
+  if (name === undefined && (asksForHelp || args.includes("--list"))) return list(demos);
+  const demo = name === undefined ? findDefault(demos) : find(demos, name);
+  if (asksForHelp) return printHelp(demo);
+  await build(demo, stop);
+  const exitCode = await start(demo, args, stop);
+  if (name === undefined && !stop.aborted) list(demos);
+  return exitCode;
 }
 
 function readArguments([first, ...rest]: readonly string[]): { name?: string; args: readonly string[] } {
@@ -72,7 +78,7 @@ function list(demos: readonly Demo[]): number {
 
 /** Resolves with its exit code. It has a channel to us, so that it notices when we are gone. */
 function start(demo: Demo, args: readonly string[], stop: AbortSignal): Promise<number> {
-  const child = spawn(process.execPath, [...typescriptArguments(), demo.command, ...args], {
+  const child = spawn(process.execPath, [demo.command, ...args], {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
   });
   const relay = () => void child.kill(stop.reason instanceof Interrupted ? stop.reason.signal : "SIGTERM");

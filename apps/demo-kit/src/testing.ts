@@ -1,21 +1,22 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { startRedis } from "@lock/redis-harness";
 import stringWidth from "string-width";
-import { openClient } from "./clients.ts";
+import { expect, vi } from "vitest";
+import { discoverDemos } from "./discover.ts";
 
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const APPS = fileURLToPath(new URL("../..", import.meta.url));
+const demos = await discoverDemos(APPS);
 /** Demos end by themselves within seconds; a machine that is busy with something else needs many times that. */
 const LIMIT_MS = 55_000;
+const PATIENCE_MS = 10_000;
 
-/** What ends a demo early, and the exit code that is to come of it. All demos hear SIGTERM as they hear SIGINT. */
-export const INTERRUPTIONS = [
-  ["SIGINT", 130],
-  ["SIGKILL", null],
-] as const;
+/** Its launcher may end by SIGKILL: a demo learns of it from the channel between them. */
+type Interruption = NodeJS.Signals | "the end of its launcher";
 
 export interface Ended {
   /** Null when it took too long. */
@@ -24,19 +25,21 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/**
- * Starts demos as `pnpm demo` does, without the build. Without the tsx command in between, which could not tell anybody
- * that it was SIGKILLed.
- */
-function launcherArguments(args: readonly string[]): string[] {
-  return ["--import", "tsx", "apps/demo.ts", ...args];
+/** The launcher, as `pnpm demo` calls it, but without the build. */
+const LAUNCHER = ["--import", "tsx", "demo.ts"] as const;
+
+/** Starts the demo as its launcher does. */
+function commandOf([name = "", ...args]: readonly string[]): string[] {
+  const demo = demos.find((candidate) => candidate.name === name);
+  if (demo === undefined) throw new Error(`there is no demo ${name}`);
+  return [demo.command, ...args];
 }
 
 /** With no Redis and no width given but by `env`. */
-function launcherOptions(env: NodeJS.ProcessEnv = {}) {
+function optionsOfDemo(env: NodeJS.ProcessEnv = {}) {
   const { REDIS_URL, REDIS_HOST, REDIS_PORT, REDIS_PASSWORD, FORCE_COLOR, COLUMNS, ...inherited } =
     process.env;
-  return { cwd: ROOT, env: { ...inherited, ...env } };
+  return { cwd: APPS, env: { ...inherited, ...env } };
 }
 
 /** The words that no line break can shorten may be longer. */
@@ -45,32 +48,51 @@ export function expectFits(output: string, columns: number): void {
   if (lines.length > 0) throw new Error(`longer than ${columns} columns:\n${lines.join("\n")}`);
 }
 
-/** Runs a demo to its end. */
+/** Runs a demo to its end: its name, and its arguments. */
 export function launchDemo(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Ended> {
-  const options = { ...launcherOptions(env), timeout: LIMIT_MS };
+  return runNode(commandOf(args), env);
+}
+
+/** Runs the launcher to its end. */
+export function runLauncher(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Ended> {
+  return runNode([...LAUNCHER, ...args], env);
+}
+
+function runNode(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Ended> {
+  const options = { ...optionsOfDemo(env), timeout: LIMIT_MS };
   return new Promise((resolve) => {
-    execFile(process.execPath, launcherArguments(args), options, (error, stdout, stderr) => {
+    execFile(process.execPath, args, options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : (error.code ?? null), stdout, stderr });
     });
   });
 }
 
-/**
- * Starts a demo, and ends its launcher by the signal at the first line that matches; resolves when no process is left
- * that writes to the output.
- */
-export async function interruptDemo(args: readonly string[], at: RegExp, signal: NodeJS.Signals) {
-  const child = spawn(process.execPath, launcherArguments(args), {
-    ...launcherOptions(),
-    stdio: ["ignore", "pipe", "inherit"],
+/** Starts a demo, and interrupts it at the first line that matches. */
+export function interruptDemo(args: readonly string[], at: RegExp, by: Interruption) {
+  return interrupt(commandOf(args), at, by);
+}
+
+/** Starts the launcher, and interrupts it at the first line that matches. */
+export function interruptLauncher(args: readonly string[], at: RegExp, by: NodeJS.Signals) {
+  return interrupt([...LAUNCHER, ...args], at, by);
+}
+
+/** Resolves when no process is left that writes to the output. */
+async function interrupt(args: readonly string[], at: RegExp, by: Interruption) {
+  const child = spawn(process.execPath, args, {
+    ...optionsOfDemo(),
+    stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
+  if (child.stdout === null) throw new Error("the process has no output");
   let stdout = "";
   createInterface({ input: child.stdout }).on("line", (line) => {
     stdout += `${line}\n`;
-    if (at.test(line)) child.kill(signal);
+    if (!at.test(line)) return;
+    if (by !== "the end of its launcher") child.kill(by);
+    else if (child.connected) child.disconnect();
   });
-  // Not "exit": the output is closed by the last process that has it, not by the first one to go.
-  const [code] = await once(child, "close");
+  // The output is closed by the last process that has it, not by the first one to go.
+  const [[code]] = await Promise.all([once(child, "exit"), once(child.stdout, "close")]);
   return { code, stdout };
 }
 
@@ -79,6 +101,7 @@ export async function startGivenRedis() {
   /** The part of the password that looks the same within a url: not to be shown. */
   const secret = "s3cret";
   const redis = await startRedis({ password: `${secret}/@:` });
+  const { openClient } = await import("./clients.ts");
   const client = openClient(redis.url);
   return {
     place: `${redis.host}:${redis.port}`,
@@ -96,8 +119,23 @@ export async function startGivenRedis() {
   };
 }
 
+/** Waits until no server listens at those ports of this machine, and no process has one of them in its environment. */
+export async function expectNothingAt(ports: readonly number[]): Promise<void> {
+  expect(ports).not.toContain(Number.NaN);
+  expect(ports).not.toContain(0);
+  for (const port of ports) {
+    await vi.waitFor(
+      async () => {
+        expect(await isOpen(port)).toBe(false);
+        expect(processesWith(`127.0.0.1:${port}`)).toEqual([]);
+      },
+      { timeout: PATIENCE_MS },
+    );
+  }
+}
+
 /** Whether a server listens at that port of this machine. */
-export function isOpen(port: number): Promise<boolean> {
+function isOpen(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: "127.0.0.1", port });
     const settle = (open: boolean) => () => {
@@ -105,5 +143,16 @@ export function isOpen(port: number): Promise<boolean> {
       resolve(open);
     };
     socket.once("connect", settle(true)).once("error", settle(false));
+  });
+}
+
+/** The pids of the processes whose environment has the text: what a demo starts has the address of its Redis there. */
+export function processesWith(text: string): string[] {
+  return readdirSync("/proc").filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/environ`, "utf8").includes(text);
+    } catch {
+      return false;
+    }
   });
 }

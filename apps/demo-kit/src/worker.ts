@@ -5,12 +5,11 @@ import { fileURLToPath } from "node:url";
 import { DemoError } from "./errors.ts";
 import { isFault } from "./fault.ts";
 import { colours, print, printable } from "./terminal.ts";
-import { typescriptArguments } from "./typescript.ts";
 
 export interface WorkerOptions<FromWorker> {
   /** How its output and its failure are announced. */
   readonly name: string;
-  /** Its TypeScript file, such as `new URL("./writer.ts", import.meta.url)`. */
+  /** Its built file, such as `new URL("../dist/writer.js", import.meta.url)`. */
   readonly script: URL;
   /** Visible to every user of the machine: nothing secret. */
   readonly argument: unknown;
@@ -28,7 +27,7 @@ export class Worker<ToWorker, FromWorker> implements AsyncDisposable {
 
   constructor({ name, script, argument, env, onMessage }: WorkerOptions<FromWorker>) {
     const child = fork(fileURLToPath(script), [JSON.stringify(argument)], {
-      execArgv: typescriptArguments(),
+      execArgv: [],
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { buildPackages } from "../src/build.ts";
+import { buildPackage } from "../src/build.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const WORKSPACE = { name: "root", private: true, packageManager: "npm@10.0.0", workspaces: ["packages/*"] };
@@ -41,21 +41,23 @@ async function build(): Promise<{ stdout: string; stderr: string; error: unknown
       return true;
     });
   }
-  const error = await buildPackages(root, new AbortController().signal).catch((error: unknown) => error);
+  const error = await buildPackage(root, "packages/part", new AbortController().signal).catch(
+    (error: unknown) => error,
+  );
   vi.restoreAllMocks();
   return { ...printed, error };
 }
 
 it("says that it builds, and nothing when nothing is to be built", { timeout: LIMIT_MS }, async () => {
   await write("packages/part/src/build.mjs", "console.log('noise')");
-  expect(await build()).toEqual({ stdout: "building the packages ...\n", stderr: "", error: undefined });
+  expect(await build()).toEqual({ stdout: "building the demo ...\n", stderr: "", error: undefined });
   expect(await build()).toEqual({ stdout: "", stderr: "", error: undefined });
 });
 
 it("prints what a build says that fails", { timeout: LIMIT_MS }, async () => {
   await write("packages/part/src/build.mjs", "console.error('src/a.ts(35,7): no good'); process.exit(1)");
   const { stdout, stderr, error } = await build();
-  expect(stdout).toBe("building the packages ...\n");
+  expect(stdout).toBe("building the demo ...\n");
   expect(stderr).toContain("part:build: src/a.ts(35,7): no good\n");
   expect(stderr).not.toMatch(/turbo|cache/);
   expect(error).toMatchObject({ name: "DemoError", message: expect.stringContaining("cannot be built") });

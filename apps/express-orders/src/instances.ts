@@ -58,7 +58,7 @@ function start(
   });
   const worker = new Worker<ToShop, FromShop>({
     name,
-    script: new URL("./instance.ts", import.meta.url),
+    script: new URL("../dist/instance.js", import.meta.url),
     argument: task,
     env,
     onMessage: (message) => {

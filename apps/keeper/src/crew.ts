@@ -28,7 +28,7 @@ export class Crew implements AsyncDisposable {
     return new Promise((resolve) => {
       const worker: Keeper = new Worker<ToKeeper, FromKeeper>({
         name: nameOf(keeper),
-        script: new URL("./keeper-process.ts", import.meta.url),
+        script: new URL("../dist/keeper-process.js", import.meta.url),
         argument: { keeper, library: libraryOf(keeper), ...this.schedule } satisfies Task,
         env: this.network.env(keeper),
         onMessage: (message) => {

@@ -1,7 +1,9 @@
-import { expectFits, INTERRUPTIONS, interruptDemo, isOpen, launchDemo } from "@lock/demo-kit/testing";
+import { refusalSuite } from "@lock/demo-kit/suites";
+import { expectFits, expectNothingAt, interruptDemo, launchDemo } from "@lock/demo-kit/testing";
 import { describe, expect, it } from "vitest";
+import { readOptions } from "../src/options.ts";
 
-describe("pnpm demo keeper", () => {
+describe.concurrent("pnpm demo keeper", () => {
   it("has the standby take over from a leader that is killed, paused and cut off", async () => {
     const { code, stdout, stderr } = await launchDemo(["keeper"]);
     expect(stderr).toBe("");
@@ -32,37 +34,28 @@ describe("pnpm demo keeper", () => {
     expect(code).toBe(0);
   });
 
-  it.each([
-    [["--fault", "toString"], '--fault must be kill, pause or partition, got "toString"'],
-    [["--every", "1\u001b"], '--every must be a whole number from 1500 to 3000, got "1\\u{1b}"'],
-    [["--nodes", "5"], "pnpm demo keeper --help"],
-  ])("refuses %j", async (args, message) => {
-    const { code, stderr } = await launchDemo(["keeper", ...args]);
-    expect(code).toBe(1);
-    expect(stderr).toContain(message);
+  it("interrupted by SIGINT it ends its processes, also the one that is paused, and its nodes", async () => {
+    const { code, stdout } = await interruptDemo(
+      ["keeper", "--fault", "pause"],
+      /is paused \(SIGSTOP\)/,
+      "SIGINT",
+    );
+    expect(code).toBe(130);
+    expect(stdout).toContain("Interrupted");
+    expect(stdout).not.toContain("Verdict");
+    await expectNoServers(stdout);
   });
 });
 
-describe("when it is interrupted", () => {
-  it.each(INTERRUPTIONS)(
-    "by %s it ends its processes, also the one that is paused, and its nodes",
-    async (signal, exitCode) => {
-      const { code, stdout } = await interruptDemo(
-        ["keeper", "--fault", "pause"],
-        /is paused \(SIGSTOP\)/,
-        signal,
-      );
-      expect(code).toBe(exitCode);
-      expect(stdout).toContain("Interrupted");
-      expect(stdout).not.toContain("Verdict");
-      await expectNoServers(stdout);
-    },
-  );
-});
+refusalSuite("keeper", readOptions, [
+  [["--fault", "toString"], '--fault must be kill, pause or partition, got "toString"'],
+  [["--every", "1\u001b"], '--every must be a whole number from 1500 to 3000, got "1\\u{1b}"'],
+  [["--nodes", "5"], "pnpm demo keeper --help"],
+]);
 
 async function expectNoServers(stdout: string): Promise<void> {
   const [, list = ""] = /Nodes: +127\.0\.0\.1:([\d, ]+), started/.exec(stdout) ?? [];
   const ports = list.split(", ").map(Number);
   expect(ports).toHaveLength(3);
-  for (const port of ports) await expect.poll(() => isOpen(port)).toBe(false);
+  await expectNothingAt(ports);
 }

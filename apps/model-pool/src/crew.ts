@@ -53,7 +53,7 @@ export class Crew implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const worker = new Worker<ToNode, FromNode>({
         name: nameOf(task.node),
-        script: new URL("./node.ts", import.meta.url),
+        script: new URL("../dist/node.js", import.meta.url),
         argument: task,
         env,
         onMessage: (message) => {

@@ -45,7 +45,7 @@ export class Crew implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const worker = new Worker<ToClient, FromClient>({
         name: nameOf(task.client),
-        script: new URL("./client.ts", import.meta.url),
+        script: new URL("../dist/client.js", import.meta.url),
         argument: task,
         env: this.env,
         onMessage: (message) => {

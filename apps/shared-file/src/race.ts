@@ -32,7 +32,7 @@ class Writers implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const worker = new Worker<ToWriter, FromWriter>({
         name: nameOf(task.writer),
-        script: new URL("./writer.ts", import.meta.url),
+        script: new URL("../dist/writer.js", import.meta.url),
         argument: task,
         env,
         onMessage: (message) => (message.kind === "ready" ? resolve() : onEvent(message)),

@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { expectFits, launchDemo, startGivenRedis } from "@lock/demo-kit/testing";
+import { refusalSuite } from "@lock/demo-kit/suites";
+import { expectFits, launchDemo, runLauncher, startGivenRedis } from "@lock/demo-kit/testing";
 import { startRedis } from "@lock/redis-harness";
 import { describe, expect, it } from "vitest";
+import { readOptions } from "../src/options.ts";
 
 /** The numbers of the lines of the file that the demo has printed. */
 function printedNumbers(stdout: string): number[] {
@@ -13,14 +15,14 @@ function printedNumbers(stdout: string): number[] {
 
 const oneTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
 
-describe("pnpm demo", () => {
+describe.concurrent("pnpm demo", () => {
   it("writes 24 lines in sequence with the lock, cleans up, and lists all demos", async () => {
-    const { code, stdout, stderr } = await launchDemo([]);
+    const { code, stdout, stderr } = await runLauncher([]);
     expect(stderr).toBe("");
     expect(stdout).toContain("Verdict: good: 24 lines, numbered 1 to 24 without a gap or a repeat");
     expect(code).toBe(0);
     expect(printedNumbers(stdout)).toEqual(oneTo(24));
-    expect(stdout).toContain("pnpm demo shared-file");
+    expect(stdout).toMatch(/Verdict: good[\s\S]+All demos[\s\S]+\n {2}pnpm demo shared-file /);
     expect(stdout).not.toContain("\u001b");
     expectFits(stdout, 80);
     const [, path = ""] = /File: {2}(.+), removed/.exec(stdout) ?? [];
@@ -29,35 +31,30 @@ describe("pnpm demo", () => {
   });
 
   it("shows the damage without the lock, or says that there was none", async () => {
-    const { code, stdout } = await launchDemo(["shared-file", "--no-lock"], { COLUMNS: "60" });
+    const { code, stdout } = await launchDemo(
+      ["shared-file", "--no-lock", "--writers", "2", "--turns", "12"],
+      { COLUMNS: "60" },
+    );
     expectFits(stdout, 60);
     expect(stdout).toMatch(/Verdict: (DAMAGED, as nothing kept the writers apart|no damage this time)/);
     expect(code).toBe(0);
     expect(printedNumbers(stdout)).toHaveLength(24);
   });
-
-  it("lists the demos when there is none of that name", async () => {
-    const { code, stderr } = await launchDemo(["shared\u001bfile"]);
-    expect(code).toBe(1);
-    expect(stderr).toContain('there is no demo "shared\\u{1b}file"');
-    expect(stderr).toContain("pnpm demo shared-file");
-  });
-
-  it.each([
-    [["--writers", "0"], "--writers must be a whole number from 1 to 12"],
-    [["--turns", "many"], "--turns must be a whole number from 1 to 50"],
-    [["--lock"], "--lock"],
-  ])("refuses %j", async (args, message) => {
-    const { code, stderr } = await launchDemo(["shared-file", ...args]);
-    expect(code).toBe(1);
-    expect(stderr).toContain(message);
-  });
 });
 
-describe("a Redis that the environment names", () => {
+refusalSuite("shared-file", readOptions, [
+  [["--writers", "0"], "--writers must be a whole number from 1 to 12"],
+  [["--turns", "many"], "--turns must be a whole number from 1 to 50"],
+  [["--lock"], "--lock"],
+]);
+
+describe.concurrent("a Redis that the environment names", () => {
   it("is used, with its password, which is never shown", async () => {
     await using given = await startGivenRedis();
-    const { code, stdout, stderr } = await launchDemo(["shared-file", "--turns", "2"], given.env);
+    const { code, stdout, stderr } = await launchDemo(
+      ["shared-file", "--writers", "2", "--turns", "2"],
+      given.env,
+    );
     expect(stderr).toBe("");
     expect(stdout).toContain(`Redis: ${given.place}, as the environment says`);
     expect(stdout).not.toContain(given.secret);

@@ -1,7 +1,8 @@
+import { gate } from "@lock/redis-harness/vitest";
 import type { Job, Queue } from "bullmq";
 import { describe, expect, it } from "vitest";
 import { guardJobs, type JobFacts, type JobGuard } from "../src/index.ts";
-import { countOver, finished, gate, next, told } from "./support/events.ts";
+import { countOver, finished, next, told } from "./support/events.ts";
 import { around, before } from "./support/intercept.ts";
 import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";

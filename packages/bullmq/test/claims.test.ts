@@ -1,11 +1,12 @@
 import { once } from "node:events";
 import { createLocks } from "@lock/core";
 import { ioredisBackend } from "@lock/core/ioredis";
+import { gate } from "@lock/redis-harness/vitest";
 import { DelayedError, UnrecoverableError } from "bullmq";
 import { Redis } from "ioredis";
 import { describe, expect, it } from "vitest";
 import { type GuardOptions, guardJobs, type JobFacts } from "../src/index.ts";
-import { countOver, finished, gate, told } from "./support/events.ts";
+import { countOver, finished, told } from "./support/events.ts";
 import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
 

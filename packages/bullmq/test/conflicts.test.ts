@@ -1,8 +1,9 @@
 import { once } from "node:events";
+import { gate } from "@lock/redis-harness/vitest";
 import { DelayedError, type Job } from "bullmq";
 import { describe, expect, it } from "vitest";
 import { guardJobs, type JobFacts, type RunContext } from "../src/index.ts";
-import { countOver, finished, gate, told } from "./support/events.ts";
+import { countOver, finished, told } from "./support/events.ts";
 import { before } from "./support/intercept.ts";
 import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";

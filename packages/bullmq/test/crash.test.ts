@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import type { JobFacts } from "../src/index.ts";
-import { finished, gate, told } from "./support/events.ts";
+import { finished, told } from "./support/events.ts";
 import { after, before } from "./support/intercept.ts";
 import { majors } from "./support/majors.ts";
 import { said, start } from "./support/process.ts";

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import type { GuardEvents, JobFacts, RunContext } from "../src/index.ts";
-import { countOver, finished, gate, next, told } from "./support/events.ts";
+import { countOver, finished, next, told } from "./support/events.ts";
 import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
 
@@ -228,7 +229,7 @@ describe.each(majors)("$name: a worker", ({ bullmq }) => {
     const work = guard.processor(async (_job, context) => {
       runs.push(context);
       if (runs.length > 1) return;
-      context.signal.addEventListener("abort", go.open);
+      context.signal.addEventListener("abort", () => go.open());
       await go.opened;
     });
     await scene.worker(bullmq, queue.name, work, { concurrency: 2 });

@@ -2,11 +2,12 @@ import { readdir, readFile } from "node:fs/promises";
 import { createLocks } from "@lock/core";
 import { ioredisBackend } from "@lock/core/ioredis";
 import { startFaultyProxy, startRedis } from "@lock/redis-harness";
+import { gate } from "@lock/redis-harness/vitest";
 import type { Queue } from "bullmq";
 import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type GuardOptions, guardJobs, type JobFacts } from "../src/index.ts";
-import { countOver, gate, told } from "./support/events.ts";
+import { countOver, told } from "./support/events.ts";
 import { type Bullmq, majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
 

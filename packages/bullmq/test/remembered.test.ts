@@ -1,7 +1,8 @@
+import { gate } from "@lock/redis-harness/vitest";
 import type { Job, Queue } from "bullmq";
 import { describe, expect, it } from "vitest";
 import type { GuardOptions, JobFacts } from "../src/index.ts";
-import { countOver, gate, told } from "./support/events.ts";
+import { countOver, told } from "./support/events.ts";
 import { type Bullmq, majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
 

@@ -1,7 +1,8 @@
+import { gate } from "@lock/redis-harness/vitest";
 import { type Job, UnrecoverableError } from "bullmq";
 import { describe, expect, it } from "vitest";
 import { type GuardOptions, guardJobs, type JobFacts, type Strategy } from "../src/index.ts";
-import { countOver, finished, gate, told } from "./support/events.ts";
+import { countOver, finished, told } from "./support/events.ts";
 import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
 

@@ -1,9 +1,9 @@
 import { createLocks } from "@lock/core";
 import { nodeRedisBackend } from "@lock/core/node-redis";
+import { gate } from "@lock/redis-harness/vitest";
 import { createClient } from "redis";
 import { describe, expect, it } from "vitest";
 import { guardJobs, type JobFacts } from "../src/index.ts";
-import { gate } from "./support/events.ts";
 import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
 

@@ -1,6 +1,6 @@
 import { withoutSecrets } from "@lock/core/adapter";
 import { type RedisNodeEnv, readRedisEnv } from "@lock/core/env";
-import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { Cluster, Redis } from "ioredis";
 import { EXIT } from "./exit-codes.ts";
 import { Failure } from "./failure.ts";
 import type { Target } from "./target.ts";
@@ -18,32 +18,42 @@ export interface Client {
   heard(): string | undefined;
 }
 
-/** The clients that a target needs: several for a quorum, else one. They are not connected yet. */
-export function clientsOf(target: Target): readonly Client[] {
-  if (target.kind === "cluster") return [clusterClient(target)];
-  if (target.kind === "sentinel") return [sentinelClient(target)];
+/** How clients connect. */
+export interface Approach {
+  /** How long opening a connection may take, ms. Default 3,000. */
+  readonly connectTimeout?: number;
+  /** One attempt, and a server is asked nothing before the first command: to see what it answers. Default false. */
+  readonly once?: boolean;
+}
+
+/** The clients that a target needs: several for a quorum, else one. They connect when told, or by their first command. */
+export function clientsOf(target: Target, approach: Approach = {}): readonly Client[] {
+  if (target.kind === "cluster") return [clusterClient(target, approach)];
+  if (target.kind === "sentinel") return [sentinelClient(target, approach)];
   return target.nodes.map((node) => {
-    const options = { ...node.ioredisOptions, ...common(() => client.redis) };
+    const options = { ...node.ioredisOptions, ...common(() => client.redis, approach) };
     const client: Client = listening(node.name, new Redis(node.url, options));
     return client;
   });
 }
 
 /** Fails at once before the first connection, and never gives up after it. */
-function common(
-  redis: () => Redis | Cluster,
-): Pick<RedisOptions, "lazyConnect" | "connectTimeout" | "retryStrategy" | "reconnectOnError"> {
-  let wasReady = false;
+function common(redis: () => Redis | Cluster, approach: Approach) {
   return {
+    ...connecting(approach),
     lazyConnect: true,
-    connectTimeout: FIRST_ANSWER,
-    retryStrategy: () => {
-      wasReady ||= everReady.has(redis());
-      return wasReady ? RECONNECT_PAUSE : null;
-    },
+    retryStrategy: retrying(redis, approach),
     // A demoted master is left.
-    reconnectOnError: (error) => error.message.startsWith("READONLY"),
+    reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
   };
+}
+
+function connecting({ connectTimeout = FIRST_ANSWER, once = false }: Approach) {
+  return { connectTimeout, enableReadyCheck: !once };
+}
+
+function retrying(redis: () => Redis | Cluster, { once = false }: Approach): () => number | null {
+  return () => (!once && everReady.has(redis()) ? RECONNECT_PAUSE : null);
 }
 
 const everReady = new WeakSet<object>();
@@ -57,17 +67,19 @@ function listening(place: string, redis: Redis | Cluster): Client {
   return { place, redis, heard: () => heard };
 }
 
-function sentinelClient({ nodes, master, env }: Target): Client {
+function sentinelClient({ nodes, master, env }: Target, approach: Approach): Client {
   const [{ tls }] = nodes;
   // Sentinels have the credentials of their urls; the master has those of the variables.
   const [own] = readRedisEnv({ ...env, REDIS_PASSWORD: undefined }).nodes;
   const client: Client = listening(
     `the master ${master} of ${places(nodes)}`,
     new Redis({
-      ...common(() => client.redis),
+      ...common(() => client.redis, approach),
       sentinels: nodes.map(({ host, port }) => ({ host, port })),
       name: master ?? "",
-      sentinelRetryStrategy: () => (everReady.has(client.redis) ? RECONNECT_PAUSE : null),
+      // Else a silent Sentinel keeps the process alive, also when nobody waits for it any more.
+      sentinelCommandTimeout: approach.connectTimeout ?? FIRST_ANSWER,
+      sentinelRetryStrategy: retrying(() => client.redis, approach),
       ...credentials("sentinelUsername", own.username, "sentinelPassword", own.password),
       ...credentials("username", env.REDIS_USERNAME, "password", env.REDIS_PASSWORD),
       ...(tls && { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),
@@ -76,7 +88,7 @@ function sentinelClient({ nodes, master, env }: Target): Client {
   return client;
 }
 
-function clusterClient({ nodes }: Target): Client {
+function clusterClient({ nodes }: Target, approach: Approach): Client {
   const [{ tls, username, password }] = nodes;
   const client: Client = listening(
     places(nodes),
@@ -84,9 +96,10 @@ function clusterClient({ nodes }: Target): Client {
       nodes.map(({ host, port }) => ({ host, port })),
       {
         lazyConnect: true,
-        clusterRetryStrategy: () => (everReady.has(client.redis) ? RECONNECT_PAUSE : null),
+        enableReadyCheck: !approach.once,
+        clusterRetryStrategy: retrying(() => client.redis, approach),
         redisOptions: {
-          connectTimeout: FIRST_ANSWER,
+          ...connecting(approach),
           ...credentials("username", username, "password", password),
           ...(tls && { tls }),
         },

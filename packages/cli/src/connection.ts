@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { createLocks, type LockBackend, type Locks } from "@lock/core";
 import { ioredisBackend, type RedisLockBackend } from "@lock/core/ioredis";
 import { quorumBackend } from "@lock/core/quorum";
-import { type Client, clientsOf, connectAll } from "./clients.ts";
+import { type Approach, type Client, clientsOf, connectAll } from "./clients.ts";
 import { usage } from "./failure.ts";
 import { type GlobalFlags, readTarget, type Target } from "./target.ts";
 
@@ -14,7 +14,9 @@ export interface Connection extends AsyncDisposable {
   readonly locks: Locks;
 }
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends Approach {
+  /** After this a question counts as unanswered, ms. */
+  readonly requestTimeout?: number;
   /** How this process is shown to others. */
   readonly holder?: string | undefined;
   /** What is not to be done on a quorum, as a message names it. */
@@ -34,14 +36,13 @@ export async function connect(flags: GlobalFlags, options: ConnectionOptions = {
 }
 
 /** The same, while nothing is known of the servers yet. */
-export function openConnection(
-  flags: GlobalFlags,
-  { holder = `${hostname()}:${process.pid}`, notOnQuorum }: ConnectionOptions = {},
-): Connection {
+export function openConnection(flags: GlobalFlags, options: ConnectionOptions = {}): Connection {
+  const { holder = `${hostname()}:${process.pid}`, notOnQuorum, requestTimeout } = options;
   const target = readTarget(flags);
   if (target.kind === "quorum" && notOnQuorum !== undefined) throw refusal(notOnQuorum, target);
-  const clients = clientsOf(target);
-  const backends = clients.map(({ redis }) => ioredisBackend(redis));
+  const clients = clientsOf(target, options);
+  const asking = requestTimeout === undefined ? {} : { requestTimeout };
+  const backends = clients.map(({ redis }) => ioredisBackend(redis, asking));
   try {
     const locks = createLocks<LockBackend>({ backend: together(backends), prefix: flags.prefix, holder });
     return { target, clients, backends, locks, [Symbol.asyncDispose]: () => close(locks, clients) };
@@ -58,7 +59,8 @@ function together(backends: readonly RedisLockBackend[]): LockBackend {
 
 async function close(locks: Locks, clients: readonly Client[]): Promise<void> {
   await locks.close();
-  for (const { redis } of clients) redis.disconnect();
+  // One that has ended already would keep the process for two seconds more.
+  for (const { redis } of clients) if (redis.status !== "end") redis.disconnect();
 }
 
 function refusal(what: string, { nodes }: Target): Error {

@@ -1,5 +1,6 @@
 import { useRedis } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
+import { lockHere } from "./support/here.ts";
 import { lock } from "./support/lock.ts";
 
 const redis = useRedis({ password: "s3cret" });
@@ -58,7 +59,7 @@ describe("what cannot be understood", () => {
   ])("$args is refused in one line: $says", async ({ args, env = NOWHERE, says }) => {
     // Where the server is asked first, it is there: what is wrong is told all the same.
     const given = Object.keys(env).length === 0 ? { REDIS_URL: redis.url } : env;
-    const { code, stdout, stderr } = await lock(args, given);
+    const { code, stdout, stderr } = await lockHere(args, given);
     expect(stderr).toContain(says);
     expect(stderr).toMatch(/^lock: [^\n]+\n$/);
     expect(stderr).not.toMatch(/s3cret|t0k3n|\p{Cf}| at .*\.js/u);
@@ -68,9 +69,32 @@ describe("what cannot be understood", () => {
   });
 
   it("is told as JSON where that is asked for", async () => {
-    const { code, stderr } = await lock(["run", "k", "--json"], NOWHERE);
+    const { code, stderr } = await lockHere(["run", "k", "--json"], NOWHERE);
     expect(JSON.parse(stderr)).toMatchObject({ error: { code: "LOCK_USAGE", exitCode: 64 } });
     expect(code).toBe(64);
+  });
+});
+
+describe("the command, as a process of its own", () => {
+  it.each([
+    { args: ["run", "k", "--tll", "3s", "--", "true"], code: 64, says: /^lock: [^\n]*--ttl[^\n]*\n$/ },
+    { args: ["ls"], code: 69, says: /^lock: cannot use Redis at 127\.0\.0\.1:1: [^\n]+\n$/ },
+    {
+      args: ["run", "k", "--", "true"],
+      code: 69,
+      says: /^lock: cannot use Redis at 127\.0\.0\.1:1: [^\n]+\n$/,
+    },
+    { args: ["ls", "--json"], code: 69, says: /^\{"error":\{.*"exitCode":69.*\n$/ },
+  ])("$args ends with exit code $code, and says why on stderr only", async ({ args, code, says }) => {
+    const ended = await lock(args, NOWHERE);
+    expect(ended).toMatchObject({ code, signal: null, stdout: "" });
+    expect(ended.stderr).toMatch(says);
+  });
+
+  it("--help ends with exit code 0, on stdout only", async () => {
+    const { code, stdout, stderr } = await lock(["--help"], { COLUMNS: "80" });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain("Exit codes:");
   });
 });
 
@@ -83,7 +107,7 @@ describe("a Redis that cannot be used", () => {
     const given =
       typeof env === "string" ? { REDIS_PORT: String(redis.server.port), REDIS_PASSWORD: env } : env;
     for (const args of [["ls"], ["run", "k", "--", "true"], ["acquire", "k", "--out", "-"]]) {
-      const { code, stderr } = await lock(args, given);
+      const { code, stderr } = await lockHere(args, given);
       expect(stderr).toContain(says);
       expect(stderr).toMatch(/^lock: [^\n]+\n$/);
       expect(stderr).not.toContain("wr0ng");
@@ -94,14 +118,15 @@ describe("a Redis that cannot be used", () => {
 
 describe("help", () => {
   it("has all commands, the exit codes, and examples, and fits 80 columns", async () => {
-    const { code, stdout } = await lock(["--help"], { COLUMNS: "80" });
+    const { code, stdout } = await lockHere(["--help"], { COLUMNS: "80" });
     for (const word of ["run", "ls", "inspect", "release", "watch", "top", "health", "77"]) {
       expect(stdout).toContain(word);
     }
     expect(code).toBe(0);
     for (const command of stdout.matchAll(/^ {2}([a-z]+) \[?/gm)) {
-      const help = await lock([command[1] ?? "", "--help"], { COLUMNS: "80" });
+      const help = await lockHere([command[1] ?? "", "--help"], { COLUMNS: "80" });
       expect(help.stdout).toContain("Examples:");
+      expect(help.stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
       expect(help.stdout).not.toContain("\u001b");
       expect(help.code).toBe(0);
     }

@@ -3,7 +3,7 @@ import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/pro
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { Consumer } from "@lock/packed-suite";
+import { type Consumer, Consumers } from "@lock/packed-suite";
 import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { environment } from "./support/lock.ts";
@@ -11,13 +11,15 @@ import { environment } from "./support/lock.ts";
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("..", import.meta.url));
 const redis = useRedis();
+let consumers: Consumers;
 let consumer: Consumer;
 let place: string;
 let bin: string;
 
 /** What is published, with what it depends on, and its command on the PATH as npm would put it there. */
 beforeAll(async () => {
-  consumer = await Consumer.open();
+  consumers = await Consumers.open();
+  consumer = await consumers.add("script");
   await consumer.install(fileURLToPath(new URL("../../core", import.meta.url)));
   place = await consumer.install(root);
   const { dependencies, bin: commands } = await manifest();
@@ -31,7 +33,7 @@ beforeAll(async () => {
     await symlink(join(place, file), join(bin, name));
   }
 });
-afterAll(() => consumer[Symbol.asyncDispose]());
+afterAll(() => consumers[Symbol.asyncDispose]());
 
 async function manifest(): Promise<Record<"dependencies" | "bin", Record<string, string>>> {
   return JSON.parse(await readFile(join(place, "package.json"), "utf8"));
@@ -70,15 +72,19 @@ it("every option and command that the README names is there, and the other way r
 
 it("completes commands and options in bash, and the scripts for the others are whole", async () => {
   const env = environment({ PATH: `${bin}:${process.env.PATH}` });
-  const complete = async (...words: string[]) => {
+  const lines = [
+    ["lock", "re"],
+    ["lock", "run", "key", "--w"],
+    ["lock", "ls", "--pre"],
+    ["lock", "run", "key", "--", "--w"],
+  ].map((words) => {
     const array = words.map((word) => `'${word}'`).join(" ");
-    const script = `eval "$(lock completion bash)"; COMP_WORDS=(${array}); COMP_CWORD=${words.length - 1}; _lock; echo "\${COMPREPLY[@]}"`;
-    return (await run("bash", ["-c", script], { env })).stdout.trim().split(" ");
-  };
-  expect(await complete("lock", "re")).toEqual(["release"]);
-  expect(await complete("lock", "run", "key", "--w")).toEqual(["--wait"]);
-  expect(await complete("lock", "ls", "--pre")).toEqual(["--prefix"]);
-  expect(await complete("lock", "run", "key", "--", "--w")).toEqual([""]);
+    return `COMP_WORDS=(${array}); COMP_CWORD=${words.length - 1}; _lock; echo "\${COMPREPLY[@]}"`;
+  });
+  const { stdout } = await run("bash", ["-c", ['eval "$(lock completion bash)"', ...lines].join("\n")], {
+    env,
+  });
+  expect(stdout).toBe("release\n--wait\n--prefix\n\n");
   for (const shell of ["zsh", "fish"]) {
     const { stdout } = await run("lock", ["completion", shell], { env });
     for (const command of ["run", "inspect", "health"]) expect(stdout).toContain(command);

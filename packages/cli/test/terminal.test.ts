@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { useRedis } from "@lock/redis-harness/vitest";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { hasEnded, MAIN } from "./support/lock.ts";
-import { Terminal } from "./support/terminal.ts";
+import { openShell as shellWith, Terminal } from "./support/terminal.ts";
 
 const redis = useRedis();
 const run = (key: string, words: string) => `${process.execPath} ${MAIN} run ${key} --ttl 1m -- ${words}`;
@@ -12,12 +12,7 @@ const TALKS = "sh -c 'echo be\"\"gun; exec cat'";
 /** Does no more than sleep: a shell that is stopped while it starts a program (vfork) does not stop in all of its parts. */
 const SLEEPS = `sh -c 'echo be""gun; exec sleep 2'`;
 
-/** An interactive shell, as people have. */
-async function openShell(env: NodeJS.ProcessEnv = {}) {
-  const terminal = new Terminal("bash", ["--norc", "-i"], { REDIS_URL: redis.url, ...env });
-  await terminal.shows("ready> ");
-  return terminal;
-}
+const openShell = () => shellWith({ REDIS_URL: redis.url });
 
 it("passes on what is typed, and its end", async () => {
   using shell = await openShell();
@@ -39,14 +34,33 @@ it("Ctrl-C ends the command, with the code of a signal", async () => {
   await shell.shows("code=130");
 });
 
-it("Ctrl-C ends the script around it as well", async () => {
-  using shell = await openShell();
-  shell.type(`bash -c '${run("script", 'sh -c "echo be\\"\\"gun; exec cat"')}; echo not""reached'\r`);
-  await shell.shows("begun");
-  shell.type("\u0003");
-  await shell.shows("ready> ");
-  shell.type("echo la''st\r");
-  expect(await shell.shows("last")).not.toContain("notreached");
+describe.each([
+  { what: "a command that has the terminal", before: "", script: "exec cat" },
+  { what: "a command that has a session of its own", before: "true | ", script: "exec sleep 300" },
+])("Ctrl-C ends the script around lock run as well", ({ what, before, script }) => {
+  it(`with ${what}`, async () => {
+    using shell = await openShell();
+    const words = `sh -c "echo be\\"\\"gun; ${script}"`;
+    shell.type(`bash -c '${before}${run("script", words)}; echo not""reached'\r`);
+    await shell.shows("begun");
+    shell.type("\u0003");
+    expect(await shell.shows("ready> ")).not.toContain("notreached");
+    shell.type("echo code=$?\r");
+    await shell.shows("code=130");
+  });
+});
+
+it("Ctrl-C ends the script around lock run as well while it waits", async () => {
+  using first = await openShell();
+  using second = await openShell();
+  first.type(`${run("waits", TALKS)} \r`);
+  await first.shows("begun");
+  second.type(`bash -c '${run("waits", "true")}; echo not""reached'\r`);
+  await second.shows('lock: waiting for "waits"');
+  second.type("\u0003");
+  expect(await second.shows("ready> ")).not.toContain("notreached");
+  second.type("echo code=$?\r");
+  await second.shows("code=130");
 });
 
 it("a command that hears Ctrl-C ends as it likes", async () => {

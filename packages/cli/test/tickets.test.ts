@@ -6,6 +6,7 @@ import { ioredisBackend } from "@lock/core/ioredis";
 import { useRedis } from "@lock/redis-harness/vitest";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { lockHere } from "./support/here.ts";
 import { lock, start } from "./support/lock.ts";
 
 const redis = useRedis();
@@ -34,7 +35,7 @@ it("a ticket in a file: only its owner can read it; extended in place; released 
   expect(await locks.inspect("order")).toMatchObject({ holders: [{ holder: "me" }] });
 
   const first = await readFile(out, "utf8");
-  const extended = await lock(["extend", "--ticket", out, "--ttl", "1m", "--json"], env());
+  const extended = await lockHere(["extend", "--ticket", out, "--ttl", "1m", "--json"], env());
   expect(JSON.parse(extended.stdout)).toMatchObject({ event: "extended", key: "order" });
   expect(JSON.parse(extended.stdout).validFor).toBeGreaterThan(50_000);
   expect(await readFile(out, "utf8")).not.toBe(first);
@@ -49,7 +50,7 @@ it("a ticket in a file: only its owner can read it; extended in place; released 
     stdout: 'released "order"\n',
   });
   expect(await locks.inspect("order")).toBeNull();
-  expect((await lock(["release", "--ticket", out], env())).code).toBe(77);
+  expect((await lockHere(["release", "--ticket", out], env())).code).toBe(77);
 });
 
 it("a ticket on stdout, in LOCK_TICKET and on stdin", async () => {
@@ -59,25 +60,25 @@ it("a ticket on stdout, in LOCK_TICKET and on stdin", async () => {
   expect(next.code).toBe(0);
   const last = await lock(["extend", "--ticket", "-", "--out", "-"], env(), next.stdout);
   expect(last.code).toBe(0);
-  expect((await lock(["release"], env({ LOCK_TICKET: last.stdout }))).code).toBe(0);
+  expect((await lockHere(["release"], env({ LOCK_TICKET: last.stdout }))).code).toBe(0);
   expect(await locks.inspect("piped")).toBeNull();
 });
 
 it("an extend that fails leaves a ticket that works, and the key as it was", async () => {
   const out = fileOf("kept.ticket");
-  await lock(["acquire", "kept", "--ttl", "20s", "--out", out], env());
-  const failed = await lock(["extend", "--ticket", out, "--ttl", "48h"], env());
+  await lockHere(["acquire", "kept", "--ttl", "20s", "--out", out], env());
+  const failed = await lockHere(["extend", "--ticket", out, "--ttl", "48h"], env());
   expect(failed).toMatchObject({ code: 64, stdout: "" });
   expect(failed.stderr).toMatch(/^lock: ttl must be .*\n$/);
   expect(await locks.inspect("kept")).toMatchObject({ holding: 1 });
-  expect((await lock(["extend", "--ticket", out], env())).code).toBe(0);
-  expect((await lock(["release", "--ticket", out], env())).code).toBe(0);
+  expect((await lockHere(["extend", "--ticket", out], env())).code).toBe(0);
+  expect((await lockHere(["release", "--ticket", out], env())).code).toBe(0);
 });
 
 it("a lease whose ticket cannot be written is given back", async () => {
   const out = fileOf("folder");
   await mkdir(out);
-  const { code } = await lock(["acquire", "unwritten", "--out", out], env());
+  const { code } = await lockHere(["acquire", "unwritten", "--out", out], env());
   expect(code).not.toBe(0);
   expect(await locks.inspect("unwritten")).toBeNull();
   expect((await readdir(folder)).filter((name) => name.startsWith("folder."))).toEqual([]);
@@ -94,14 +95,14 @@ it.each([
     ["extend", "--ticket", file],
     ["release", "--ticket", file],
   ]) {
-    const { code, stderr } = await lock(args, env());
+    const { code, stderr } = await lockHere(args, env());
     expect(stderr).toMatch(/^lock: .*ticket[^\n]*\n$/);
     expect(code).toBe(64);
   }
 });
 
 it("a ticket that was altered, and one of another prefix, are refused without its token", async () => {
-  const { stdout } = await lock(["acquire", "altered", "--out", "-"], env());
+  const { stdout } = await lockHere(["acquire", "altered", "--out", "-"], env());
   const ticket = JSON.parse(stdout);
   const altered = JSON.stringify({ ...ticket, keys: ["other"] });
   for (const [args, text] of [
@@ -117,8 +118,8 @@ it("a ticket that was altered, and one of another prefix, are refused without it
 it("busy, timed out and interrupted as lock run", async () => {
   await using _ = await locks.acquire("taken");
   const args = ["acquire", "taken", "--out", fileOf("taken")];
-  expect((await lock([...args, "--wait", "0"], env())).code).toBe(75);
-  expect((await lock([...args, "--wait", "1s"], env())).code).toBe(76);
+  expect((await lockHere([...args, "--wait", "0"], env())).code).toBe(75);
+  expect((await lockHere([...args, "--wait", "1s"], env())).code).toBe(76);
   const waiting = start(args, env());
   await expect.poll(async () => (await locks.inspect("taken"))?.waiting).toBe(1);
   waiting.child.kill("SIGINT");

@@ -1,6 +1,7 @@
 import { startRedis, startRedisNodes } from "@lock/redis-harness";
 import { useCluster, useSentinel } from "@lock/redis-harness/vitest";
 import { expect, it } from "vitest";
+import { lockHere } from "./support/here.ts";
 import { lock } from "./support/lock.ts";
 
 const sentinel = useSentinel();
@@ -15,11 +16,11 @@ async function expectAll(flags: readonly string[], env: NodeJS.ProcessEnv): Prom
     stdout: "holds a\n",
     stderr: "",
   });
-  const acquired = await lock([...flags, "acquire", "b", "--out", "-"], env);
+  const acquired = await lockHere([...flags, "acquire", "b", "--out", "-"], env);
   expect(acquired.code).toBe(0);
-  expect((await lock([...flags, "ls"], env)).stdout).toContain("b\texclusive");
+  expect((await lockHere([...flags, "ls"], env)).stdout).toContain("b\texclusive");
   expect((await lock([...flags, "release", "--ticket", "-"], env, acquired.stdout)).code).toBe(0);
-  expect((await lock([...flags, "health", "--json"], env)).stdout).toContain('"verdict"');
+  expect((await lockHere([...flags, "health", "--json"], env)).stdout).toContain('"verdict"');
 }
 
 it("Sentinel", async () => {
@@ -29,7 +30,7 @@ it("Sentinel", async () => {
     .join(",");
   await expectAll(["--sentinel", masterName, "--nodes", sentinels], {});
   await expectAll(["--sentinel", masterName], { REDIS_NODES: sentinels });
-  const wrong = await lock(["--sentinel", "nobody", "--nodes", sentinels, "ls"], {});
+  const wrong = await lockHere(["--sentinel", "nobody", "--nodes", sentinels, "ls"], {});
   expect(wrong.stderr).toMatch(/^lock: cannot use Redis at the master nobody of [^\n]+\n$/);
   expect(wrong.code).toBe(69);
 });
@@ -49,7 +50,7 @@ it("a quorum: run, ls, inspect, release and health; no tickets; one node may be 
     ["extend", "--ticket", "-", "--out", "-"],
     ["release", "--ticket", "-"],
   ]) {
-    const { code, stderr } = await lock(args, env);
+    const { code, stderr } = await lockHere(args, env);
     expect(stderr).toMatch(/not possible on a quorum \(3 nodes\)[^\n]*use lock run\n$/);
     expect(code).toBe(64);
   }

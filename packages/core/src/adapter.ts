@@ -1,4 +1,5 @@
 export { type AllowedOptions, checkOptions } from "./adapter-options.ts";
+export { systemClock, type Timer } from "./clock.ts";
 export { tell } from "./events.ts";
 export { type HelpWarning, helpWarnings } from "./help-warnings.ts";
 export { isKey, MAX_KEY_BYTES } from "./key.ts";
@@ -8,4 +9,5 @@ export { checkListener } from "./option-names.ts";
 export { withoutSecrets } from "./redaction.ts";
 export { type RedisClient, type RunRedisScript, redisScripts } from "./redis-scripts.ts";
 export { show, showChoice } from "./show.ts";
+export { tellingOn } from "./telling.ts";
 export { type UnattendedLeases, type UnattendedOptions, unattendedLeases } from "./unattended.ts";

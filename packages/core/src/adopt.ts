@@ -6,7 +6,7 @@ import { newOwnerToken } from "./owner-token.ts";
 import { type Patience, TIME_OVER } from "./patience.ts";
 import type { Stop } from "./stop.ts";
 import { type LeaseTicket, readTicket } from "./ticket.ts";
-import { pauseToRetry, validityLeft } from "./timing.ts";
+import { atMost, pauseToRetry, validityLeft } from "./timing.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 import { Doubt } from "./unexplained.ts";
 
@@ -92,11 +92,12 @@ async function takeOver(
   request: AcquireRequest,
 ): Promise<Granted> {
   const { token, fencingToken, proof, mode } = ticket;
+  const asked = backend.clock.now();
   const outcome = await backend.adopt(request, token, fencingToken, proof);
   if (outcome.status === "lost") throw gone(request, outcome.reason);
   const slot = mode.kind === "permits" && typeof mode.slot === "number" ? mode.slot : undefined;
   const granted: Granted = {
-    ...outcome,
+    ...atMost(outcome, request.ttl, asked),
     status: "granted",
     fencingToken,
     slot,

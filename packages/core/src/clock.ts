@@ -23,6 +23,11 @@ export interface Clock {
    * With `keepAlive` the process stays alive for it; without, the timer alone never keeps a process running.
    */
   setTimer(callback: () => void, ms: number, keepAlive?: boolean): Timer;
+  /**
+   * Calls back when all sockets that had something to read were served: what their answers ask for joins a batch, and what
+   * they bring counts before a time that is over.
+   */
+  afterReads(callback: () => void): void;
 }
 
 /** Milliseconds from `since` to `now`: the larger of what both clocks say, so a suspended machine counts. */
@@ -71,8 +76,12 @@ class SystemTimer implements Timer {
   }
 }
 
+/** Taken when this is loaded: the fake timers of a test runner, which come later, would keep every request for ever. */
+const realImmediate = setImmediate;
+
 /** The machine's own clocks and timers. */
 export const systemClock: Clock = {
   now: () => ({ mono: performance.now(), wall: Date.now() }),
   setTimer: (callback, ms, keepAlive = false) => new SystemTimer(callback, ms, keepAlive),
+  afterReads: (callback) => void realImmediate(callback),
 };

@@ -1,3 +1,5 @@
+import { warn } from "./host.ts";
+
 /** By a symbol of all copies of the package: errors of one are told by another. */
 const CLOSED = Symbol.for("@lock/core.clientClosed");
 
@@ -13,7 +15,7 @@ export class ClosedClientWarning {
   hear(fault: unknown): void {
     if (this.#isTold || !(CLOSED in Object(fault))) return;
     this.#isTold = true;
-    process.emitWarning(
+    warn(
       "the client was closed before its locks: what they held stays locked until its ttl ends. Call locks.close() " +
         "first, then close the client",
       { type: "LockWarning", code: "LOCK_CLIENT_CLOSED_FIRST" },

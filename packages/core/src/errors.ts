@@ -144,6 +144,8 @@ export interface QuorumVote {
    * - `answered`: it answered something that is no vote
    */
   readonly vote: "granted" | "busy" | "abstained" | "unasked" | "timeout" | "error" | "answered";
+  /** How long its vote took to come, ms; undefined where it gave none. */
+  readonly took?: number | undefined;
   /** Who holds the key there. */
   readonly holder?: SeenHolder | undefined;
   readonly error?: unknown;

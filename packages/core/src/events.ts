@@ -1,5 +1,6 @@
 import type { LockMode, ReleaseOutcome } from "./backend.ts";
 import type { LockBackendError, LostReason, QuorumVote, SeenHolder } from "./errors.ts";
+import { warn } from "./host.ts";
 import { type Keys, showKeys } from "./key.ts";
 import { checkListener } from "./option-names.ts";
 import type { Wait } from "./options.ts";
@@ -22,6 +23,7 @@ export interface LockEvents {
   acquiring: EventSubject & { readonly wait: Wait; readonly backend: string };
   /** A lease was granted, or adopted, after `waited`. `context`: what the ticket of an adopted lease carried. */
   acquired: EventSubject & {
+    readonly backend: string;
     readonly fencingToken: number;
     readonly waited: number;
     readonly context?: TicketContext | undefined;
@@ -127,12 +129,12 @@ export class Events {
 export function tell<Event>(listener: (event: Event) => unknown, event: Event): void {
   try {
     const heard = listener(event);
-    if (heard instanceof Promise) heard.catch(warn);
+    if (heard instanceof Promise) heard.catch(warnOf);
   } catch (error) {
-    warn(error);
+    warnOf(error);
   }
 }
 
-function warn(error: unknown): void {
-  process.emitWarning(withoutSecrets(error));
+function warnOf(error: unknown): void {
+  warn(withoutSecrets(error));
 }

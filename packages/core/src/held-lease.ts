@@ -97,10 +97,10 @@ export class HeldLease implements Lease {
     this.token = held.token;
     this.fencingToken = granted.fencingToken;
     this.slot = granted.slot;
-    this.#validity = atMost(granted, held.ttl);
+    this.#validity = atMost(granted, held.ttl, granted.since);
     this.#ttl = held.ttl;
     this.#granted = { earliest: granted.since, latest: context.backend.clock.now() };
-    this.#nextRenewal = this.#renewal(granted, granted.since);
+    this.#nextRenewal = this.#renewal(this.#validity, granted.since);
     this.#arm();
   }
 
@@ -353,7 +353,7 @@ export class HeldLease implements Lease {
       if (this.keys.length > 1) this.context.undo(this.held, backend.release(this.held));
     } else {
       this.#faults = 0;
-      this.#validity = longer(this.#validity, atMost(outcome, ttl), now);
+      this.#validity = longer(this.#validity, atMost(outcome, ttl, asked), now);
       this.#nextRenewal = this.#renewal(this.#validity, asked);
       events.emit("extended", this.held, { fencingToken, validFor: this.validFor });
     }

@@ -1,3 +1,5 @@
+import { warn } from "./host.ts";
+
 /** Tells of a mistake as a process warning; once for each code in the life of what it was made for. */
 export type HelpWarning = (code: string, text: string, options?: { readonly once?: boolean }) => void;
 
@@ -10,6 +12,6 @@ export function helpWarnings(packageName: string, type: string): HelpWarning {
   return (code, text, { once = true } = {}) => {
     if (once && told.has(code)) return;
     told.add(code);
-    process.emitWarning(text, { type, code, detail: `See ${packageName}/help/${code}.md` });
+    warn(text, { type, code, detail: `See ${packageName}/help/${code}.md` });
   };
 }

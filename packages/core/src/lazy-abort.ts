@@ -10,6 +10,11 @@ export class LazyAbort {
     return this.#aborted !== undefined || this.parent?.aborted === true;
   }
 
+  /** Why it was aborted; undefined while it was not. */
+  get reason(): unknown {
+    return this.#aborted?.reason ?? this.parent?.reason;
+  }
+
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();

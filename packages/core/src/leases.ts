@@ -223,8 +223,9 @@ export class Leases {
     const lease = new HeldLease(this.#leaseContext, request, granted, terms);
     this.#held.add(lease);
     if (this.events.hears("acquired")) {
-      const { context } = request;
-      this.events.emit("acquired", request, { fencingToken: lease.fencingToken, waited, context });
+      const { fencingToken } = lease;
+      const backend = this.options.backend.name;
+      this.events.emit("acquired", request, { backend, fencingToken, waited, context: request.context });
     }
     return lease;
   }

@@ -114,6 +114,7 @@ class BackendLocks implements Locks {
       options.size,
       async (mode, ...rest) => withSlot(await this.#leases.acquire({ keys: [name], mode }, ...rest)),
       () => this.inspect(name),
+      this.#backend.clock,
     );
   }
 

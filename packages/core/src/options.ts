@@ -167,9 +167,9 @@ export function checkTicketOptions(options: TicketOptions): void {
 
 /** @throws LockUsageError */
 export function checkClock(clock: unknown): asserts clock is Clock {
-  const { now, setTimer } = Object(clock);
-  if (typeof now === "function" && typeof setTimer === "function") return;
-  throw new LockUsageError(`clock must have the methods now and setTimer, got ${show(clock)}`);
+  const has = (method: keyof Clock) => typeof Object(clock)[method] === "function";
+  if (has("now") && has("setTimer") && has("afterReads")) return;
+  throw new LockUsageError(`clock must have the methods now, setTimer and afterReads, got ${show(clock)}`);
 }
 
 const LONGEST_DELAY = 3_600_000;

@@ -1,15 +1,6 @@
-import { randomFillSync } from "node:crypto";
+import { randomText } from "./host.ts";
 
-const BYTES = 16;
-const pool = Buffer.alloc(BYTES * 256);
-let used = pool.length;
-
-/** A new owner token: 128 random bits, so that nobody can guess it. Drawn from a pool, since asking is slow. */
+/** A new owner token: 128 random bits, so that nobody can guess it. */
 export function newOwnerToken(): string {
-  if (used === pool.length) {
-    randomFillSync(pool);
-    used = 0;
-  }
-  used += BYTES;
-  return pool.toString("base64url", used - BYTES, used);
+  return randomText(16);
 }

@@ -1,4 +1,3 @@
-import { afterReads } from "./after-reads.ts";
 import type { Clock, Timer } from "./clock.ts";
 import type { Wait } from "./options.ts";
 
@@ -90,7 +89,7 @@ export class Patience {
           const { interrupted } = this;
           this.unwatch(worker);
           // After a stall timers come first, although the answer may have arrived: it is heard before this.
-          if (interrupted === undefined) afterReads(() => resolve(TIME_OVER));
+          if (interrupted === undefined) this.clock.afterReads(() => resolve(TIME_OVER));
           else reject(interrupted.reason);
         },
       };

@@ -1,4 +1,5 @@
 import type { LockState, PermitsMode } from "./backend.ts";
+import type { Clock } from "./clock.ts";
 import type { PoolLease } from "./lease.ts";
 import { type Acquire, BoundLock, type Lockable } from "./lockable.ts";
 import { checkOptionNames, type OptionNames } from "./option-names.ts";
@@ -52,6 +53,7 @@ export class SlotPool extends BoundLock<PoolLease, PoolAcquireOptions> implement
       ...rest: Parameters<Acquire<PoolLease, PoolAcquireOptions>>
     ) => Promise<PoolLease>,
     private readonly inspect: () => Promise<LockState | null>,
+    private readonly clock: Clock,
   ) {
     super(async (options, defaultWait) => {
       checkOptionNames("acquire of a pool", options, POOL_OPTIONS, "{ slot: 3, wait: 5000 }");
@@ -68,7 +70,7 @@ export class SlotPool extends BoundLock<PoolLease, PoolAcquireOptions> implement
     const slots = Array.from({ length }, (_, index): PoolSlot => ({ slot: index + 1, inUse: false }));
     for (const { slot = 0, ...holder } of holders) {
       const { remaining } = holder;
-      const until = remaining === undefined ? undefined : new Date(Date.now() + remaining);
+      const until = remaining === undefined ? undefined : new Date(this.clock.now().wall + remaining);
       slots[slot - 1] = { slot, inUse: true, ...holder, until };
     }
     return slots;

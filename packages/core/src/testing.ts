@@ -13,6 +13,7 @@ export type {
 export type { RedisDriver, Subscriber, SubscriberEars } from "./backends/redis/driver.ts";
 export { RedisBackend } from "./backends/redis/redis-backend.ts";
 export type { Clock, Instant, Timer } from "./clock.ts";
+export { type Host, useHost } from "./host.ts";
 export { type BackendSuiteOptions, backendSuite, type OpenBackends } from "./testing/backend-suite.ts";
 export { type DriverSuiteOptions, driverSuite, type OpenDriver } from "./testing/driver-suite.ts";
 export { FakeClock } from "./testing/fake-clock.ts";

@@ -1,4 +1,5 @@
 import { type Clock, elapsed, type Instant } from "./clock.ts";
+import { random } from "./host.ts";
 import type { Stop } from "./stop.ts";
 
 /**
@@ -24,9 +25,14 @@ export function validityLeft(validity: Validity, now: Instant): number {
   return ttl - ttl * drift - GRANULARITY - elapsed(since, now);
 }
 
-/** A validity of no more than was asked for: a server whose clock was set back keeps a lease until that is put right. */
-export function atMost<V extends Validity>(validity: V, ttl: number): V {
-  return validity.ttl > ttl ? { ...validity, ttl } : validity;
+/**
+ * A validity of no more than was asked for: a server may keep a lease for longer, for an earlier ttl, or since its clock
+ * was set back.
+ */
+export function atMost<V extends Validity>(validity: V, ttl: number, asked: Instant): V {
+  const gone = Math.max(0, elapsed(validity.since, asked));
+  if (validity.ttl - gone <= ttl) return validity;
+  return { ...validity, since: gone > 0 ? asked : validity.since, ttl };
 }
 
 /** The validity that ends later; extending never shortens what was already confirmed. */
@@ -44,7 +50,7 @@ const JITTER = 0.1;
 
 /** Renew when a third of the ttl is gone, or a little earlier: where answers come in time, two more tries fit before it ends. */
 export function renewalDelay(ttl: number): number {
-  return (ttl / 3) * (1 - JITTER * Math.random());
+  return (ttl / 3) * (1 - JITTER * random());
 }
 
 const FIRST_PAUSE = 25;
@@ -90,5 +96,5 @@ export function contentionPause(attempt: number): number {
 }
 
 function fullJitter(first: number, attempt: number): number {
-  return 1 + Math.random() * Math.min(LONGEST_PAUSE, first * 2 ** attempt);
+  return 1 + random() * Math.min(LONGEST_PAUSE, first * 2 ** attempt);
 }

@@ -28,7 +28,9 @@ it.each([
       "redisScripts",
       "show",
       "showChoice",
+      "systemClock",
       "tell",
+      "tellingOn",
       "unattendedLeases",
       "withoutSecrets",
     ],
@@ -49,6 +51,7 @@ it.each([
       "locksSuite",
       "modesSuite",
       "mutexOf",
+      "useHost",
     ],
   },
 ])("the public names of $entry", async ({ entry, names }) => {

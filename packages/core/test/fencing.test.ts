@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createLocks } from "../src/index.ts";
 import { eventually } from "../src/testing/test-api.ts";
 import { libraries } from "./support/clients.ts";
+import { WAYS } from "./support/ways-to-a-grant.ts";
 
 describe.each(libraries)("fencing tokens with $name", ({ connect }) => {
   it("grow over release, expiry, force, SCRIPT FLUSH, FLUSHALL, a lost counter and a server restart", async () => {
@@ -47,6 +48,22 @@ describe.each(libraries)("fencing tokens with $name", ({ connect }) => {
     expect(await locks.using("key", (lease) => lease.fencingToken)).toBe(hourAhead + 1);
     expect(await locks.using("key", (lease) => lease.fencingToken)).toBe(hourAhead + 2);
     expect(Number(await client.command("PTTL", "lock:{key}:fence"))).toBeGreaterThan(50_000);
+    await locks.close();
+    client.close();
+  });
+
+  it("grow after a step of the server's clock by whatever way a key is granted", async () => {
+    await using server = await startRedis();
+    const client = await connect(server.url);
+    const locks = createLocks({ backend: client.backend() });
+    const hourAhead = (Date.now() + 3_600_000) * 1_000;
+    for (const [title, grant] of Object.entries(WAYS)) {
+      const key = `key ${title}`;
+      await client.command("SET", `lock:{${key}}:fence`, String(hourAhead), "PX", "60000");
+      const fences = [await grant(locks, key), await grant(locks, key)];
+      expect(fences[0], title).toBeGreaterThan(hourAhead);
+      expect(fences[1], title).toBeGreaterThan(fences[0] ?? 0);
+    }
     await locks.close();
     client.close();
   });

@@ -1,4 +1,4 @@
-import { useRedis } from "@lock/redis-harness/vitest";
+import { fewOrMany, useRedis } from "@lock/redis-harness/vitest";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
@@ -31,8 +31,7 @@ function quietWorld(): World {
   };
 }
 
-/** More for a long run: INTERLEAVINGS=100000 npx vitest run interleavings */
-const numRuns = Number(process.env.INTERLEAVINGS ?? 8_000);
+const numRuns = fewOrMany(500, 40_000);
 
 it(`all modes, several keys and tickets, with faults and blocked loops, in ${numRuns} random orders`, async () => {
   await fc.assert(
@@ -43,7 +42,7 @@ it(`all modes, several keys and tickets, with faults and blocked loops, in ${num
     }),
     { numRuns },
   );
-}, 600_000);
+}, 900_000);
 
 const redis = useRedis();
 const clients: TestClient[] = [];
@@ -102,7 +101,7 @@ function realWorld(): World {
 
 /** Who is granted what at the moment of a forced release is known to the server only. */
 const calmStep = anyStep.filter((now) => now.do !== "force");
-const realRuns = Math.max(12, Math.floor(numRuns / 500));
+const realRuns = fewOrMany(5, 80);
 
 it(`the same on a real server, in real time, ${realRuns} times 10 random orders`, async () => {
   const orders = fc.array(fc.array(calmStep, { minLength: 10, maxLength: 30 }), {
@@ -122,4 +121,4 @@ it(`the same on a real server, in real time, ${realRuns} times 10 random orders`
     // Time is real, so a smaller example is mostly another one.
     { numRuns: realRuns, endOnFailure: true },
   );
-}, 600_000);
+}, 900_000);

@@ -56,6 +56,16 @@ describe("a lease", () => {
     expect(backend.calls.extend).toBeLessThan(140_000 / 300 + 30);
   });
 
+  it("is renewed in time although the server has it for longer than the ticket says that it was adopted by", async () => {
+    const lease = await locks.acquire("key", { ttl: 60_000 });
+    await clock.advance(5_000);
+    await lease.extend(1_000);
+    const adopted = await locks.adopt(lease.toTicket());
+    await clock.advance(10_000);
+    adopted.assertHeld();
+    expect(await adopted.release()).toBe("released");
+  });
+
   it("may be believed for its ttl less drift, counted from the request", async () => {
     const lease = await locks.acquire("key", { ttl: 10_000, renew: false });
     expect(lease.validFor).toBe(10_000 - 102);
@@ -102,6 +112,17 @@ describe("a lease", () => {
     expect(() => adopted.assertHeld()).toThrow(LockLostError);
   });
 
+  it("is renewed in time, whatever the server says that it has left", async () => {
+    const [attempt, adopt] = [backend.attempt.bind(backend), backend.adopt.bind(backend)];
+    backend.attempt = async (request) => Object.assign(await attempt(request), { ttl: 3_600_000 });
+    backend.adopt = async (...asked) => Object.assign(await adopt(...asked), { ttl: 3_600_000 });
+    const lease = await locks.acquire("key", { ttl: 3_000 });
+    await clock.advance(10_000);
+    const adopted = await locks.adopt(lease.toTicket());
+    await clock.advance(10_000);
+    adopted.assertHeld();
+  });
+
   it("keeps its old end until an extend is acknowledged, and ends then", async () => {
     const lease = await locks.acquire("key", { ttl: 3_000 });
     const { signal } = lease;
@@ -115,6 +136,11 @@ describe("a lease", () => {
   it.each([
     ["unreachable", "while the process ran", () => clock.advance(3_000)],
     ["stalled", "while the process stood still", async () => clock.block(3_000)],
+    [
+      "stalled",
+      "while the process stood still, but before the end that it tells",
+      async () => clock.block(2_500),
+    ],
   ])("is %s, and not revived, by an answer that comes after its end, %s", async (reason, _how, pass) => {
     const lease = await locks.acquire("key", { ttl: 3_000 });
     const answer = backend.hang("extend");
@@ -337,6 +363,22 @@ describe("an acquire", () => {
     await held.release();
   });
 
+  it("undoes an attempt that was never answered, too, when a later one was told that the key is busy", async () => {
+    const undone: boolean[] = [];
+    const withdraw = backend.withdraw.bind(backend);
+    backend.withdraw = (request, unanswered) => {
+      undone.push(unanswered);
+      return withdraw(request, unanswered);
+    };
+    const held = await rivals.acquire("key");
+    backend.loseAnswer("attempt");
+    const refused = expect(locks.acquire("key", { wait: 1_000 })).rejects.toThrow(LockTimeoutError);
+    await clock.advance(2_000);
+    await refused;
+    expect(undone).toEqual([true]);
+    await held.release();
+  });
+
   it("undoes a grant whose answer was lost when it may not ask again", async () => {
     backend.loseAnswer("attempt");
     await expect(locks.acquire("key", { wait: 0 })).rejects.toBeInstanceOf(LockBackendError);
@@ -395,6 +437,25 @@ describe("an acquire", () => {
     await acquiring;
     answer();
     await clock.advance(0);
+    expect(await rivals.tryAcquire("key")).not.toBeNull();
+  });
+});
+
+describe("an adopt", () => {
+  it("gives back what it may have got by a try that was not answered, also when a later one was refused", async () => {
+    const ticket = (await locks.acquire("key")).toTicket();
+    const adopt = backend.adopt.bind(backend);
+    let tries = 0;
+    backend.adopt = async (...asked) => {
+      tries += 1;
+      if (tries === 1) await adopt(...asked);
+      throw new LockBackendError("away", { retryable: true, ambiguous: tries === 1 });
+    };
+    const adopter = createLocks({ backend, wait: 1_000 });
+    const failed = expect(adopter.adopt(ticket)).rejects.toBeInstanceOf(LockBackendError);
+    await clock.advance(2_000);
+    await failed;
+    expect(tries).toBeGreaterThan(1);
     expect(await rivals.tryAcquire("key")).not.toBeNull();
   });
 });

@@ -4,6 +4,7 @@ import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
 import { createLocks, type Locks } from "../src/index.ts";
 import { eventually } from "../src/testing/test-api.ts";
 import { ioredis6, libraries, nodeRedis6, type TestClient } from "./support/clients.ts";
+import { ask, granted } from "./support/two-backends.ts";
 
 const redis = useRedis();
 let admin: TestClient;
@@ -116,3 +117,38 @@ it("one of whose keys is of another program is told so, and takes none", async (
   expect(await locks.inspect("foreign a")).toBeNull();
   await locks.close();
 });
+
+it.each([0, 1])(
+  "a renewal of two keys is worth as much as that of the one that ends first, turn %i",
+  async (longer) => {
+    const backend = admin.backend();
+    const keys = [`ends first ${longer} a`, `ends first ${longer} b`] as const;
+    const request = ask({ keys, ttl: 5_000 });
+    await granted(backend, request);
+    // As after an extend that only one of two masters has heard.
+    await backend.extend({ ...request, keys: [keys[longer] ?? keys[0]] }, 60_000);
+    const renewed = await backend.extend(request, 5_000);
+    expect(renewed).toMatchObject({ status: "renewed" });
+    expect("ttl" in renewed && renewed.ttl).toBeLessThanOrEqual(5_000);
+    await backend.release(request);
+    await backend.close();
+  },
+);
+
+it.each([0, 1])(
+  "an acquire that is asked again after one of its keys was taken has none, turn %i",
+  async (lost) => {
+    const backend = admin.backend();
+    const keys = [`some of ${lost} a`, `some of ${lost} b`] as const;
+    const [taken, other] = [keys[lost] ?? keys[0], keys[1 - lost] ?? keys[1]];
+    const request = ask({ keys });
+    await granted(backend, request);
+    expect(await backend.forceRelease({ prefix: request.prefix, key: taken }, undefined)).toBe(true);
+    const next = ask({ key: taken });
+    await granted(backend, next);
+    expect(await backend.attempt(request)).toMatchObject({ status: "busy" });
+    expect(await backend.inspect({ prefix: request.prefix, key: other })).toBeNull();
+    expect(await backend.release(next)).toBe("released");
+    await backend.close();
+  },
+);

@@ -2,6 +2,7 @@ import { isLockError } from "@lock/core";
 import type { Response } from "express";
 import { answer, markRefusal } from "./refusal.ts";
 import { replaceEnd } from "./response.ts";
+import { tell } from "./told.ts";
 import type { AnyVisit } from "./visit.ts";
 
 const faults = new WeakSet<object>();
@@ -32,13 +33,16 @@ export function answerForLoss(visit: AnyVisit, error: Error): void {
 
 /** Gives an error to `next`. What Express would answer to one of ours with a page, is a problem document. */
 export function passOnFault({ req, res, next }: AnyVisit, error: unknown): void {
-  if (isFault(error)) insteadOfPage({ req, res }, error);
+  if (isFault(error)) {
+    tell(() => ({ event: "refused", request: req, ...factsOf(error) }));
+    insteadOfPage({ req, res }, error);
+  }
   next(error);
 }
 
 /** Has Express say by a problem document what it would say of this error by a page. */
 export function insteadOfPage({ req, res }: Pick<AnyVisit, "req" | "res">, error: object): void {
-  const { code = "LOCK_FAULT", status = 500 } = error as { code?: string; status?: number };
+  const { code, status } = factsOf(error);
   replaceEnd(res, (args, passOn) => {
     if (res.statusCode !== status || !isPageOfExpress(res, args[0])) return passOn(args);
     res.removeHeader("Content-Length");
@@ -46,6 +50,10 @@ export function insteadOfPage({ req, res }: Pick<AnyVisit, "req" | "res">, error
     answer(req, res, { status, code, detail });
     return res;
   });
+}
+
+function factsOf({ code = "LOCK_FAULT", status = 500 }: { code?: string; status?: number }) {
+  return { code, status };
 }
 
 /** Whether it is what the last handler of Express says where an app has none for errors. */

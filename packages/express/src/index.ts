@@ -10,3 +10,4 @@ export type {
   ValidateOptions,
 } from "./options.ts";
 export { getLease } from "./route-lease.ts";
+export type { RequestTold } from "./told.ts";

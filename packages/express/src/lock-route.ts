@@ -6,7 +6,7 @@ import { enter } from "./enter.ts";
 import { HoldTimes } from "./hold-times.ts";
 import type { Admission } from "./holds.ts";
 import { HANDLER_ALLOWED, type LockRouteOptions, ROUTE_ALLOWED } from "./options.ts";
-import { answer, refuse } from "./refusal.ts";
+import { refuse, refuseWith } from "./refusal.ts";
 import { serve } from "./serve.ts";
 import type { Visit } from "./visit.ts";
 
@@ -74,7 +74,7 @@ function mayBeKey(key: unknown): boolean {
 
 function refuseKey<P>({ req, res }: Visit<P>): undefined {
   const detail = `What this request names is no valid Unicode, or makes a key of more than ${MAX_KEY_BYTES} bytes.`;
-  answer(req, res, { status: 400, code: "LOCK_KEY_INVALID", detail });
+  refuseWith(req, res, { status: 400, code: "LOCK_KEY_INVALID", detail });
 }
 
 function isOptions(req: { readonly method: string }): boolean {

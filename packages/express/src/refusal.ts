@@ -2,6 +2,9 @@ import { STATUS_CODES } from "node:http";
 import type { LockTimeoutError } from "@lock/core";
 import type { NextFunction, Request, Response } from "express";
 import type { LockRouteOptions, ProblemOptions } from "./options.ts";
+import { tell } from "./told.ts";
+
+const BUSY = "LOCK_BUSY";
 
 /** An RFC 9457 problem document. */
 export interface Problem extends ProblemOptions {
@@ -40,12 +43,13 @@ export async function refuse<P>(
   const retryAfter = Number.isFinite(given) ? Math.max(0, Number(given)) : lately;
   if (handler !== undefined) {
     markRefusal(res);
+    tell(() => ({ event: "refused", request: req, status, code: BUSY }));
     return handler(req, res, next, { keys, status, retryAfter, error });
   }
   const detail = "Another request is working on this. Try again later.";
-  answer(req, res, {
+  refuseWith(req, res, {
     status,
-    code: "LOCK_BUSY",
+    code: BUSY,
     detail,
     retryAfter,
     ...problem,
@@ -53,7 +57,13 @@ export async function refuse<P>(
   });
 }
 
-/** Refuses a request by a problem document. */
+/** Refuses a request by a problem document, and tells it. */
+export function refuseWith(req: Pick<Request, "originalUrl">, res: Response, problem: Problem): void {
+  tell(() => ({ event: "refused", request: req, status: problem.status, code: problem.code }));
+  answer(req, res, problem);
+}
+
+/** Answers with a problem document. */
 export function answer(req: Pick<Request, "originalUrl">, res: Response, problem: Problem): void {
   const { type = "about:blank", title = STATUS_CODES[problem.status], status, detail, code, keys } = problem;
   const { retryAfter, instance = req.originalUrl.split("?")[0] } = problem;

@@ -1,11 +1,11 @@
 import { STEPS, stepWallClock } from "@lock/redis-harness/stepped-clock";
+import { gate } from "@lock/redis-harness/vitest";
 import express from "express";
 import { describe, expect, it } from "vitest";
 import { idempotent, inProcessRecords } from "../src/idempotent.ts";
 import { lockRoute, type Refusal } from "../src/index.ts";
 import { listen } from "./support/app.ts";
 import { ask } from "./support/client.ts";
-import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
 
 const scene = useLocks();

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { idempotent, inProcessRecords } from "../src/idempotent.ts";
 import { getLease, type LockRouteOptions, lockRoute } from "../src/index.ts";
@@ -6,7 +7,6 @@ import { listen } from "./support/app.ts";
 import { ask, send } from "./support/client.ts";
 import { expresses } from "./support/expresses.ts";
 import { appOf, combinations } from "./support/forms.ts";
-import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
 
 const scene = useLocks();

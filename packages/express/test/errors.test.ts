@@ -1,3 +1,4 @@
+import { gate } from "@lock/redis-harness/vitest";
 import type { ErrorRequestHandler, RequestHandler } from "express";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { lockRoute } from "../src/index.ts";
@@ -5,7 +6,6 @@ import { listen } from "./support/app.ts";
 import { ask, send } from "./support/client.ts";
 import { expresses } from "./support/expresses.ts";
 import { appOf, combinations } from "./support/forms.ts";
-import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
 
 const scene = useLocks();

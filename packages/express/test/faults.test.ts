@@ -1,3 +1,4 @@
+import { gate } from "@lock/redis-harness/vitest";
 import type { ErrorRequestHandler } from "express";
 import { describe, expect, it } from "vitest";
 import { idempotent } from "../src/idempotent.ts";
@@ -6,7 +7,6 @@ import { listen } from "./support/app.ts";
 import { ask } from "./support/client.ts";
 import { expresses } from "./support/expresses.ts";
 import { appOf, combinations } from "./support/forms.ts";
-import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
 
 const scene = useLocks();

@@ -1,3 +1,4 @@
+import { gate } from "@lock/redis-harness/vitest";
 import type { ErrorRequestHandler, Express, RequestHandler, Response } from "express";
 import { describe, expect, it } from "vitest";
 import { idempotent } from "../src/idempotent.ts";
@@ -6,7 +7,6 @@ import { listen } from "./support/app.ts";
 import { behind } from "./support/behind.ts";
 import { ask, send } from "./support/client.ts";
 import { expresses, quiet } from "./support/expresses.ts";
-import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
 import { unhandledRejections } from "./support/rejections.ts";
 

@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { gate } from "@lock/redis-harness/vitest";
 import compression from "compression";
 import type { Express, RequestHandler } from "express";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -14,7 +15,6 @@ import { listen } from "./support/app.ts";
 import { behind } from "./support/behind.ts";
 import { send } from "./support/client.ts";
 import { expresses } from "./support/expresses.ts";
-import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
 import { unhandledRejections } from "./support/rejections.ts";
 

@@ -1,11 +1,11 @@
 import { createLocks } from "@lock/core";
 import { inProcessBackend } from "@lock/core/in-process";
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { getLease, lockRoute } from "../src/index.ts";
 import { listen } from "./support/app.ts";
 import { ask } from "./support/client.ts";
 import { expresses } from "./support/expresses.ts";
-import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
 
 const scene = useLocks();

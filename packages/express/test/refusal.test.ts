@@ -1,10 +1,10 @@
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { getLease, lockRoute } from "../src/index.ts";
 import { listen } from "./support/app.ts";
 import { ask, send } from "./support/client.ts";
 import { expresses } from "./support/expresses.ts";
 import { appOf, combinations } from "./support/forms.ts";
-import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
 import { routeBehindRival } from "./support/rival.ts";
 

@@ -3,6 +3,7 @@ import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as pause } from "node:timers/promises";
+import { fewOrMany, gate } from "@lock/redis-harness/vitest";
 import express5 from "express";
 import { describe, expect, it } from "vitest";
 import { getLease } from "../src/index.ts";
@@ -10,13 +11,11 @@ import { listen } from "./support/app.ts";
 import { ask, send } from "./support/client.ts";
 import { endingMiddlewares } from "./support/ends.ts";
 import { appOf, combinations } from "./support/forms.ts";
-import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
 
 const scene = useLocks();
 
-/** More for a long run: RETRIES=5000 npx vitest run packages/express/test/release */
-const RETRIES = Number(process.env.RETRIES ?? 500);
+const RETRIES = fewOrMany(50, 5_000);
 
 describe.each(combinations)("$name, $form", (combination) => {
   it("never refuses a request that is sent when the answer has arrived", async () => {

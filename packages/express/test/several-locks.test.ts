@@ -1,3 +1,4 @@
+import { gate } from "@lock/redis-harness/vitest";
 import type { RequestHandler, Response } from "express";
 import session from "express-session";
 import { describe, expect, it } from "vitest";
@@ -8,7 +9,6 @@ import { behind } from "./support/behind.ts";
 import { ask, send } from "./support/client.ts";
 import { endingMiddlewares } from "./support/ends.ts";
 import { expresses, quiet } from "./support/expresses.ts";
-import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
 
 const scene = useLocks();

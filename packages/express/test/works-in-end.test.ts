@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { gate } from "@lock/redis-harness/vitest";
 import type { Express, RequestHandler } from "express";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { idempotent, inProcessRecords } from "../src/idempotent.ts";
@@ -8,7 +9,6 @@ import { ask, send } from "./support/client.ts";
 import { type EndingMiddleware, endingMiddlewares } from "./support/ends.ts";
 import { expresses } from "./support/expresses.ts";
 import { combinations } from "./support/forms.ts";
-import { gate } from "./support/gate.ts";
 import { useLocks } from "./support/locks.ts";
 
 const scene = useLocks();

@@ -1,7 +1,8 @@
 import { Readable } from "node:stream";
 import { setImmediate as nextRound } from "node:timers/promises";
+import { systemClock, type Timer } from "@lock/core/adapter";
 import { TurnEndedError } from "./errors.ts";
-import { type HeldTurn, startTimer } from "./held-turn.ts";
+import type { HeldTurn } from "./held-turn.ts";
 import { isFixed, isPlain } from "./methods.ts";
 import {
   hasUnfinished,
@@ -36,7 +37,7 @@ class HeldResult implements Parts {
   readonly #grace: number;
   #looked = 0;
   #busy = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #isOver = false;
   abandoned: Error | undefined;
 
@@ -143,9 +144,9 @@ class HeldResult implements Parts {
   /** The result ends the turn: at the latest when nothing has happened for too long. */
   #watch(): void {
     this.turn.isHeld = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     if (this.#busy > 0 || this.#isOver) return;
-    this.#timer = startTimer(() => void this.#abandon(), this.#idle);
+    this.#timer = systemClock.setTimer(() => void this.#abandon(), this.#idle);
   }
 
   /** Nobody reads it: its sources are told to stop, as by a reader that leaves. */

@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import { inspect } from "node:util";
 import type { Lease } from "@lock/core";
-import { LazyAbort, withoutSecrets } from "@lock/core/adapter";
+import { LazyAbort, systemClock, type Timer, withoutSecrets } from "@lock/core/adapter";
 import { LockUsageError, TurnEndedError } from "./errors.ts";
 import { Frames, Scope } from "./frames.ts";
 import type { MemoryLocks } from "./options.ts";
+import { tell } from "./told.ts";
 
 /** What a turn's work is given. */
 export interface Turn {
@@ -28,21 +29,13 @@ export interface TurnSubject {
   readonly key: string;
   readonly sessionId: string;
   /** Whether it is one call without a turn around it. */
-  readonly isBare: boolean;
+  readonly isBare?: boolean;
   /** Whether others may hold the session at the same time: it must not write. */
   readonly isShared: boolean;
 }
 
 /** What a preset does before a turn is released, or when it is known to be lost. */
 export type AtEnd = (turn: HeldTurn, isLost: boolean) => Promise<void>;
-
-/** A longer timer would fire at once. */
-const LONGEST_TIMER = 2 ** 31 - 1;
-
-/** Calls back after so many milliseconds, and keeps no process alive for that. */
-export function startTimer(callback: () => void, ms: number): NodeJS.Timeout {
-  return setTimeout(callback, Math.min(ms, LONGEST_TIMER)).unref();
-}
 
 /** The turns in which code runs. */
 export const frames = new Frames<HeldTurn>();
@@ -57,7 +50,7 @@ export class HeldTurn implements Turn {
   #onEnd: (() => void) | undefined;
   #ended: Error | undefined;
   #ending: Promise<void> | undefined;
-  #graceTimer: NodeJS.Timeout | undefined;
+  #graceTimer: Timer | undefined;
   readonly #lease: Lease;
   readonly #awaited = new Set<PromiseLike<unknown>>();
   /** Why a call was refused: even if the work swallows it, as frameworks do, the turn is no success. */
@@ -185,7 +178,7 @@ export class HeldTurn implements Turn {
   stop(error: Error, grace: number): void {
     if (this.hasEnded || this.#abort.aborted) return;
     this.#abort.abort(error);
-    this.#graceTimer = startTimer(() => void this.end(error), grace);
+    this.#graceTimer = systemClock.setTimer(() => void this.end(error), grace);
   }
 
   /** Lets nothing more reach the store, waits for what is under way, and releases. Never rejects; once only. */
@@ -196,17 +189,17 @@ export class HeldTurn implements Turn {
 
   async #end(error: Error): Promise<void> {
     this.#ended = error;
-    clearTimeout(this.#graceTimer);
+    this.#graceTimer?.cancel();
     this.#onEnd?.();
-    // What began in time ends under the lease; when that is lost, there is nothing left to hold.
-    if (this.#calls.isBusy) await Promise.race([this.#calls.settle(), this.#lost()]);
-    await this.#atEnd?.(this, this.#lease.signal.aborted);
-    await this.#lease[Symbol.asyncDispose]();
-  }
-
-  async #lost(): Promise<void> {
     const { signal } = this.#lease;
-    if (!signal.aborted) await once(signal, "abort");
+    // What began in time ends under the lease; when that is lost, there is nothing left to hold.
+    if (this.#calls.isBusy && !signal.aborted) {
+      await Promise.race([this.#calls.settle(), once(signal, "abort")]);
+    }
+    await this.#atEnd?.(this, signal.aborted);
+    await this.#lease[Symbol.asyncDispose]();
+    if (!this.subject.isBare)
+      tell(() => ({ event: "turn", turn: this, error: this.#abort.reason ?? this.failure ?? this.refused }));
   }
 
   async #operate<T>(isWrite: boolean, within: Scope, work: () => T | Promise<T>): Promise<T> {

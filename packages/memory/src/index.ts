@@ -31,3 +31,4 @@ export {
   mastraThreadLock,
 } from "./presets/mastra-thread-lock.ts";
 export { type OpenaiSession, type OpenaiSessionOptions, openaiSession } from "./presets/openai-session.ts";
+export type { TurnTold } from "./told.ts";

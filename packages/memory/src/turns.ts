@@ -13,6 +13,7 @@ import {
   WITH_TURN_ALLOWED,
 } from "./options.ts";
 import { sessionKey } from "./session-key.ts";
+import { tell } from "./told.ts";
 import { warnOnce } from "./warnings.ts";
 
 const DEFAULT_WAIT = 5_000;
@@ -22,7 +23,7 @@ const DEFAULT_STREAM_IDLE = 60_000;
 const DEFAULT_GRACE = 1_000;
 
 const warnOfLateSave = () =>
-  warnOnce("LOCK_MEMORY_LATE_SAVE", "a save came after its turn, and was not stored");
+  warnOnce("LOCK_MEMORY_LATE_SAVE", "a save came after its turn and was not stored");
 
 /** A single call waits in line, and is soon over. */
 const BARE = { onConcurrentTurn: "enqueue", interruptible: false } as const;
@@ -72,7 +73,9 @@ export class Turns {
     if (frame.turn.hasEnded && !frame.scope.isOfWrite) {
       // It is not awaited, or an SDK swallows what it throws: the application is told.
       const { onLateSave = warnOfLateSave } = this.#options;
-      onLateSave({ ...call, sessionId: frame.turn.sessionId });
+      const save = { ...call, sessionId: frame.turn.sessionId };
+      tell(() => ({ event: "lateSave", save }));
+      onLateSave(save);
     }
     return frame.turn.operate(true, frame.scope, () => this.#save(frame.turn, call, work));
   }
@@ -103,11 +106,11 @@ export class Turns {
     }
   }
 
-  async #save<T>(turn: HeldTurn, { method, args }: MemoryCall, work: () => T | Promise<T>): Promise<T> {
+  async #save<T>(turn: HeldTurn, call: MemoryCall, work: () => T | Promise<T>): Promise<T> {
     const { onWrite } = this.#options;
     if (onWrite !== undefined) {
       const { sessionId, fencingToken, signal } = turn;
-      await onWrite({ sessionId, method, args, fencingToken, signal });
+      await onWrite({ ...call, sessionId, fencingToken, signal });
       turn.assertLease();
     }
     return work();
@@ -157,7 +160,7 @@ export class Turns {
   /** @throws LockUsageError where no session is known: never one lock for all */
   #subject(sessionId: unknown, isShared: boolean): TurnSubject {
     const { locks } = this.#options;
-    return { locks, key: sessionKey(sessionId), sessionId: String(sessionId), isBare: false, isShared };
+    return { locks, key: sessionKey(sessionId), sessionId: String(sessionId), isShared };
   }
 }
 

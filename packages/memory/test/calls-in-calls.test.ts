@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { lockMemory, type MemoryWrite } from "../src/index.ts";
-import { gate } from "./support/gate.ts";
 import { useScene } from "./support/scene.ts";
 
 const scene = useScene();

@@ -1,7 +1,7 @@
 import { STEPS, stepWallClock } from "@lock/redis-harness/stepped-clock";
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { lockMemory } from "../src/index.ts";
-import { gate } from "./support/gate.ts";
 import { useScene } from "./support/scene.ts";
 
 const scene = useScene();

@@ -1,9 +1,10 @@
 import { createLocks, type Locks } from "@lock/core";
 import { noticesOf } from "@lock/core/adapter";
 import { inProcessBackend } from "@lock/core/in-process";
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { lockMemory } from "../src/index.ts";
-import { aborted, gate, settle } from "./support/gate.ts";
+import { aborted, settle } from "./support/gate.ts";
 
 const methods = { read: ["read"] };
 const store = { read: async () => 1 };

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { lockMemory, TurnInterruptedError } from "../src/index.ts";
-import { aborted, gate } from "./support/gate.ts";
+import { aborted } from "./support/gate.ts";
 import { useScene } from "./support/scene.ts";
 import { SlowMemory } from "./support/slow-memory.ts";
 

@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createLocks } from "@lock/core";
 import { inProcessBackend } from "@lock/core/in-process";
+import { gate } from "@lock/redis-harness/vitest";
 import { streamText } from "ai";
 import { describe, expect, it } from "vitest";
 import { type LateSave, lockMemory } from "../src/index.ts";
-import { gate } from "./support/gate.ts";
 import { speaking } from "./support/models.ts";
 
 const locks = createLocks({ backend: inProcessBackend() });

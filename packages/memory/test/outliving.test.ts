@@ -5,10 +5,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { createLocks } from "@lock/core";
 import { inProcessBackend } from "@lock/core/in-process";
+import { gate } from "@lock/redis-harness/vitest";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { currentTurn, type LateSave, lockMemory, outsideTurn, TurnEndedError } from "../src/index.ts";
-import { gate } from "./support/gate.ts";
 import { useScene } from "./support/scene.ts";
 
 const scene = useScene();

@@ -1,9 +1,10 @@
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { IterableReadableStream } from "@langchain/core/utils/stream";
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { lockMemory, TurnEndedError } from "../src/index.ts";
-import { aborted, gate, settle } from "./support/gate.ts";
+import { aborted, settle } from "./support/gate.ts";
 import { useScene } from "./support/scene.ts";
 import { SlowMemory } from "./support/slow-memory.ts";
 

@@ -1,6 +1,7 @@
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { lockMemory, TurnEndedError } from "../src/index.ts";
-import { aborted, gate, settle } from "./support/gate.ts";
+import { aborted, settle } from "./support/gate.ts";
 import { useScene } from "./support/scene.ts";
 import { SlowMemory } from "./support/slow-memory.ts";
 

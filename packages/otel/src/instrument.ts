@@ -30,7 +30,7 @@ export function instrument(locks: ObservedLocks, options?: InstrumentOptions): (
   if (typeof locks?.on !== "function") {
     throw new TypeError("instrument needs what createLocks returned, with the method on");
   }
-  const telemetry = new LockTelemetry(readOptions(options));
+  const telemetry = new LockTelemetry(readOptions("instrument", options));
   const listen = <Name extends keyof ObservedEvents>(name: Name) => {
     const hear: (told: ObservedEvents[Name]) => void = telemetry[name].bind(telemetry) as never;
     return locks.on(name, hear);

@@ -21,7 +21,7 @@ export function instrumentJobs(guard: ObservedGuard, options?: InstrumentOptions
   if (typeof guard?.on !== "function") {
     throw new TypeError("instrumentJobs needs what guardJobs returned, with the method on");
   }
-  const { meter, keyOf } = readOptions(options);
+  const { meter, keyOf } = readOptions("instrumentJobs", options);
   const jobs = meter.createCounter("lock.jobs", { description: "What guards of jobs tell, by event" });
   const stops = EVENTS.map((event) =>
     guard.on(event, ({ key }) => jobs.add(1, { "lock.key": keyOf(key), "lock.event": event })),

@@ -13,6 +13,8 @@ export interface LockMetrics {
   readonly extendFailures: Counter<Attributes>;
   readonly waiting: UpDownCounter<Attributes>;
   readonly held: UpDownCounter<Attributes>;
+  readonly nodeVotes: Counter<Attributes>;
+  readonly nodeDuration: Histogram<Attributes>;
 }
 
 export function lockMetrics(meter: Meter): LockMetrics {
@@ -33,5 +35,7 @@ export function lockMetrics(meter: Meter): LockMetrics {
     extendFailures: counter("lock.extend.failures", "Extends that failed; the lease may still stand"),
     waiting: current("lock.waiting", "Acquires that wait now"),
     held: current("lock.held", "Leases that are held now"),
+    nodeVotes: counter("lock.node.votes", "How the nodes of a quorum voted"),
+    nodeDuration: seconds("lock.node.duration", "How long votes of the nodes of a quorum took to come"),
   };
 }

@@ -9,13 +9,21 @@ interface SeenHolder {
   readonly holder: string | undefined;
 }
 
+/** How one node of a quorum voted, and how long that took. */
+export interface NodeVote {
+  readonly node: string;
+  readonly vote: string;
+  readonly took?: number | undefined;
+}
+
 /** The events of `@lock/core` that are observed, as far as they are used. Durations are milliseconds. */
 export interface ObservedEvents {
   acquiring: Subject & { readonly backend: string };
   waiting: Subject;
   contended: Subject & { readonly holder: SeenHolder | undefined };
-  voted: Subject & { readonly votes: readonly { readonly node: string; readonly vote: string }[] };
+  voted: Subject & { readonly votes: readonly NodeVote[] };
   acquired: Subject & {
+    readonly backend: string;
     readonly fencingToken: number;
     readonly waited: number;
     readonly context?: Readonly<Record<string, string>> | undefined;
@@ -56,3 +64,16 @@ export interface ObservedGuard {
     listener: (told: ObservedJobEvents[Name]) => void,
   ): () => void;
 }
+
+/** What `@lock/express` publishes on the channel "lock:express". */
+export interface ObservedRequest {
+  readonly event: "refused" | "replayed";
+  readonly request: { readonly baseUrl?: string; readonly route?: { readonly path?: unknown } };
+  readonly status: number;
+  readonly code?: string | undefined;
+}
+
+/** What `@lock/memory` publishes on the channel "lock:memory". */
+export type ObservedTurn =
+  | { readonly event: "turn"; readonly error: unknown }
+  | { readonly event: "lateSave" };

@@ -22,14 +22,18 @@ export interface Instrumentation {
 
 const NAME = "@lock/otel";
 const MOST_KEYS = 200;
-const KNOWN = ["tracer", "meter", "keyOf"];
+const ALL: readonly (keyof InstrumentOptions)[] = ["tracer", "meter", "keyOf"];
 const NEEDED = { tracer: "startSpan", meter: "createHistogram" } as const;
 
-/** @throws TypeError for wrong options */
-export function readOptions(options: InstrumentOptions = {}): Instrumentation {
-  const unknown = Object.keys(Object(options)).find((name) => !KNOWN.includes(name));
+/** The options of the function `caller`, which has those that are `known`. @throws TypeError for wrong options */
+export function readOptions(
+  caller: string,
+  options: InstrumentOptions = {},
+  known: readonly string[] = ALL,
+): Instrumentation {
+  const unknown = Object.keys(Object(options)).find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw new TypeError(`instrument has no option ${JSON.stringify(unknown)}; it has ${KNOWN.join(", ")}`);
+    throw new TypeError(`${caller} has no option ${JSON.stringify(unknown)}; it has ${known.join(", ")}`);
   }
   const { tracer = trace.getTracer(NAME), meter = metrics.getMeter(NAME), keyOf = beforeDigits } = options;
   for (const [name, value] of Object.entries({ tracer, meter })) {

@@ -39,13 +39,10 @@ export class LockTelemetry {
     this.#metrics = lockMetrics(instrumentation.meter);
   }
 
-  acquiring({ id, key, mode, backend }: Told<"acquiring">): void {
+  acquiring(told: Told<"acquiring">): void {
+    const { id, key } = told;
     const parent = context.active();
-    const labels = {
-      "lock.key": this.instrumentation.keyOf(key),
-      "lock.mode": mode,
-      "lock.backend": backend,
-    };
+    const labels = this.#labelsOf(told);
     const attributes = { ...labels, "lock.key": key };
     const span = this.instrumentation.tracer.startSpan("lock.acquire", { attributes }, parent);
     this.#acquires.set(id, { span, parent, labels, since: performance.now(), isWaiting: false });
@@ -74,14 +71,19 @@ export class LockTelemetry {
       "lock.votes",
       votes.map(({ node, vote }) => `${node}: ${vote}`),
     );
+    for (const { node, vote, took } of votes) {
+      const labels = { "lock.node": node, "lock.vote": vote };
+      this.#metrics.nodeVotes.add(1, labels);
+      if (took !== undefined) this.#metrics.nodeDuration.record(took / 1_000, labels);
+    }
   }
 
   acquired(told: Told<"acquired">): void {
-    const { id, key, mode, fencingToken, waited } = told;
+    const { id, key, fencingToken, waited } = told;
     const acquire = this.#acquires.get(id);
     acquire?.span.setAttribute("lock.fencing_token", fencingToken);
     this.#ended(id, "acquired", waited);
-    const labels = acquire?.labels ?? { "lock.key": this.instrumentation.keyOf(key), "lock.mode": mode };
+    const labels = acquire?.labels ?? this.#labelsOf(told);
     const attributes = { ...labels, "lock.key": key, "lock.fencing_token": fencingToken };
     const links = acquire === undefined ? [] : [{ context: acquire.span.spanContext() }];
     const parent = acquire?.parent ?? parentOf(told.context);
@@ -152,6 +154,10 @@ export class LockTelemetry {
     }
     this.#acquires.clear();
     this.#holds.clear();
+  }
+
+  #labelsOf({ key, mode, backend }: Told<"acquiring">): Attributes {
+    return { "lock.key": this.instrumentation.keyOf(key), "lock.mode": mode, "lock.backend": backend };
   }
 
   #ended(id: number, outcome: string, waited?: number): void {

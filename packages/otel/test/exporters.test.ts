@@ -20,7 +20,7 @@ const ends: (() => Promise<unknown> | unknown)[] = [];
 
 beforeEach(() => {
   client = new Redis(redis.url);
-  locks = createLocks({ backend: ioredisBackend(client) });
+  locks = createLocks({ backend: ioredisBackend(client), holder: "the holder" });
   scrape = async (options) => {
     const exporter = new PrometheusExporter({ preventServerStart: true });
     const provider = new MeterProvider({ readers: [exporter] });
@@ -51,9 +51,9 @@ function sample(text: string, name: string, ...labels: string[]): number | undef
 
 it("metrics are scraped by Prometheus, and never have a raw key or a holder", async () => {
   const { stop, read } = await scrape();
-  const lease = await locks.acquire("order:4711");
-  const waiting = locks.acquire("order:4711", { wait: 5_000 });
-  await locks.tryAcquire("order:4711");
+  const lease = await locks.acquire("order:no4711");
+  const waiting = locks.acquire("order:no4711", { wait: 5_000 });
+  await locks.tryAcquire("order:no4711");
   await expect.poll(async () => sample(await read(), "lock_waiting", 'lock_key="order"')).toBe(1);
   expect(sample(await read(), "lock_held", 'lock_key="order"')).toBe(1);
   await lease.release();
@@ -67,8 +67,22 @@ it("metrics are scraped by Prometheus, and never have a raw key or a holder", as
   expect(sample(text, "lock_acquire_duration_count", 'lock_outcome="acquired"')).toBe(2);
   expect(sample(text, "lock_hold_duration_count")).toBe(2);
   expect(sample(text, "lock_hold_duration_bucket", 'le="1800"')).toBe(2);
-  expect(text).not.toContain("4711");
-  expect(text).not.toContain(String(process.pid));
+  expect(text).not.toContain("no4711");
+  expect(text).not.toContain("the holder");
+  stop();
+});
+
+it("every metric names key, mode and backend, also of a lease that was adopted", async () => {
+  const { stop, read } = await scrape();
+  const lease = await locks.acquire("order:1");
+  await locks.tryAcquire("order:1");
+  const adopted = await locks.adopt(lease.toTicket());
+  await adopted.release();
+  const lines = (await read()).split("\n").filter((line) => line.startsWith("lock_"));
+  expect(lines.filter((line) => line.startsWith("lock_hold_duration_count"))).toHaveLength(1);
+  for (const line of lines) {
+    expect(line).toContain('lock_key="order",lock_mode="exclusive",lock_backend="redis"');
+  }
   stop();
 });
 

@@ -1,11 +1,24 @@
 import { readFileSync } from "node:fs";
+import { guardJobs } from "@lock/bullmq";
 import { createLocks } from "@lock/core";
 import { inProcessBackend } from "@lock/core/in-process";
+import { ioredisBackend } from "@lock/core/ioredis";
+import { quorumBackend } from "@lock/core/quorum";
 import { FakeClock, FaultyBackend } from "@lock/core/testing";
+import { lockRoute } from "@lock/express";
+import { lockMemory } from "@lock/memory";
+import { useRedis } from "@lock/redis-harness/vitest";
+import type { Meter } from "@opentelemetry/api";
 import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
+import { Queue } from "bullmq";
+import express from "express";
+import { Redis } from "ioredis";
 import { describe, expect, it } from "vitest";
-import { instrument } from "../src/index.ts";
+import { instrument, instrumentJobs, instrumentRequests, instrumentTurns } from "../src/index.ts";
+import { listen } from "./support/listen.ts";
+
+const redis = useRedis();
 
 const read = (file: string) =>
   readFileSync(new URL(`../../../docs/operations/${file}`, import.meta.url), "utf8");
@@ -27,9 +40,43 @@ async function exported(): Promise<string> {
   await clock.advance(5_000);
   expect(lease.validFor).toBe(0);
   await (await locks.acquire("b")).release();
+  const stops = [stop, ...(await exportOthers(provider.getMeter("test")))];
   const { resourceMetrics } = await exporter.collect();
-  stop();
+  for (const end of stops) end();
   return new PrometheusSerializer().serialize(resourceMetrics);
+}
+
+/** What quorums, routes, turns and jobs export. */
+async function exportOthers(meter: Meter): Promise<(() => void)[]> {
+  const nodes = [inProcessBackend(), inProcessBackend(), inProcessBackend()];
+  const quorum = createLocks({ backend: quorumBackend(nodes, { maxTtl: 200 }), ttl: 100 });
+  const client = new Redis(redis.url);
+  const locks = createLocks({ backend: ioredisBackend(client) });
+  const guard = guardJobs({ locks, strategy: "until-executed", key: () => "job" });
+  const { hostname: host, port } = new URL(redis.url);
+  const queue = new Queue("reports", { connection: { host, port: Number(port) } });
+  const stops = [
+    instrument(quorum, { meter }),
+    instrumentRequests({ meter }),
+    instrumentTurns({ meter }),
+    instrumentJobs(guard, { meter }),
+  ];
+  const voted = new Promise((resolve) => quorum.on("voted", resolve));
+  await quorum.using("a", () => undefined);
+  await voted;
+  await guard.add(queue, "build", {});
+  await guard.add(queue, "build", {});
+  const store = { load: async () => [] };
+  const memory = lockMemory(store, { locks, sessionId: "chat", methods: { read: ["load"] } });
+  await memory.withTurn(() => undefined);
+  await locks.acquire("order");
+  const app = express();
+  app.get("/", lockRoute({ locks, key: "order" }), (_req, res) => void res.end());
+  expect((await fetch(await listen(app))).status).toBe(409);
+  await queue.close();
+  await Promise.all([quorum.close(), locks.close()]);
+  client.disconnect();
+  return stops;
 }
 
 /** Names of metrics and of labels in expressions of Prometheus. */
@@ -50,7 +97,7 @@ describe.each([
   it("uses only metrics and labels that are exported", async () => {
     const text = await exported();
     const names = namesIn(expressions);
-    expect(names.length).toBeGreaterThan(5);
+    expect(names.length).toBeGreaterThan(9);
     for (const name of names) expect(text, name).toMatch(new RegExp(`(^|[{,])${name}[{=]`, "m"));
   });
 });

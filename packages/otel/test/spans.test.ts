@@ -5,6 +5,7 @@ import { FakeClock, FaultyBackend } from "@lock/core/testing";
 import { SpanStatusCode } from "@opentelemetry/api";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { instrument, traceContext } from "../src/index.ts";
+import { startMetering } from "./support/metering.ts";
 import { startTracing } from "./support/tracing.ts";
 
 const tracing = startTracing();
@@ -109,7 +110,8 @@ describe("a span of an acquire", () => {
   it("has the votes of a quorum", async () => {
     const nodes = [inProcessBackend(), inProcessBackend(), inProcessBackend()];
     const ofQuorum = createLocks({ backend: quorumBackend(nodes, { maxTtl: 200 }), ttl: 100 });
-    const stopQuorum = instrument(ofQuorum, { tracer });
+    const { meter, points } = startMetering();
+    const stopQuorum = instrument(ofQuorum, { tracer, meter });
     const lease = await ofQuorum.acquire("a");
     await lease.release();
     await ofQuorum.close();
@@ -119,6 +121,12 @@ describe("a span of an acquire", () => {
     );
     expect(votes).toContain("node 1 (in-process): granted");
     expect(spans("lock.acquire")[0]?.attributes["lock.backend"]).toBe("quorum of 3");
+    const labels = { "lock.node": "node 1 (in-process)", "lock.vote": "granted" };
+    expect(await points("lock.node.votes")).toContainEqual({ ...labels, value: 1 });
+    expect(await points("lock.node.duration")).toContainEqual({
+      ...labels,
+      value: expect.objectContaining({ count: 1, min: expect.any(Number) }),
+    });
   });
 });
 

@@ -58,11 +58,9 @@ export function readNumber(values: Values, name: string, least: number, most: nu
 }
 
 function report(error: unknown): number {
-  // Of the environment, by `@lock/core`; by its code, since most commands do without that package.
-  const usage = error instanceof UsageError || Object(error).code === "LOCK_USAGE";
   const lines = messageOf(error).split("\n").map(printable).join("\n");
   printError(lines);
-  return usage ? 64 : 1;
+  return error instanceof UsageError ? 64 : 1;
 }
 
 function messageOf(error: unknown): string {

@@ -1,11 +1,9 @@
-import { type RedisEnv, type RedisNodeEnv, readRedisEnv } from "@lock/core/env";
-import { checkHealth, type HealthReport } from "@lock/core/health";
-import { ioredisBackend } from "@lock/core/ioredis";
-import { print } from "@lock/demo-kit";
-import { Redis } from "ioredis";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { type Command, readNumber } from "./command.ts";
 import { instancesOf, placeOf } from "./instances.ts";
-import { describeReport } from "./report.ts";
 
 const HELP = `pnpm redis:health [--quorum] [--strict] [--timeout <ms>] [--max-ping <ms>]
 
@@ -29,9 +27,11 @@ on, and says what they mean for locks. It changes nothing.
 Exit code: 0 healthy, or degraded without --strict; 1 degraded with --strict;
 2 unhealthy; 64 wrong options or environment.`;
 
+const require = createRequire(import.meta.url);
 const DEFAULT_TIMEOUT_MS = 2_000;
 const DEFAULT_MAX_PING_MS = 100;
 
+/** `lock health`, with what is special here: the nodes of `redis:start --quorum`. */
 export const health: Command = {
   name: "health",
   help: HELP,
@@ -43,45 +43,16 @@ export const health: Command = {
   },
   async run(values) {
     const timeout = readNumber(values, "timeout", 1, 60_000) ?? DEFAULT_TIMEOUT_MS;
-    const ownNodes = { REDIS_NODES: instancesOf(true).map(placeOf).join(",") };
-    const env = readRedisEnv(values.quorum === true ? { ...process.env, ...ownNodes } : process.env);
     const maxPing = readNumber(values, "max-ping", 1, 60_000) ?? DEFAULT_MAX_PING_MS;
-    const { report, heard } = await examine(env, timeout, maxPing);
-    for (const line of describeReport(report, heard)) print(line);
-    return exitCode(report, values.strict === true);
+    const nodes = values.quorum === true ? ["--nodes", instancesOf(true).map(placeOf).join(",")] : [];
+    const strict = values.strict === true ? ["--strict"] : [];
+    return lock("health", "--timeout", `${timeout}ms`, "--max-ping", `${maxPing}ms`, ...nodes, ...strict);
   },
 };
 
-function exitCode({ verdict }: HealthReport, strict: boolean): number {
-  if (verdict === "unhealthy") return 2;
-  return verdict === "degraded" && strict ? 1 : 0;
-}
-
-/** `heard` is what the clients said of their connections, by the names of the nodes: a backend knows only that none came. */
-async function examine(
-  { nodes, ttl }: RedisEnv,
-  timeout: number,
-  maxPing: number,
-): Promise<{ report: HealthReport; heard: ReadonlyMap<string, string> }> {
-  const heard = new Map<string, string>();
-  const clients = nodes.map((node) => connect(node, timeout, (said) => heard.set(node.name, said)));
-  try {
-    const backends = clients.map((client) => ioredisBackend(client, { requestTimeout: timeout }));
-    const report = await checkHealth(backends, { maxPing, ...(ttl !== undefined && { longestTtl: ttl }) });
-    return { report, heard };
-  } finally {
-    for (const client of clients) client.disconnect();
-  }
-}
-
-function connect(node: RedisNodeEnv, timeout: number, hear: (said: string) => void): Redis {
-  const client = new Redis(node.url, {
-    ...node.ioredisOptions,
-    connectTimeout: timeout,
-    // Once is enough to know, and what the server says to PING is better than that it is not ready.
-    retryStrategy: () => null,
-    enableReadyCheck: false,
-  });
-  client.on("error", (error: Error) => hear(error.message));
-  return client;
+/** Runs the built command, which says everything itself. Resolves with its exit code. */
+async function lock(...words: readonly string[]): Promise<number> {
+  const main = join(dirname(require.resolve("@lock/cli/package.json")), "dist", "main.js");
+  const [code] = await once(spawn(process.execPath, [main, ...words], { stdio: "inherit" }), "exit");
+  return code ?? 1;
 }

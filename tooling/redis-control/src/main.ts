@@ -1,7 +1,6 @@
 import { print } from "@lock/demo-kit";
 import { type Command, runCommand } from "./command.ts";
 
-/** Loaded one by one: only the health check needs packages that are built. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["start", async () => (await import("./start.ts")).start],
   ["stop", async () => (await import("./stop.ts")).stop],

@@ -32,6 +32,8 @@ export interface RedisSentinel extends AsyncDisposable {
   failover(): Promise<void>;
   /** Starts the dead as replicas of the new master, and resolves when a next failover would find all in order. */
   heal(): Promise<void>;
+  /** SIGKILL to all servers and Sentinels, which then start again. Resolves when all is in order. */
+  restart(): Promise<void>;
   /** Ends all servers. May be called more than once. */
   stop(): Promise<void>;
 }
@@ -120,6 +122,17 @@ class RunningSentinel implements RedisSentinel {
       }),
     );
     await untilReplicated(master, others);
+    await this.untilInOrder(master);
+  }
+
+  async restart(): Promise<void> {
+    const master = await this.master();
+    await Promise.all([...this.sentinels, ...this.servers].map((server) => server.kill()));
+    await master.restart();
+    const args = ["--replicaof", master.host, String(master.port)];
+    await Promise.all(this.#othersThan(master).map((other) => other.restart({ args })));
+    await untilReplicated(master, this.#othersThan(master));
+    await Promise.all(this.sentinels.map((sentinel) => sentinel.restart()));
     await this.untilInOrder(master);
   }
 

@@ -3,6 +3,8 @@ import { type ClusterOptions, type RedisCluster, startCluster } from "./cluster.
 import { type RedisSentinel, type SentinelOptions, startSentinel } from "./sentinel.ts";
 import { type RedisOptions, type RedisServer, startRedis } from "./single.ts";
 
+export { type Gate, gate } from "./gate.ts";
+
 /** One Redis for all tests of a file. */
 export function useRedis(options: RedisOptions = {}): { readonly url: string; readonly server: RedisServer } {
   const running = useOne(() => startRedis(options));
@@ -38,4 +40,12 @@ function useOne<T extends { stop(): Promise<void> }>(start: () => Promise<T>): (
     if (started === undefined) throw new Error("the server runs only within tests");
     return started;
   };
+}
+
+/**
+ * How often a randomised test tries: a few times in `pnpm test`, and many times in `pnpm prove campaigns`, which runs all
+ * files that call this.
+ */
+export function fewOrMany(few: number, many: number): number {
+  return process.env.LOCK_CAMPAIGN === undefined ? few : many;
 }

@@ -21,15 +21,6 @@ export function next<T>(on: (listener: (told: T) => void) => () => void): Promis
   });
 }
 
-/** Something that a test lets happen, and waits for. */
-export function gate(): { readonly opened: Promise<void>; open(): void } {
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
-}
-
 /** All that a guard tells, as it comes. */
 export function told(guard: JobGuard): [string, unknown][] {
   const events: [string, unknown][] = [];

@@ -1,27 +1,25 @@
-import { checkHealth, type HealthReport, type NodeReport } from "@lock/core/health";
+import { withoutSecrets } from "@lock/core/adapter";
+import { checkHealth, type HealthReport } from "@lock/core/health";
 import type { Command } from "commander";
+import type { Client } from "../clients.ts";
 import { openConnection } from "../connection.ts";
-import { readDuration, showDuration } from "../durations.ts";
+import { readDuration } from "../durations.ts";
 import { EXIT } from "../exit-codes.ts";
 import { usage } from "../failure.ts";
+import { describeReport } from "../output/health-report.ts";
 import { jsonLine } from "../output/json.ts";
-import { printable } from "../output/printable.ts";
-import { colours, print, printWrapped } from "../output/screen.ts";
+import { print, printWrapped } from "../output/screen.ts";
 import type { GlobalFlags } from "../target.ts";
 import { define } from "./define.ts";
 
 interface HealthFlags extends GlobalFlags {
   readonly maxPing?: number;
+  readonly timeout?: number;
   readonly ttl?: number;
   readonly strict?: boolean;
 }
 
-const VERDICTS: Record<HealthReport["verdict"], string> = {
-  healthy: colours.green("healthy: locks are safe here"),
-  degraded: colours.yellow("degraded: locks work, but a fault that may come would break a promise"),
-  unhealthy: colours.red("unhealthy: locks cannot be taken, or are not safe"),
-};
-const SEVERITIES = { error: colours.red, warning: colours.yellow, note: colours.dim };
+const DEFAULT_TIMEOUT = 2_000;
 
 export function defineHealth(program: Command): void {
   define<HealthFlags, []>(program, {
@@ -36,46 +34,45 @@ Exit code: 0 healthy, or degraded without --strict; 1 degraded with --strict; 2 
     act: health,
   })
     .option("--max-ping <duration>", "a longer round trip is a finding (default: 100ms)", readDuration)
+    .option("--timeout <duration>", "how long each question may take (default: 2s)", readDuration)
     .option("--ttl <duration>", "the longest ttl of your locks (default: 30s)", readDuration)
     .option("--strict", "degraded counts as failed");
 }
 
 async function health(flags: HealthFlags): Promise<number> {
-  const { maxPing, prefix } = flags;
-  if (maxPing === 0 || flags.ttl === 0) throw usage("--max-ping and --ttl must be more than 0");
-  await using connection = openConnection(flags);
+  const { maxPing, prefix, timeout = DEFAULT_TIMEOUT } = flags;
+  if ([maxPing, timeout, flags.ttl].includes(0))
+    throw usage("--max-ping, --timeout and --ttl must be more than 0");
+  const approach = { once: true, connectTimeout: timeout, requestTimeout: timeout };
+  await using connection = openConnection(flags, approach);
   const { backends, clients, target } = connection;
-  // A server that cannot be reached is a finding.
-  await Promise.all(clients.map(({ redis }) => redis.connect().catch(() => undefined)));
   const longestTtl = flags.ttl ?? target.ttl;
-  const report = await checkHealth(backends, {
+  const examined = await checkHealth(backends, {
     prefix,
     ...(maxPing !== undefined && { maxPing }),
     ...(longestTtl !== undefined && { longestTtl }),
   });
+  const report = retold(examined, clients);
   if (flags.json) await print(jsonLine(plain(report)));
-  else await printWrapped(describe(report));
+  else await printWrapped(describeReport(report));
   if (report.verdict === "unhealthy") return EXIT.unhealthy;
   return report.verdict === "degraded" && flags.strict ? EXIT.nothing : EXIT.ok;
 }
 
-function describe({ verdict, nodes, findings }: HealthReport): string[] {
-  return [
-    ...nodes.map(describeNode),
-    ...findings.flatMap(({ severity, node, found, advice }) => [
-      `${SEVERITIES[severity](severity.padEnd(7))}  ${node === undefined ? "all nodes" : printable(node)}: ${printable(found)}`,
-      colours.dim(`         ${printable(advice)}`),
-    ]),
-    VERDICTS[verdict],
-  ];
-}
-
-function describeNode(report: NodeReport): string {
-  const name = printable(report.name);
-  if (report.status !== "reachable") return `${name}  ${report.status}`;
-  const { role = "?", version = "?", ping, uptime, maxmemoryPolicy = "?" } = report.facts;
-  const age = uptime === undefined ? "?" : showDuration(uptime);
-  return `${name}  ${role}, version ${version}, ping ${ping.toFixed(1)} ms, up ${age}, ${maxmemoryPolicy}`;
+/** With the names that the user gave the servers, and with what the clients know of a fault: backends have neither. */
+function retold({ nodes, findings, ...report }: HealthReport, clients: readonly Client[]): HealthReport {
+  // One node for each client, in their order.
+  const byName = new Map(nodes.map(({ name }, index) => [name, clients[index]]));
+  return {
+    ...report,
+    nodes: nodes.map((node) => ({ ...node, name: byName.get(node.name)?.place ?? node.name })),
+    findings: findings.map((finding) => {
+      const client = byName.get(finding.node ?? "");
+      const said = finding.code === "unreachable" ? client?.heard() : undefined;
+      const found = said === undefined ? finding.found : withoutSecrets(new Error(said)).message;
+      return { ...finding, node: client?.place ?? finding.node, found };
+    }),
+  };
 }
 
 /** Errors as JSON shows them: their stack is of no use there. */

@@ -1,6 +1,8 @@
+import type { LockEventName } from "@lock/core";
 import type { Command } from "commander";
 import { type Connection, connect } from "../connection.ts";
 import { readDuration } from "../durations.ts";
+import { codeOfSignal } from "../exit-codes.ts";
 import { usage } from "../failure.ts";
 import { jsonLine } from "../output/json.ts";
 import { quoted } from "../output/printable.ts";
@@ -26,6 +28,17 @@ interface RunFlags extends GlobalFlags, AcquireFlags {
 /** Processes cannot be started, asked to end and ended in less. */
 const SHORTEST_TTL = 1_000;
 const HINT_AFTER = 1_000;
+/** By the core's names. What else may become of an acquire is told as the error that ends the program. */
+export const TOLD = [
+  "contended",
+  "acquired",
+  "extendFailed",
+  "permitsMismatch",
+  "lost",
+  "released",
+  "backendError",
+] as const satisfies readonly LockEventName[];
+const INTERRUPTED = codeOfSignal("SIGINT");
 
 export function defineRun(program: Command): void {
   const command = define<RunFlags, [string, string[]]>(program, {
@@ -60,10 +73,23 @@ async function run(flags: RunFlags, key: string, words: string[]): Promise<numbe
     throw usage(`--grace must be at most half of the ttl, ${longestGrace(ttl)} ms, got ${flags.grace} ms`);
   }
   const terms = termsOf(ttl, flags.grace);
-  const { code, interrupted } = await runLocked({ ...flags, ttl }, terms, key, words);
-  // What is typed is meant for all that waits for the command, such as a script around us; that script looks at how we end.
-  if (interrupted) process.kill(0, "SIGINT");
-  return code;
+  const signals = new Signals();
+  try {
+    const { code, alone } = await runLocked({ ...flags, ttl }, terms, key, words, signals);
+    // What is typed is meant for all that waits for the command as well.
+    if (code === INTERRUPTED && (alone || signals.got("SIGINT"))) endBySigint(alone ? 0 : process.pid);
+    return code;
+  } catch (error) {
+    if (signals.exitCode === INTERRUPTED) endBySigint(process.pid);
+    throw orInterrupted(error, key, signals);
+  } finally {
+    signals.close();
+  }
+}
+
+/** A script around us goes on behind a command that exits with 130, and ends behind one that SIGINT has ended. 0: our group. */
+function endBySigint(target: number): void {
+  process.once("exit", () => process.kill(target, "SIGINT"));
 }
 
 async function runLocked(
@@ -71,8 +97,8 @@ async function runLocked(
   terms: Terms,
   key: string,
   words: string[],
+  signals: Signals,
 ): Promise<Ended> {
-  const signals = new Signals();
   const watch = new WatchOver();
   try {
     await using connection = await connect(flags, { holder: flags.holder });
@@ -85,18 +111,15 @@ async function runLocked(
     } finally {
       await lease.release().catch(() => complain(key));
     }
-  } catch (error) {
-    throw orInterrupted(error, key, signals);
   } finally {
     watch.close();
-    signals.close();
   }
 }
 
 /** Stdout belongs to the command: events go to stderr. */
 function tell({ locks }: Connection, { json = false }: RunFlags): void {
   if (json) {
-    for (const event of ["contended", "acquired", "extendFailed", "lost", "released"] as const) {
+    for (const event of TOLD) {
       locks.on(event, (told) => process.stderr.write(`${jsonLine({ event, ...withoutErrors(told) })}\n`));
     }
     return;

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import pc from "picocolors";
+import stringWidth from "string-width";
 import wrapAnsi from "wrap-ansi";
 
 const LEAST_COLUMNS = 40;
@@ -19,7 +20,7 @@ export function columnsOf(): number | undefined {
 /** Breaks lines that are too long for the terminal; the next ones are indented as the first, and by two more. */
 export function wrapped(line: string): string {
   const columns = columnsOf();
-  if (columns === undefined) return line;
+  if (columns === undefined || stringWidth(line) <= columns) return line;
   const [indent = ""] = /^ */.exec(line) ?? [];
   const rest = wrapAnsi(line.slice(indent.length), columns - indent.length - 2, { hard: true, trim: false });
   return indent + rest.replaceAll("\n", `\n${indent}  `);

@@ -1,4 +1,3 @@
-import sliceAnsi from "slice-ansi";
 import stringWidth from "string-width";
 import { columnsOf } from "./screen.ts";
 
@@ -14,6 +13,9 @@ export interface Column {
 }
 
 const GAP = "  ";
+const ELLIPSIS = "…";
+/** As people count them, of any number of code points. */
+const CHARACTERS = new Intl.Segmenter();
 
 /**
  * Lines of cells below each other that fit the terminal: cells that are too long end with an ellipsis. Where there is no
@@ -70,13 +72,19 @@ function widthOf(columns: readonly (readonly [unknown, Column])[]): number {
 }
 
 function cell(text: string, { width, right = false }: Column): string {
-  const fits = stringWidth(text) <= width ? text : `${cut(text, width - 1)}…`;
-  const gap = " ".repeat(Math.max(0, width - stringWidth(fits)));
-  return right ? gap + fits : fits + gap;
+  const shown = stringWidth(text) <= width ? text : cut(text, width);
+  const gap = " ".repeat(Math.max(0, width - stringWidth(shown)));
+  return right ? gap + shown : shown + gap;
 }
 
-/** A character of two columns that would end behind the width is left out. */
+/** By the measure that pads the cells: a library that cuts by another one makes lines longer than the terminal. */
 function cut(text: string, width: number): string {
-  const slice = sliceAnsi(text, 0, width);
-  return stringWidth(slice) <= width ? slice : sliceAnsi(text, 0, width - 1);
+  let shown = "";
+  let used = ELLIPSIS.length;
+  for (const { segment } of CHARACTERS.segment(text)) {
+    used += stringWidth(segment);
+    if (used > width) break;
+    shown += segment;
+  }
+  return shown + ELLIPSIS;
 }

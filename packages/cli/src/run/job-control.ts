@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
@@ -39,8 +38,8 @@ exit "$code"`;
 
 /** It wants the terminal, which it has not: SIGTTIN, SIGTTOU. */
 const WANTS_TERMINAL = [128 + 21, 128 + 22];
-/** bash, which is /bin/sh in some places, takes the terminal from the user's shell when its job is in the background. */
-const DASH = "/bin/dash";
+/** On PATH. bash, which is sh in some places, takes the terminal from the user's shell when its job is in the background. */
+const DASH = "dash";
 const FOREGROUND_PATIENCE = 500;
 /** The descriptor by which the shell is told what to do. */
 const ORDERS = 5;
@@ -62,12 +61,11 @@ export class JobControl {
 
   /** Undefined where there is no dash, or no job control for it. */
   static async start(words: readonly string[], env: NodeJS.ProcessEnv): Promise<JobControl | undefined> {
-    if (!existsSync(DASH)) return undefined;
     const shell = spawn(DASH, ["-m", "-c", SHELL, "lock run", ...words], {
       env,
       stdio: ["inherit", "inherit", "inherit", "pipe", "pipe", "pipe"],
     });
-    await once(shell, "spawn");
+    if (!(await isFound(shell))) return undefined;
     for (const pipe of shell.stdio) pipe?.on("error", () => undefined);
     const reports = createInterface({ input: shell.stdio[4] as NodeJS.ReadableStream })[
       Symbol.asyncIterator
@@ -133,6 +131,16 @@ export class JobControl {
   #order(how: "fg" | "bg" | "exit"): void {
     const { [ORDERS]: pipe }: readonly unknown[] = this.child.stdio;
     if (pipe instanceof Writable) pipe.write(`${how}\n`);
+  }
+}
+
+async function isFound(child: ChildProcess): Promise<boolean> {
+  try {
+    await once(child, "spawn");
+    return true;
+  } catch (error) {
+    if (["ENOENT", "EACCES"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
+    throw error;
   }
 }
 

@@ -19,14 +19,12 @@ export interface Scene {
   readonly watch: WatchOver;
 }
 
-const INTERRUPTED = 128 + 2;
-
 /** How a command ended. */
 export interface Ended {
   /** Its exit code, as shells tell it. */
   readonly code: number;
-  /** By Ctrl-C, which came to it alone: it had the terminal. */
-  readonly interrupted: boolean;
+  /** Whether Ctrl-C came to it alone: it had the terminal. */
+  readonly alone: boolean;
 }
 
 /**
@@ -50,10 +48,7 @@ export async function runUnder(scene: Scene, words: readonly string[]): Promise<
     const isLost = lease.validFor <= terms.grace;
     await endGroup(command.group, isLost ? 0 : terms.grace);
     if (isLost) throw lost(key);
-    return {
-      code,
-      interrupted: command.shell !== undefined && code === INTERRUPTED && !signals.got("SIGINT"),
-    };
+    return { code, alone: command.shell !== undefined && !signals.got("SIGINT") };
   } finally {
     watch.guard({ group: null });
     for (const stop of stops) stop();

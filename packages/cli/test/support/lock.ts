@@ -83,6 +83,12 @@ export function stateOf(pid: number): string {
   }
 }
 
+/** The session of a process, as Linux says. */
+export function sessionOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[3]);
+}
+
 export function hasEnded(pid: number): boolean {
   return stateOf(pid) === "";
 }

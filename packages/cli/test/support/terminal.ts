@@ -70,3 +70,10 @@ export class Terminal implements Disposable {
     }
   }
 }
+
+/** An interactive shell, as people have. */
+export async function openShell(env: NodeJS.ProcessEnv): Promise<Terminal> {
+  const terminal = new Terminal("/bin/bash", ["--norc", "-i"], env);
+  await terminal.shows("ready> ");
+  return terminal;
+}

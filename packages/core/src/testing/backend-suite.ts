@@ -92,11 +92,11 @@ function notices(test: Test<OpenBackends>): void {
   test("tells notices to all who hear them, and only those of their prefix", async ({ one, two }) => {
     const heard: string[] = [];
     const stops = await Promise.all([
-      one.hearNotices("suite", (notice) => heard.push(`one: ${notice}`)),
-      two.hearNotices("suite", (notice) => heard.push(`two: ${notice}`)),
+      one.hearNotices("told", (notice) => heard.push(`one: ${notice}`)),
+      two.hearNotices("told", (notice) => heard.push(`two: ${notice}`)),
       two.hearNotices("another", (notice) => heard.push(`another: ${notice}`)),
     ]);
-    await one.notify("suite", "any text: ünïcödé\n ");
+    await one.notify("told", "any text: ünïcödé\n ");
     await two.notify("another", "last");
     await eventually("all are told", () => heard.length === 3 || undefined);
     const text = "any text: ünïcödé\n ";
@@ -106,10 +106,10 @@ function notices(test: Test<OpenBackends>): void {
 
   test("tells nothing to those who hear no more", async ({ one, two }) => {
     const heard: string[] = [];
-    const stop = await one.hearNotices("suite", (notice) => heard.push(`gone: ${notice}`));
-    await one.hearNotices("suite", (notice) => heard.push(notice));
+    const stop = await one.hearNotices("untold", (notice) => heard.push(`gone: ${notice}`));
+    await one.hearNotices("untold", (notice) => heard.push(notice));
     stop();
-    await two.notify("suite", "once");
+    await two.notify("untold", "once");
     await eventually("the other is told", () => heard.length > 0 || undefined);
     assert.deepEqual(heard, ["once"]);
   });

@@ -1,4 +1,4 @@
-import type { Clock, Instant, Timer } from "../clock.ts";
+import { type Clock, type Instant, systemClock, type Timer } from "../clock.ts";
 
 interface Alarm {
   readonly at: number;
@@ -22,6 +22,10 @@ export class FakeClock implements Clock {
     const alarm: Alarm = { at: this.#mono + Math.ceil(Math.max(0, ms)), order: this.#order++, callback };
     this.#alarms.add(alarm);
     return { cancel: () => void this.#alarms.delete(alarm) };
+  }
+
+  afterReads(callback: () => void): void {
+    systemClock.afterReads(callback);
   }
 
   /** How many timers are set: none may be left after all is released. */

@@ -1,5 +1,6 @@
-// One of two processes that contend for a key, on a client that was made with options of its user. Plain JavaScript on the
-// built package, as a user's service would be. It sends one report, lets go of its own client, and has to end by itself.
+// One of two processes that contend for keys, each key on a client that was made with options of its user. Plain JavaScript
+// on the built package, as a user's service would be. It sends a report for each, lets go of its own clients, and has to end
+// by itself.
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createLocks } from "@lock/core";
@@ -15,14 +16,14 @@ const libraries = {
 };
 
 /** Long enough for a loaded machine; short enough that a lease that nobody renews is over long before it is looked at. */
-const TTL = 1_200;
+const TTL = 2_000;
 const TTLS = 2.5;
 const TURNS = 4;
 /** How long a turn is held until the other process waits. */
 const PATIENCE = 5_000;
 const LAST_PATIENCE = 200;
 
-const { client: library, url, options, by, key, closes } = JSON.parse(process.argv[2], revive);
+const { orders, closes } = JSON.parse(process.argv[2], revive);
 const now = () => performance.timeOrigin + performance.now();
 
 /** What JSON cannot say: `{ $gives: x }` is a function that gives x, `{ $global: "Buffer" }` a value of that name. */
@@ -32,7 +33,7 @@ function revive(_name, value) {
   return value;
 }
 
-async function open() {
+async function open({ client: library, url, options, by }) {
   const { Redis, createClient } = await libraries[library]();
   if (createClient === undefined) {
     const client = url === undefined ? new Redis(options) : new Redis(url, options);
@@ -50,7 +51,7 @@ async function open() {
 }
 
 /** Waits for its turn, and hands the key over to the other one, which waits by then; at the end it may be done. */
-async function takeTurn(locks, patience) {
+async function takeTurn(locks, key, patience) {
   const lease = await locks.acquire(key, { ttl: 10_000, wait: 10_000 });
   const acquired = now();
   const isAwaited = async () => ((await locks.inspect(key))?.waiting ?? 0) > 0;
@@ -64,21 +65,35 @@ async function takeTurn(locks, patience) {
   return { acquired, released, handsOver };
 }
 
-const { backend, letGo } = await open();
-const locks = createLocks({ backend, holder: `process ${process.pid}` });
-const ownKey = `${key}:${process.pid}`;
-const own = await locks.acquire(ownKey, { ttl: TTL });
-const since = performance.now();
-const turns = [];
-for (let turn = 1; turn <= TURNS; turn++) {
-  turns.push(await takeTurn(locks, turn === TURNS ? LAST_PATIENCE : PATIENCE));
+/** Contends for the key of one order; gives what lets go of its client. */
+async function contend(order) {
+  const { backend, letGo } = await open(order);
+  const locks = createLocks({ backend, holder: `process ${process.pid}` });
+  const { key } = order;
+  const ownKey = `${key}:${process.pid}`;
+  const own = await locks.acquire(ownKey, { ttl: TTL });
+  const since = performance.now();
+  const turns = [];
+  for (let turn = 1; turn <= TURNS; turn++) {
+    turns.push(await takeTurn(locks, key, turn === TURNS ? LAST_PATIENCE : PATIENCE));
+  }
+  await sleep(Math.max(0, TTLS * TTL - (performance.now() - since)));
+  const [holder] = (await locks.inspect(ownKey))?.holders ?? [];
+  const isHeld = own.validFor > 0 && holder?.fencingToken === own.fencingToken;
+  const lease = own.signal.aborted ? own.signal.reason.message : isHeld ? "held" : "held by nobody";
+  await own.release();
+  const closing = performance.now();
+  if (closes) await locks.close();
+  process.send({ key, turns, lease, closed: performance.now() - closing });
+  return letGo;
 }
-await sleep(Math.max(0, TTLS * TTL - (performance.now() - since)));
-const [holder] = (await locks.inspect(ownKey))?.holders ?? [];
-const isHeld = own.validFor > 0 && holder?.fencingToken === own.fencingToken;
-const lease = own.signal.aborted ? own.signal.reason.message : isHeld ? "held" : "held by nobody";
-await own.release();
-const closing = performance.now();
-if (closes) await locks.close();
-process.send({ turns, lease, closed: performance.now() - closing });
-letGo();
+
+const all = await Promise.all(
+  orders.map((order) =>
+    contend(order).catch((error) => {
+      process.send({ key: order.key, error: String(error?.stack ?? error) });
+      return () => undefined;
+    }),
+  ),
+);
+for (const letGo of all) letGo();

@@ -6,8 +6,6 @@ import type { Pair } from "./pairs.ts";
 const SCRIPT = fileURLToPath(new URL("contender.mjs", import.meta.url));
 /** A process that does not get this far has failed. */
 const LONGEST_LIFE = 30_000;
-/** To end by itself after its report. */
-const LAST_BREATH = 3_000;
 
 interface Turn {
   readonly acquired: number;
@@ -16,8 +14,8 @@ interface Turn {
   readonly handsOver: boolean;
 }
 
-/** What one process tells, in milliseconds. */
-interface Report {
+/** What one process tells of one key, in milliseconds. */
+export interface Report {
   readonly turns: readonly Turn[];
   /** "held", or what became of a lease that had to be renewed. */
   readonly lease: string;
@@ -25,21 +23,31 @@ interface Report {
   readonly closed: number;
 }
 
-/** What came of one process: its report, and how long it lived on after that; undefined: it had to be killed. */
-export interface Fate {
-  readonly report: Report;
-  readonly lastBreath: number | undefined;
+interface Failure {
+  readonly error: string;
 }
 
-/** Lets two processes contend. One closes its locks; both let go of their clients. */
-export async function contend(pair: Pair, key: string): Promise<readonly [Fate, Fate]> {
-  return Promise.all([run(pair, key, true), run(pair, key, false)]);
+/** What came of one process. */
+export interface Fate {
+  /** By key; what is not there was never told. */
+  readonly reports: ReadonlyMap<string, Report | Failure>;
+  /** 0 where it ended by itself after it had let go of its clients; what it complained of is in `complaint`. */
+  readonly code: number | null;
+  readonly complaint: string;
+}
+
+/** A pair, and the key that two processes contend for with it. */
+export type Order = Pair & { readonly key: string };
+
+/** Lets two processes contend for all keys at once. One closes its locks; both let go of their clients. */
+export async function contend(orders: readonly Order[]): Promise<readonly [Fate, Fate]> {
+  return Promise.all([run(orders, true), run(orders, false)]);
 }
 
 /** From one process's release to the other's acquire, in milliseconds, where that one waited and was not overtaken. */
-export function handOvers(fates: readonly Fate[]): number[] {
-  const turns = fates
-    .flatMap(({ report }) => report.turns.map((turn) => ({ ...turn, report })))
+export function handOvers(reports: readonly Report[]): number[] {
+  const turns = reports
+    .flatMap((report) => report.turns.map((turn) => ({ ...turn, report })))
     .toSorted((a, b) => a.acquired - b.acquired);
   return turns.flatMap(({ released, handsOver, report }, index) => {
     const next = turns[index + 1];
@@ -47,30 +55,18 @@ export function handOvers(fates: readonly Fate[]): number[] {
   });
 }
 
-async function run({ client, url, options, by }: Pair, key: string, closes: boolean): Promise<Fate> {
-  const order = JSON.stringify({ client, url, options, by, key, closes });
-  const child = fork(SCRIPT, [order], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+async function run(orders: readonly Order[], closes: boolean): Promise<Fate> {
+  const child = fork(SCRIPT, [JSON.stringify({ orders, closes })], {
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
   let complaint = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     complaint += text;
   });
+  const reports = new Map<string, Report | Failure>();
+  child.on("message", (told: (Report | Failure) & { readonly key: string }) => reports.set(told.key, told));
   const tooLong = setTimeout(() => child.kill("SIGKILL"), LONGEST_LIFE);
-  try {
-    const ended = once(child, "exit");
-    const said = await Promise.race([once(child, "message"), ended]);
-    if (child.exitCode !== null || child.signalCode !== null || !isReport(said[0])) {
-      throw new Error(`it ended without a report: ${complaint || child.signalCode}`);
-    }
-    const reported = performance.now();
-    const kill = setTimeout(() => child.kill("SIGKILL"), LAST_BREATH);
-    const [code] = await ended;
-    clearTimeout(kill);
-    return { report: said[0], lastBreath: code === 0 ? performance.now() - reported : undefined };
-  } finally {
-    clearTimeout(tooLong);
-  }
-}
-
-function isReport(message: unknown): message is Report {
-  return typeof message === "object" && message !== null && "turns" in message;
+  const [code] = await once(child, "exit");
+  clearTimeout(tooLong);
+  return { reports, code, complaint };
 }

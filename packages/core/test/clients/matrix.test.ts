@@ -7,12 +7,12 @@ import { Redis as Redis5 } from "ioredis5";
 import { Redis as Iovalkey } from "iovalkey";
 import { createClient as createClient6, createClientPool as createClientPool6 } from "redis";
 import { createClient as createClient5, createClientPool as createClientPool5 } from "redis5";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LockUsageError } from "../../src/index.ts";
 import { ioredisBackend } from "../../src/ioredis.ts";
 import { nodeRedisBackend } from "../../src/node-redis.ts";
-import { contend, handOvers } from "./contenders.ts";
-import { pairsOf, USER } from "./pairs.ts";
+import { contend, type Fate, handOvers } from "./contenders.ts";
+import { type Pair, pairsOf, USER } from "./pairs.ts";
 
 /** Who is told has the key within a few milliseconds; who asks on a timer, after 250 and more. */
 const TOLD = 200;
@@ -20,9 +20,6 @@ const FEWEST_HAND_OVERS = 5;
 const CLOSED = 1_000;
 
 const MONITOR = { lazyConnect: true, monitor: true };
-
-/** Two processes each, which mostly wait. */
-vi.setConfig({ maxConcurrency: 6 });
 
 let folder: string;
 let server: RedisServer;
@@ -38,30 +35,39 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const NAMES = pairsOf({ host: "127.0.0.1", port: 1, socket: "" }).map(
-  ({ client, option }, index) => [client, option, index] as const,
-);
+/** Before the server runs, only their names are known. */
+const PAIRS = pairsOf({ host: "127.0.0.1", port: 1, socket: "" });
+const CLIENTS = [...new Set(PAIRS.map(({ client }) => client))];
+const keyOf = ({ client, option }: Pair) => `${client} ${option}`;
 
-describe("two processes contend", () => {
-  it.concurrent.each(NAMES)("%s, %s", async (client, option, index) => {
+describe.each(CLIENTS)("two processes contend: %s", (client) => {
+  const isOurs = (pair: Pair) => pair.client === client;
+  let fates: readonly Fate[];
+  beforeAll(async () => {
     const { host, port } = server;
-    const pair = pairsOf({ host, port, socket: join(folder, "redis.sock") })[index];
-    if (pair === undefined) throw new Error(`no pair ${index}`);
-    const fates = await contend(pair, `${client} ${option}`);
-    const times = handOvers(fates).toSorted((a, b) => a - b);
+    const pairs = pairsOf({ host, port, socket: join(folder, "redis.sock") }).filter(isOurs);
+    fates = await contend(pairs.map((pair) => ({ ...pair, key: keyOf(pair) })));
+  });
+
+  it.each(PAIRS.filter(isOurs).map((pair) => [pair.option, keyOf(pair)]))("%s", (_, key) => {
+    const reports = fates.map(({ reports, complaint }) => {
+      const report = reports.get(key);
+      if (report !== undefined && "turns" in report) return report;
+      throw new Error(`no report: ${report?.error ?? complaint}`);
+    });
+    const times = handOvers(reports).toSorted((a, b) => a - b);
     expect({
       handOvers: times.length >= FEWEST_HAND_OVERS || times,
       told: (times[Math.floor(times.length / 2)] ?? Number.NaN) < TOLD || times,
-      leases: fates.map(({ report }) => report.lease),
-      closed: fates.map(({ report }) => report.closed < CLOSED || report.closed),
-      exits: fates.map(({ lastBreath }) => lastBreath !== undefined),
-    }).toEqual({
-      handOvers: true,
-      told: true,
-      leases: ["held", "held"],
-      closed: [true, true],
-      exits: [true, true],
-    });
+      leases: reports.map(({ lease }) => lease),
+      closed: reports.map(({ closed }) => closed < CLOSED || closed),
+    }).toEqual({ handOvers: true, told: true, leases: ["held", "held"], closed: [true, true] });
+  });
+
+  it("end by themselves, when they have let go of their clients", () => {
+    expect(fates.map(({ code, complaint }) => ({ code, complaint }))).toEqual(
+      Array(2).fill({ code: 0, complaint: "" }),
+    );
   });
 });
 

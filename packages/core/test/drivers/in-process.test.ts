@@ -7,6 +7,7 @@ import { createLocks } from "../../src/index.ts";
 import { backendSuite, FakeClock, locksSuite, modesSuite } from "../../src/testing.ts";
 import { runMutexSuites } from "../support/suites.ts";
 import { ask, rival } from "../support/two-backends.ts";
+import { WAYS } from "../support/ways-to-a-grant.ts";
 
 const api = { describe, it };
 const close = async () => {};
@@ -59,4 +60,17 @@ describe("what the in-process backend says of a lease that it has for longer tha
     await clock.advance(1);
     expect((await backend.attempt(rival(held))).status).toBe("granted");
   });
+});
+
+it("fencing tokens grow although the clock stepped back, and other keys were granted since", async () => {
+  const clock = new FakeClock();
+  const locks = createLocks({ backend: inProcessBackend({ clock }) });
+  for (const [title, grant] of Object.entries(WAYS)) {
+    const before = await grant(locks, title);
+    await clock.advance(1_800_000);
+    await locks.using(`other than ${title}`, () => undefined);
+    clock.stepWall(-3_000_000);
+    expect(await grant(locks, title), title).toBeGreaterThan(before);
+  }
+  await locks.close();
 });

@@ -19,9 +19,9 @@ afterEach(async () => {
 
 const EACH = 5_000;
 
-it("10,000 waiters in 2 processes: served in order, 2 connections and 1.5 KB of heap a waiter at most", async () => {
+it(`${2 * EACH} waiters in 2 processes: served in order, 2 connections and 1.5 KB of heap a waiter at most`, async () => {
   const locks = createLocks({ backend: admin.backend() });
-  const lease = await locks.acquire("crowded", { ttl: 600_000 });
+  const lease = await locks.acquire("crowded", { ttl: 900_000 });
   const before = await connections();
   const processes = await Promise.all(
     (["ioredis", "node-redis"] as const).map((library) => Child.start(redis.url, library)),
@@ -35,15 +35,18 @@ it("10,000 waiters in 2 processes: served in order, 2 connections and 1.5 KB of 
     );
   // The first waiter of a process brings what all of them share.
   for (const [index, child] of processes.entries()) {
-    await child.ask("crowd", { key: "crowded", count: 1, ttl: 600_000 });
+    await child.ask("crowd", { key: "crowded", count: 1, ttl: 900_000 });
     await waiting(index + 1);
   }
   const heapBefore = await Promise.all(processes.map((child) => child.ask("heap") as Promise<number>));
-  for (const child of processes) await child.ask("crowd", { key: "crowded", count: EACH - 1, ttl: 600_000 });
+  for (const child of processes) await child.ask("crowd", { key: "crowded", count: EACH - 1, ttl: 900_000 });
   await waiting(2 * EACH);
-  const heapAfter = await Promise.all(processes.map((child) => child.ask("heap") as Promise<number>));
-  for (const [index, used] of heapAfter.entries()) {
-    expect((used - (heapBefore[index] ?? 0)) / (EACH - 1)).toBeLessThan(1_500);
+  // What is under way for a moment, such as the questions of all of them in one batch, is no part of a waiter.
+  for (const [index, child] of processes.entries()) {
+    await eventually(`1.5 KB of heap a waiter in process ${index + 1}`, async () => {
+      const grown = ((await child.ask("heap")) as number) - (heapBefore[index] ?? 0);
+      return grown / (EACH - 1) < 1_500 ? true : undefined;
+    });
   }
   expect((await connections()) - before).toBe(4);
 
@@ -56,7 +59,7 @@ it("10,000 waiters in 2 processes: served in order, 2 connections and 1.5 KB of 
   expect(new Set(order.map(({ fencingToken }) => fencingToken)).size).toBe(2 * EACH);
   await locks.close();
   await expectNothingLeft(admin, 1_000);
-}, 180_000);
+}, 900_000);
 
 async function connections(): Promise<number> {
   return String(await admin.command("CLIENT", "LIST"))

@@ -13,6 +13,7 @@ function countedClock(): Clock & { readonly timers: Set<object> } {
   return {
     timers,
     now: () => systemClock.now(),
+    afterReads: systemClock.afterReads,
     setTimer: (callback, ms, keepAlive) => {
       const id = {};
       timers.add(id);

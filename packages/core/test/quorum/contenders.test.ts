@@ -1,3 +1,4 @@
+import { fewOrMany } from "@lock/redis-harness/vitest";
 import { expect, it } from "vitest";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { createLocks, type LocksWithoutPermits } from "../../src/index.ts";
@@ -5,7 +6,7 @@ import { quorumBackend } from "../../src/quorum.ts";
 import { ioredis6 } from "../support/clients.ts";
 import { expectNothingLeftOn, found, type Member, useSites } from "../support/quorum-sites.ts";
 
-const ROUNDS = Number(process.env.QUORUM_ROUNDS ?? 30);
+const ROUNDS = fewOrMany(15, 300);
 const sites = useSites(3);
 
 /** A process on a machine whose wall clock is off by so many milliseconds. */
@@ -14,6 +15,7 @@ async function openOff(by: number): Promise<{ locks: LocksWithoutPermits; close(
   const clock: Clock = {
     now: () => ({ ...systemClock.now(), wall: systemClock.now().wall + by }),
     setTimer: systemClock.setTimer,
+    afterReads: systemClock.afterReads,
   };
   const backend = quorumBackend(clients.map((client) => client.backend({ clock })));
   const locks = createLocks({ backend });

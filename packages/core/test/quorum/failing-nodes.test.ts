@@ -1,10 +1,13 @@
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { unattendedLeases } from "../../src/adapter.ts";
+import type { QuorumNode } from "../../src/backend.ts";
 import { inProcessBackend } from "../../src/in-process.ts";
-import { createLocks } from "../../src/index.ts";
+import { createLocks, LockLostError } from "../../src/index.ts";
 import { type QuorumBackendOptions, quorumBackend } from "../../src/quorum.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { connectionLost, type Hooks, hooked } from "../support/hooked-node.ts";
+import { ask, granted } from "../support/two-backends.ts";
 
 /** Three nodes, and any number of processes; what hooks replace is on a process's own way to each node. */
 async function threeNodes(options: QuorumBackendOptions = {}) {
@@ -159,3 +162,147 @@ it("one that was handed the key at home asks the other nodes soon, whatever its 
   await lease.release();
   await (await waiting).release();
 });
+
+it("what a node has queued is taken out of its queue, although the node has no vote any more", async () => {
+  const { nodes, open } = await threeNodes();
+  const home: Hooks = {};
+  const [one, two] = [open([home]), open()];
+  await one.using("warm", () => undefined);
+  let askAgain = () => {};
+  home.hint = () =>
+    new Promise((resolve) => {
+      askAgain = () => resolve(null);
+    });
+  const held = await two.acquire("left behind");
+  const acquiring = one.acquire("left behind", { wait: 1_000 }).catch((error: unknown) => error);
+  const waiting = async () => {
+    const states = await Promise.all(
+      nodes.map((node) => node.inspect({ prefix: "lock", key: "left behind" })),
+    );
+    return states.map((state) => state?.waiting ?? 0);
+  };
+  await eventually("a waiter at home", async () => (await waiting())[0] === 1 || undefined);
+  home.vote = async () => ({ status: "abstained", isMember: true });
+  askAgain();
+  expect(await acquiring).toBeInstanceOf(Error);
+  await eventually("no waiter", async () => (await waiting()).every((count) => count === 0) || undefined);
+  await held.release();
+});
+
+it("a lease that is extended before the slowest node has voted is extended there too", async () => {
+  const { nodes, open, left } = await threeNodes();
+  const hooks: Hooks[] = [{}, {}, {}];
+  const locks = open(hooks);
+  await locks.using("warm", () => undefined);
+  const [, , slowest] = nodes;
+  const arrives = gate();
+  Object.assign(hooks[2] ?? {}, {
+    vote: async (...vote: Parameters<QuorumNode["vote"]>) => {
+      await arrives.opened;
+      return slowest?.vote(...vote);
+    },
+  });
+  const lease = await locks.acquire("slow vote", { ttl: 5_000, renew: false });
+  await lease.extend(50_000);
+  arrives.open();
+  await eventually("it has it for longer", async () => {
+    const [, , ms = 0] = await left("slow vote");
+    return ms > 40_000 || undefined;
+  });
+  await lease.release();
+});
+
+it.each([
+  ["before", 0],
+  ["after", 50],
+])(
+  "a lease is taken soon where it was declined, %s others had granted it, since the one before had not ended there",
+  async (_, delay) => {
+    const { nodes, open, left } = await threeNodes();
+    const [, , last] = nodes;
+    if (last === undefined) throw new Error("three nodes were asked for");
+    const slow: Hooks = {
+      vote: async (...vote) => {
+        await new Promise((resume) => setTimeout(resume, delay));
+        return last.vote(...vote);
+      },
+    };
+    await granted(last, ask({ keys: ["declined"], ttl: 150 }));
+    await using _lease = await open([{}, {}, slow]).acquire("declined", { ttl: 60_000 });
+    await eventually("the last node has it", async () => {
+      const [, , ms = 0] = await left("declined");
+      return ms > 1_000 || undefined;
+    });
+  },
+);
+
+it("a forced release that comes late to a node does not take it from the next holder", async () => {
+  const { nodes, open, left } = await threeNodes();
+  const hooks: Hooks[] = [{}, {}, {}];
+  const [forcing, locks] = [open(hooks), open()];
+  const [, , slow] = nodes;
+  const arrivals: Promise<boolean>[] = [];
+  const arrives = gate();
+  Object.assign(hooks[2] ?? {}, {
+    forceRelease: async (...request: Parameters<QuorumNode["forceRelease"]>) => {
+      await arrives.opened;
+      const arrival = slow?.forceRelease(...request) ?? Promise.resolve(false);
+      arrivals.push(arrival);
+      return arrival;
+    },
+  });
+  const isEverywhere = async () => (await left("forced")).every((ms) => ms > 0) || undefined;
+  const old = await locks.acquire("forced", { ttl: 60_000 });
+  await eventually("all nodes have the old one", isEverywhere);
+  expect(await forcing.forceRelease("forced")).toBe(true);
+  await expect(old.extend()).rejects.toBeInstanceOf(LockLostError);
+  await using next = await locks.acquire("forced", { ttl: 60_000, wait: 5_000 });
+  await eventually("all nodes have the next one", isEverywhere);
+  arrives.open();
+  await eventually("it has come", () => arrivals.length > 0 || undefined);
+  await Promise.all(arrivals);
+  expect(await isEverywhere()).toBe(true);
+  await next.extend();
+});
+
+it("a forced release takes it from all readers, also where they are more than are shown at once", async () => {
+  const { open, isFree } = await threeNodes();
+  const locks = open();
+  const { read } = locks.readWrite("read by many");
+  await Promise.all(Array.from({ length: 1_100 }, () => read.acquire({ ttl: 60_000, renew: false })));
+  expect(await locks.forceRelease("read by many")).toBe(true);
+  await isFree("read by many");
+});
+
+it("a forced release takes a lease that only slow nodes and one other have", async () => {
+  const { nodes, open, isFree } = await threeNodes();
+  const hooks: Hooks[] = [{}, {}, {}];
+  const [forcing, locks] = [open(hooks), open()];
+  await locks.acquire("slow", { ttl: 60_000, renew: false });
+  await nodes[0]?.forceRelease({ prefix: "lock", key: "slow" }, undefined);
+  Object.assign(hooks[2] ?? {}, { inspect: () => new Promise(() => {}) });
+  expect(await forcing.forceRelease("slow")).toBe(true);
+  await isFree("slow");
+});
+
+it.each([
+  ["at once", async () => undefined],
+  // The roll call is over by then: what this node says is acted on all the same.
+  ["when a majority has answered", () => new Promise((resume) => setTimeout(resume, 100))],
+])(
+  "a node whose clock was ahead as it became a member, and that says so %s, counts anew",
+  async (_, delay) => {
+    const { open } = await threeNodes({ maxTtl: 60_000 });
+    const asked: (number | undefined)[] = [];
+    const ahead: Hooks = {
+      enroll: async (_, { votesIn = 86_400_000 }) => {
+        asked.push(votesIn);
+        await delay();
+        return { status: "member", id: "ahead", votesIn };
+      },
+    };
+    await open().using("founded", () => undefined);
+    await open([ahead]).using("put right", () => undefined);
+    await eventually("a shorter time", () => asked.includes(61_000) || undefined);
+  },
+);

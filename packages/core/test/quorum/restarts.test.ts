@@ -37,10 +37,11 @@ async function votesFor(key: string, locks: LocksWithoutPermits): Promise<readon
 }
 
 async function untilAllGrant(locks: LocksWithoutPermits): Promise<void> {
-  await eventually("all nodes vote", async () => {
+  const allVote = async () => {
     const votes = await votesFor("anything", locks);
     return votes.every((vote) => vote === "granted") ? true : undefined;
-  });
+  };
+  await eventually("all nodes vote", allVote, 30_000);
 }
 
 describe("a node that keeps every write", () => {
@@ -128,7 +129,7 @@ describe("nodes that keep snapshots", () => {
   });
 
   it("grant no fencing token below one that they have forgotten", async () => {
-    const old = await found(sites, { maxTtl: TTL, proxied: [0], nodeTimeout: 250 });
+    const old = await found(sites, { maxTtl: TTL, proxied: [0], nodeTimeout: 1_000 });
     await untilAllGrant(old.locks);
     const write = (locks: LocksWithoutPermits) =>
       Promise.all(
@@ -141,7 +142,8 @@ describe("nodes that keep snapshots", () => {
     await restart(sites.at(2));
     await sites.at(1).server.kill();
     const urls = sites.all.map(({ server }) => server.url);
-    await using late = await openQuorum(urls, { maxTtl: TTL }, undefined, { clock: clockAt(-HOUR) });
+    const options = { maxTtl: TTL, nodeTimeout: 1_000 };
+    await using late = await openQuorum(urls, options, undefined, { clock: clockAt(-HOUR) });
     const locks = createLocks({ backend: late.backend });
     const read = await locks.readWrite("four").read.using({ wait: 20_000 }, fenceOf);
     const written = await write(locks);

@@ -28,6 +28,9 @@ describe("how nodes voted", () => {
     expect(votes.slice(0, 2)).toEqual(["timeout", "timeout"]);
     expect(votes[2]).toMatch(/^(timeout|error)$/);
     expect(votes.slice(3)).toEqual(["granted", "granted"]);
+    for (const { vote, took } of error.votes) {
+      expect(took, vote).toEqual(vote === "granted" ? expect.any(Number) : undefined);
+    }
     expect(error.votes.map(({ node }) => node)).toEqual(ALL.map((index) => `node ${index + 1} (redis)`));
     expect(error.message).toContain("node 2 (redis): timeout");
     await eventually("told as an event, too", () => heard.length > 0 || undefined);

@@ -256,6 +256,35 @@ describe("a waiter", () => {
     await backend.close();
   });
 
+  it("that gave up while its question was under way is not kept by its process", async () => {
+    const clock = new FakeClock();
+    let deliver = () => {};
+    const delivered = new Promise<void>((resolve) => {
+      deliver = resolve;
+    });
+    const state = { isLate: false };
+    const answered = async () => {
+      if (!state.isLate) return;
+      state.isLate = false;
+      await delivered;
+    };
+    const backend = still({ clock, answered });
+    await granted(backend, ask());
+    const held = ask();
+    await granted(scene.one, held);
+    const waiter = rival(held, { queue: true });
+    state.isLate = true;
+    const asking = backend.attempt(waiter);
+    await eventually("a waiter", async () =>
+      (await scene.one.inspect(held))?.waiting === 1 ? true : undefined,
+    );
+    await backend.withdraw(waiter, true);
+    deliver();
+    expect((await asking).status).toBe("busy");
+    await backend.close();
+    expect(clock.pending).toBe(0);
+  });
+
   it("asks at once when a message overtook the answer that it is queued", async () => {
     let isHeard = false;
     const state = { isWaiting: false };

@@ -66,4 +66,21 @@ describe("an offer", () => {
     expect(await aliveFor()).toBeGreaterThan(2_000);
     for (const request of [first, second]) await scene.two.withdraw(request, false);
   });
+
+  it("goes to no process that was silent for too long: all its waiters are passed over at once", async () => {
+    const held = ask();
+    await granted(scene.two, held);
+    const silent = [rival(held, { queue: true }), rival(held, { queue: true })];
+    for (const request of silent) await scene.one.attempt(request);
+    const [, , , presence] = lockKeys(held);
+    const [channel = ""] = (await scene.admin.command("ZRANGE", presence, "0", "-1")) as string[];
+    const waiter = rival(held, { queue: true });
+    await scene.two.attempt(waiter);
+    await scene.admin.command("ZADD", presence, "1", channel);
+    await scene.two.release(held);
+    const [offered] = (await scene.two.inspect(held))?.holders ?? [];
+    expect(offered?.token).toBe(waiter.token.slice(0, 8));
+    for (const request of silent) await scene.one.withdraw(request, false);
+    await scene.two.withdraw(waiter, false);
+  });
 });

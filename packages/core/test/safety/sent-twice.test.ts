@@ -1,7 +1,7 @@
 import { type FaultyProxy, startFaultyProxy } from "@lock/redis-harness";
 import { useRedis } from "@lock/redis-harness/vitest";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { forceReleaseScript, releaseScript } from "../../src/backends/redis/scripts/index.ts";
+import { adoptScript, forceReleaseScript, releaseScript } from "../../src/backends/redis/scripts/index.ts";
 import { createLocks, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { libraries, type TestClient } from "../support/clients.ts";
@@ -22,7 +22,7 @@ describe.each(libraries)("what $name may send twice", ({ name, connect }) => {
     locks = createLocks({ backend: client.backend() });
     rivals = createLocks({ backend: admin.backend() });
     // The server knows the scripts, so that they are asked for by their hash.
-    for (const { source } of [releaseScript, forceReleaseScript])
+    for (const { source } of [adoptScript, releaseScript, forceReleaseScript])
       await admin.driver.eval(source, [], ["60000"]);
   });
   afterEach(async () => {
@@ -31,12 +31,28 @@ describe.each(libraries)("what $name may send twice", ({ name, connect }) => {
     await proxy.stop();
   });
 
-  it.each([
+  /** The first answer of all only tells the server's time. */
+  const knowTime = () => locks.using("known", () => undefined);
+
+  const MODES = [
     ["exclusive", (key: string) => locks.readWrite(key).write],
     ["shared", (key: string) => locks.readWrite(key).read],
     ["permits", (key: string) => locks.semaphore(key, { permits: 1 })],
     ["several keys", (key: string) => locks.readWrite([key, `${key} too`]).write],
-  ] as const)("a release that freed the key in time says so: %s", async (title, lockOf) => {
+  ] as const;
+
+  it.each(MODES)("a ticket that was adopted in time is its adopter's: %s", async (title, lockOf) => {
+    const key = `${name} adopted ${title}`;
+    const ticket = (await lockOf(key).acquire()).toTicket();
+    const dropped = proxy.dropReply({ after: adoptScript.sha });
+    const adopted = await locks.adopt(ticket);
+    await dropped;
+    await adopted.extend();
+    expect(await adopted.release()).toBe("released");
+    expect(await rivals.inspect(key)).toBeNull();
+  });
+
+  it.each(MODES)("a release that freed the key in time says so: %s", async (title, lockOf) => {
     const key = `${name} ${title}`;
     const told: string[] = [];
     locks.on("released", ({ outcome }) => told.push(outcome));
@@ -71,6 +87,7 @@ describe.each(libraries)("what $name may send twice", ({ name, connect }) => {
     await rivals.acquire(key, { renew: false });
     const next = rivals.acquire(key, { wait: 5_000, renew: false });
     await eventually("a waiter", async () => ((await rivals.inspect(key))?.waiting === 1 ? true : undefined));
+    await knowTime();
     const dropped = proxy.dropReply({ after: forceReleaseScript.sha });
     const forcing = locks.forceRelease(key).catch(({ ambiguous }: { ambiguous: boolean }) => ambiguous);
     await dropped;
@@ -80,9 +97,25 @@ describe.each(libraries)("what $name may send twice", ({ name, connect }) => {
     await lease.release();
   });
 
+  it("a forced release that arrives late takes nothing: who holds the key by then is not meant", async () => {
+    const key = `${name} late by force`;
+    const hasty = createLocks({ backend: client.backend({ requestTimeout: 300 }) });
+    await hasty.forceRelease("known");
+    proxy.delay(900);
+    const forcing = hasty.forceRelease(key).catch((error: unknown) => error);
+    expect(await forcing).toMatchObject({ code: "LOCK_BACKEND", ambiguous: true });
+    const lease = await rivals.acquire(key);
+    // What the client sent before this has been executed, or refused.
+    await client.command("PING");
+    await expect(lease.extend()).resolves.toBeUndefined();
+    await lease.release();
+    await hasty.close();
+  });
+
   it("a forced release tells that it did", async () => {
     const key = `${name} by force`;
     await rivals.acquire(key);
+    await knowTime();
     const dropped = proxy.dropReply({ after: forceReleaseScript.sha });
     const said = await locks.forceRelease(key).catch((error: unknown) => error);
     await dropped;

@@ -28,7 +28,8 @@ export async function openQuorum(
   );
   const backend = quorumBackend(
     clients.map((client) => client.backend(backendOptions)),
-    options,
+    // A busy machine is no node that is away.
+    { nodeTimeout: 1_000, ...options },
   );
   const close = async () => {
     await backend.close();

@@ -13,6 +13,10 @@ export class SteppedClock implements Clock {
     return systemClock.setTimer(...timer);
   }
 
+  afterReads(callback: () => void) {
+    systemClock.afterReads(callback);
+  }
+
   step(ms: number): void {
     this.#step += ms;
   }

@@ -11,7 +11,9 @@ import {
 } from "../../src/testing.ts";
 import type { ConnectOptions, Library } from "./clients.ts";
 
-const api = { describe, it };
+/** Tests of a driver cut the connections of all that listen on a server; no other test may be running there. */
+export const alone = { describe, it };
+export const atOnce = { describe, it: it.concurrent };
 
 /** All suites for one client library. */
 export function runRedisSuites({ name, connect }: Library, options: ConnectOptions = {}): void {
@@ -30,7 +32,7 @@ export function runRedisSuites({ name, connect }: Library, options: ConnectOptio
   };
 
   driverSuite({
-    api,
+    api: alone,
     name: title,
     open: async () => {
       const client = await connect(redis.url, options);
@@ -41,13 +43,13 @@ export function runRedisSuites({ name, connect }: Library, options: ConnectOptio
       };
     },
   });
-  backendSuite({ api, name: title, open: openTwo });
+  backendSuite({ api: atOnce, name: title, open: openTwo });
   const openLocks = async () => {
     const { one, two, close } = await openTwo();
     return { one: createLocks({ backend: one }), two: createLocks({ backend: two }), close };
   };
-  locksSuite({ api, name: title, open: openLocks });
-  modesSuite({ api, name: title, open: openLocks });
+  locksSuite({ api: atOnce, name: title, open: openLocks });
+  modesSuite({ api: atOnce, name: title, open: openLocks });
   if (options.protocol === undefined) runMutexSuites(title, openLocks);
 }
 
@@ -60,7 +62,7 @@ export function runMutexSuites(title: string, open: () => Promise<OpenLocks>): v
   };
   for (const [name, lockableOf] of Object.entries(mutexes)) {
     locksSuite({
-      api,
+      api: atOnce,
       name: `${name}, ${title}`,
       open: async () => {
         const { one, two, close } = await open();

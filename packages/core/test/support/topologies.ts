@@ -1,10 +1,8 @@
 import { askServer, type RedisServer } from "@lock/redis-harness";
-import { describe, it } from "vitest";
 import { createLocks } from "../../src/index.ts";
 import { backendSuite, driverSuite, locksSuite, modesSuite } from "../../src/testing.ts";
 import type { TestClient } from "./clients.ts";
-
-const api = { describe, it };
+import { alone, atOnce } from "./suites.ts";
 
 /** Servers that clients reach as one. */
 export interface Topology {
@@ -13,11 +11,11 @@ export interface Topology {
   connect(): Promise<TestClient>;
 }
 
-/** What every driver must stand on a topology. */
+/** What every driver must stand on a topology. A client of Sentinel is many clients: tests at once would be too many. */
 export function runBasicSuites(topology: Topology): void {
   const { name, connect, servers } = topology;
   driverSuite({
-    api,
+    api: alone,
     name,
     open: async () => {
       const client = await connect();
@@ -30,14 +28,14 @@ export function runBasicSuites(topology: Topology): void {
       };
     },
   });
-  locksSuite({ api, name, open: () => openTwoLocks(topology) });
+  locksSuite({ api: alone, name, open: () => openTwoLocks(topology) });
 }
 
 /** And one driver of each library all the rest. */
 export function runOtherSuites(topology: Topology): void {
   const { name } = topology;
-  backendSuite({ api, name, open: () => openTwo(topology) });
-  modesSuite({ api, name, open: () => openTwoLocks(topology), keysInOneStep: false });
+  backendSuite({ api: atOnce, name, open: () => openTwo(topology) });
+  modesSuite({ api: atOnce, name, open: () => openTwoLocks(topology), keysInOneStep: false });
 }
 
 export async function openTwo({ connect }: Topology) {

@@ -5,8 +5,9 @@ import { enter } from "../enter.ts";
 import { HoldTimes } from "../hold-times.ts";
 import type { Admission } from "../holds.ts";
 import { HANDLER_ALLOWED } from "../options.ts";
-import { answer, type Problem } from "../refusal.ts";
+import { type Problem, refuseWith } from "../refusal.ts";
 import { serve } from "../serve.ts";
+import { tell } from "../told.ts";
 import type { Visit } from "../visit.ts";
 import { warn } from "../warn.ts";
 import { Claim } from "./claim.ts";
@@ -64,7 +65,7 @@ export function idempotent<P>(options: IdempotentOptions<P>, handler?: RequestHa
 
 /** Says why the work is not done. */
 function say<P>({ req, res }: Visit<P>, problem: Problem): undefined {
-  answer(req, res, problem);
+  refuseWith(req, res, problem);
 }
 
 /** Has the work done once for this key, however often it is asked for. */
@@ -117,7 +118,7 @@ const BECAUSE = {
 };
 
 function replay<P>(visit: Visit<P>, record: Recorded, fingerprint: string): undefined {
-  const { res } = visit;
+  const { req, res } = visit;
   if (record.fingerprint !== fingerprint) {
     const detail = "This Idempotency-Key was used for another request.";
     return say(visit, { status: 422, code: "IDEMPOTENCY_KEY_REUSED", detail });
@@ -134,5 +135,6 @@ function replay<P>(visit: Visit<P>, record: Recorded, fingerprint: string): unde
   for (const name of record.removed) res.removeHeader(name);
   for (const [name, value] of record.headers) res.setHeader(name, value);
   res.setHeader("Idempotent-Replayed", "true");
+  tell(() => ({ event: "replayed", request: req, status: record.status }));
   res.end(Buffer.from(record.body, "base64"));
 }

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { LockUsageError } from "@lock/core";
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import {
   idempotent,
@@ -12,7 +13,6 @@ import {
 } from "../../src/idempotent.ts";
 import { ask, send } from "../support/client.ts";
 import { expresses } from "../support/expresses.ts";
-import { gate } from "../support/gate.ts";
 import { useLocks } from "../support/locks.ts";
 import { forms, newKey, post, shopOn } from "./orders.ts";
 

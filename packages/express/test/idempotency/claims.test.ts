@@ -1,8 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { inProcessRecords, type RecordStore } from "../../src/idempotent.ts";
 import { ask, send } from "../support/client.ts";
-import { gate } from "../support/gate.ts";
 import { useLocks } from "../support/locks.ts";
 import { charge, forms, newKey, post, shopOn, wrappers } from "./orders.ts";
 

@@ -1,11 +1,11 @@
 import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
+import { gate } from "@lock/redis-harness/vitest";
 import type { RequestHandler } from "express";
 import { describe, expect, it } from "vitest";
 import { inProcessRecords, type RecordStore } from "../../src/idempotent.ts";
 import { getLease, lockRoute } from "../../src/index.ts";
 import { ask, send } from "../support/client.ts";
-import { gate } from "../support/gate.ts";
 import { useLocks } from "../support/locks.ts";
 import { forms, newKey, post, shopOn } from "./orders.ts";
 

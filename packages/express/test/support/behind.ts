@@ -1,8 +1,8 @@
 import { once } from "node:events";
+import type { Gate } from "@lock/redis-harness/vitest";
 import type { Response } from "express";
 import { type IdempotentOptions, inProcessRecords } from "../../src/idempotent.ts";
 import { send } from "./client.ts";
-import type { Gate } from "./gate.ts";
 import type { LocksScene } from "./locks.ts";
 
 /** A handler that starts, is let to finish, and what works behind it. */

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { gate } from "@lock/redis-harness/vitest";
 import { consumeStream, convertToModelMessages, jsonSchema, streamText, tool, type UIMessage } from "ai";
 import { MockLanguageModelV3 } from "ai/test";
 import { describe, expect, it } from "vitest";
 import { type AiChatOptions, aiChat } from "../../src/index.ts";
-import { gate } from "../support/gate.ts";
 import { speaking, streamOf } from "../support/models.ts";
 import { useScene } from "../support/scene.ts";
 

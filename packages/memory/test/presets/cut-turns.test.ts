@@ -3,9 +3,10 @@ import { AIMessage, type BaseMessage, HumanMessage, ToolMessage } from "@langcha
 import { tool } from "@langchain/core/tools";
 import { Command, interrupt, MemorySaver } from "@langchain/langgraph";
 import { createReactAgent } from "@langchain/langgraph/prebuilt";
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { chatHistory, type LanggraphSaverOptions, langgraphSaver } from "../../src/index.ts";
-import { aborted, gate } from "../support/gate.ts";
+import { aborted } from "../support/gate.ts";
 import { useScene } from "../support/scene.ts";
 import { useStrictModel } from "../support/strict-model.ts";
 

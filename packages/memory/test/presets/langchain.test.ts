@@ -4,9 +4,9 @@ import { BaseListChatMessageHistory, InMemoryChatMessageHistory } from "@langcha
 import { AIMessage, type BaseMessage, HumanMessage } from "@langchain/core/messages";
 import { RunnableLambda, RunnableWithMessageHistory } from "@langchain/core/runnables";
 import { FakeListChatModel } from "@langchain/core/utils/testing";
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { chatHistory, langchainMemory } from "../../src/index.ts";
-import { gate } from "../support/gate.ts";
 import { useScene } from "../support/scene.ts";
 
 const scene = useScene();

@@ -1,10 +1,11 @@
+import { gate } from "@lock/redis-harness/vitest";
 import { Agent } from "@mastra/core/agent";
 import { MockMemory } from "@mastra/core/memory";
 import { createTool } from "@mastra/core/tools";
 import { MockLanguageModelV3 } from "ai/test";
 import { describe, expect, it } from "vitest";
 import { mastraAgent } from "../../src/index.ts";
-import { aborted, gate } from "../support/gate.ts";
+import { aborted } from "../support/gate.ts";
 import { speaking, streamOf } from "../support/models.ts";
 import { useScene } from "../support/scene.ts";
 

@@ -1,6 +1,6 @@
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { lockMemory, mastraThreadLock } from "../../src/index.ts";
-import { gate } from "../support/gate.ts";
 import { useScene } from "../support/scene.ts";
 
 const scene = useScene();

@@ -1,3 +1,4 @@
+import { gate } from "@lock/redis-harness/vitest";
 import {
   Agent,
   MemorySession,
@@ -12,7 +13,7 @@ import {
 } from "@openai/agents-core";
 import { describe, expect, it } from "vitest";
 import { openaiSession } from "../../src/index.ts";
-import { aborted, gate } from "../support/gate.ts";
+import { aborted } from "../support/gate.ts";
 import { useScene } from "../support/scene.ts";
 
 const scene = useScene();

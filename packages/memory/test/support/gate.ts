@@ -1,17 +1,3 @@
-/** Something that a test lets happen, and waits for. */
-export interface Gate {
-  readonly opened: Promise<void>;
-  open(): void;
-}
-
-export function gate(): Gate {
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
-}
-
 /** Resolves when the signal has aborted. */
 export function aborted(signal: AbortSignal): Promise<unknown> {
   return new Promise((resolve) => {

@@ -1,8 +1,8 @@
 import { createLocks } from "@lock/core";
 import { inProcessBackend } from "@lock/core/in-process";
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { type LateSave, lockMemory } from "../../src/index.ts";
-import { gate } from "../support/gate.ts";
 import { ANSWER, KINDS } from "./kinds.ts";
 
 const locks = createLocks({ backend: inProcessBackend() });

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type {
   AcquireOutcome,
@@ -20,6 +19,7 @@ import type {
   WaiterState,
 } from "../../backend.ts";
 import { type Clock, elapsed, type Instant, systemClock } from "../../clock.ts";
+import { randomText } from "../../host.ts";
 import { checkOptionNames } from "../../option-names.ts";
 import { checkClock } from "../../options.ts";
 import { Entry, type Grant } from "./entry.ts";
@@ -55,7 +55,7 @@ export class InProcessBackend implements InProcessLockBackend {
   readonly #fences: Fences;
   /** By prefix: since when it is a member of a quorum, and after how many milliseconds it votes. */
   readonly #members = new Map<string, { readonly since: Instant; readonly after: number }>();
-  readonly #id = randomUUID();
+  readonly #id = randomText(12);
 
   constructor(options: InProcessBackendOptions = {}) {
     checkOptionNames("inProcessBackend", options, { clock: true }, "{ clock }");

@@ -1,11 +1,13 @@
-import type { AcquireOutcome, AcquireRequest, Granted, Vote } from "../../backend.ts";
+import type { AcquireOutcome, AcquireRequest, Granted } from "../../backend.ts";
 import type { Timer } from "../../clock.ts";
 import { LockBackendError, QuorumError, type QuorumVote } from "../../errors.ts";
+import { random } from "../../host.ts";
 import { showKeys } from "../../key.ts";
 import { contentionPause, together, type Validity } from "../../timing.ts";
 import { type Electorate, homeOf, type Waiting } from "./electorate.ts";
 import { AHEAD, nextProposal } from "./fence.ts";
 import { Holding } from "./holding.ts";
+import type { CastVote } from "./node.ts";
 import { type Answer, canReach, poll, valuesOf } from "./poll.ts";
 import { readVotes } from "./votes.ts";
 
@@ -16,8 +18,8 @@ const MOST_ROUNDS = 4;
 const MOST_MISSES = 8;
 
 /** The votes that were asked for, node by node. */
-type Ballots = readonly (Promise<Vote> | undefined)[];
-type Answers = readonly Answer<Vote>[];
+type Ballots = readonly (Promise<CastVote> | undefined)[];
+type Answers = readonly Answer<CastVote>[];
 
 /** One request that stands for election. */
 export class Candidate implements Waiting {
@@ -45,7 +47,7 @@ export class Candidate implements Waiting {
     this.#moveHome();
     // One that was elected already keeps its fencing token.
     const proposal = this.holding.agreed() ?? Math.floor((clock.now().wall + AHEAD) * 1_000);
-    const ballots: (Promise<Vote> | undefined)[] = nodes.map(() => undefined);
+    const ballots: (Promise<CastVote> | undefined)[] = nodes.map(() => undefined);
     let answers: Answers = [];
     for (const asked of this.#steps()) {
       for (const index of asked) ballots[index] ??= this.#vote(index, proposal);
@@ -95,7 +97,7 @@ export class Candidate implements Waiting {
     return new LockBackendError("the request was given up", { key, retryable: false, ambiguous: false });
   }
 
-  #vote(index: number, fence: number): Promise<Vote> | undefined {
+  #vote(index: number, fence: number): Promise<CastVote> | undefined {
     return this.holding.vote(index, fence, { queue: this.request.queue && index === this.#home });
   }
 
@@ -177,7 +179,7 @@ export class Candidate implements Waiting {
     const validity = together(validities, majority, clock.now());
     if (validity === undefined) return undefined;
     this.#misses = 0;
-    this.holding.elected(fencingToken);
+    this.holding.elected(fencingToken, this.request.ttl);
     return { status: "granted", fencingToken, ...validity, votes: () => this.#told(ballots) };
   }
 
@@ -220,7 +222,7 @@ export class Candidate implements Waiting {
     const { delay, jitter = delay ?? 0 } = this.request.retry ?? {};
     // Whoever has been handed the key at home keeps others waiting there.
     const hasHome = this.holding.at(this.#home)?.granted !== undefined;
-    return delay === undefined || hasHome ? contentionPause(this.#misses) : delay + Math.random() * jitter;
+    return delay === undefined || hasHome ? contentionPause(this.#misses) : delay + random() * jitter;
   }
 
   /** How all nodes voted, when those that were not waited for have answered, too. */

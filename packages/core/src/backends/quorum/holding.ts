@@ -1,7 +1,7 @@
-import type { AcquireRequest, Granted, Vote } from "../../backend.ts";
+import type { AcquireRequest, Granted } from "../../backend.ts";
 import type { Electorate } from "./electorate.ts";
 import { agreedFence } from "./fence.ts";
-import type { Node } from "./node.ts";
+import type { CastVote, Node } from "./node.ts";
 import { Stint } from "./stint.ts";
 
 /** What one request has at the nodes: at each of them one stint at a time. */
@@ -66,7 +66,7 @@ export class Holding {
   }
 
   /** Asks a node for its vote; undefined where it would not answer. `terms`: of a new stint. */
-  vote(index: number, fence: number, terms: Partial<AcquireRequest>): Promise<Vote> | undefined {
+  vote(index: number, fence: number, terms: Partial<AcquireRequest>): Promise<CastVote> | undefined {
     const node = this.electorate.nodes[index];
     if (node === undefined || node.isSilent) return undefined;
     const stint = this.#stints[index] ?? this.#newStint(index, node, terms);
@@ -80,9 +80,22 @@ export class Holding {
     return new Stint(node, { ...this.request, ...terms, token: tokenOf(this.request, served) });
   }
 
-  /** It has become a lease. */
-  elected(fencingToken: number): void {
+  /**
+   * It has become a lease. A node that declined may do so only since the lease before has not ended there yet: it is asked
+   * again in a moment, for a majority that is bare is lost with one node.
+   */
+  elected(fencingToken: number, ttl: number): void {
     this.#elected = fencingToken;
+    const spreadSoon = (stint: Stint) => {
+      if (!stint.isVoid || this.#elected !== fencingToken) return;
+      const { clock, nodeTimeout, background } = this.electorate;
+      const soon = new Promise<void>((resume) => clock.setTimer(resume, nodeTimeout));
+      background(soon.then(() => this.#elected === fencingToken && this.spread(ttl, false)));
+    };
+    for (const stint of this.#stints) {
+      if (stint !== undefined && stint.granted === undefined)
+        void stint.answered.then(() => spreadSoon(stint));
+    }
   }
 
   /**
@@ -92,7 +105,7 @@ export class Holding {
   spread(ttl: number, isConfirmed: boolean): void {
     if (this.#elected === undefined) return;
     for (const [index, stint] of this.#stints.entries()) {
-      if (stint?.isLost) this.end(index);
+      if (stint?.isVoid) this.end(index);
       if (this.#stints[index] !== undefined || this.#joining.has(index)) continue;
       const joining = this.#join(index, ttl, this.#elected, isConfirmed);
       this.#joining.add(index);

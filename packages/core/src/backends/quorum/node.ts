@@ -1,7 +1,10 @@
 import type { AcquireRequest, Enrolment, Member, Membership, QuorumNode, Vote } from "../../backend.ts";
-import { type Instant, ranFor } from "../../clock.ts";
+import { elapsed, type Instant, ranFor } from "../../clock.ts";
 import { asBackendError } from "../../errors.ts";
 import { poll } from "./poll.ts";
+
+/** A vote, and how long it took to come, ms. */
+export type CastVote = Vote & { readonly took: number };
 
 /** One of the independent backends of a quorum, and whether it answers. */
 export class Node {
@@ -55,12 +58,14 @@ export class Node {
   }
 
   /** Asks it for a vote. */
-  async vote(request: AcquireRequest, fence: number): Promise<Vote> {
+  async vote(request: AcquireRequest, fence: number): Promise<CastVote> {
+    const { clock } = this.backend;
+    const since = clock.now();
     try {
       const vote = await this.ask((backend) => backend.vote(request, fence));
       this.#voted = vote.status !== "abstained";
       if (vote.status === "abstained" && !vote.isMember) this.#forget(request.prefix);
-      return vote;
+      return { ...vote, took: elapsed(since, clock.now()) };
     } catch (error) {
       const { ambiguous, retryable } = asBackendError(error, request.keys[0]);
       // What is refused for good is refused to this request: a key of another program, or one that was given up.

@@ -1,5 +1,5 @@
-import { randomBytes } from "node:crypto";
 import type { NoticeListener, QuorumNode } from "../../backend.ts";
+import { randomText } from "../../host.ts";
 
 /** Each notice comes in once from every node: so many of the last ones are remembered. */
 const REMEMBERED = 1_000;
@@ -9,7 +9,7 @@ export class QuorumNotices {
   constructor(private readonly nodes: readonly QuorumNode[]) {}
 
   async notify(prefix: string, notice: string): Promise<void> {
-    const text = `${randomBytes(9).toString("base64url")} ${notice}`;
+    const text = `${randomText(9)} ${notice}`;
     // One that heard it is enough.
     await Promise.any(this.nodes.map((node) => node.notify(prefix, text))).catch((error: AggregateError) => {
       throw error.errors[0];

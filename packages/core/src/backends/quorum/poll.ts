@@ -1,4 +1,3 @@
-import { afterReads } from "../../after-reads.ts";
 import type { Clock } from "../../clock.ts";
 
 /** What became of a question to one node. */
@@ -28,7 +27,7 @@ export function poll<T>(
   return new Promise((resolve) => {
     const end = () => resolve(answers.slice());
     // After a stall timers come first, although answers may have arrived: they are heard before this.
-    const timer = clock.setTimer(() => afterReads(end), timeout, true);
+    const timer = clock.setTimer(() => clock.afterReads(end), timeout, true);
     const hear = (index: number, answer: Answer<T>) => {
       answers[index] = answer;
       pending -= 1;

@@ -171,13 +171,29 @@ export class QuorumBackend implements LockBackend {
     });
     const outcome = await renewal(this.#electorate, request, questions);
     if (outcome.status === "lost") this.#inBackground(this.release(request));
-    else holding.elected(fencingToken);
+    else holding.elected(fencingToken, request.ttl);
     return outcome;
   }
 
+  /** Names whom it is taken from: what comes late to a slow node must not take it from the next holder. */
   async forceRelease(name: LockName, token?: string): Promise<boolean> {
-    const taken = await this.#ask(name.key, (backend) => backend.forceRelease(name, token));
-    return taken.includes(true);
+    if (token !== undefined) return this.#takeFrom(name, [token]);
+    for (let wasTaken = false; ; wasTaken = true) {
+      const states = await this.#ask(name.key, (backend) => backend.inspect(name));
+      // Their first characters, which are the same at all nodes.
+      const tokens = states.flatMap((state) => state?.holders ?? []).map((holder) => holder.token);
+      const isTaken = await this.#takeFrom(name, [...new Set(tokens)]);
+      // No more than so many are shown at once.
+      const hasMore = states.some((state) => state !== null && state.holding > state.holders.length);
+      if (!isTaken || !hasMore) return wasTaken || isTaken;
+    }
+  }
+
+  async #takeFrom(name: LockName, tokens: readonly string[]): Promise<boolean> {
+    const taken = await this.#ask(name.key, (backend) =>
+      Promise.all(tokens.map((token) => backend.forceRelease(name, token))),
+    );
+    return taken.flat().includes(true);
   }
 
   async inspect(name: LockName): Promise<LockState | null> {

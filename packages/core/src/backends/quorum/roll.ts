@@ -37,7 +37,7 @@ export class Roll {
   }
 
   async #call(prefix: string): Promise<void> {
-    const { nodes, nodeTimeout, maxTtl, clock, background } = this.electorate;
+    const { nodes, nodeTimeout, clock, background } = this.electorate;
     const answers = await this.#ask(prefix);
     this.#assertNoTwins();
     const who = (is: (membership: Membership) => boolean) =>
@@ -49,28 +49,41 @@ export class Roll {
       this.#assertNoTwins();
       return;
     }
-    // Its counters are replaced by its clock: that must have passed what the fastest client proposed before.
-    const longest = maxTtl + AHEAD;
-    const again = who((it) => it.status === "restarted" || (it.status === "member" && it.votesIn > longest));
-    if (again.length > 0) await this.#enroll(prefix, again, longest);
     if (strangers.length === 0) return;
     const [lost, unknown] = [true, false].map((had) =>
       strangers.filter((node) => node.hasLost(prefix) === had),
     );
-    if (lost !== undefined && lost.length > 0) await this.#enroll(prefix, lost, longest);
+    if (lost !== undefined && lost.length > 0) await this.#enroll(prefix, lost, this.#longest);
     if (unknown === undefined || unknown.length === 0) return;
     // Another process may be founding the quorum just now: it is done within this time.
     const later = new Promise<void>((resume) => clock.setTimer(resume, nodeTimeout));
-    background(later.then(() => this.#enroll(prefix, unknown, longest)));
+    background(later.then(() => this.#enroll(prefix, unknown, this.#longest)));
   }
 
   /** What the nodes say of which it is not known whether they are members. */
   async #ask(prefix: string): Promise<readonly (readonly [Node, Membership])[]> {
-    const { clock, nodes, majority, nodeTimeout } = this.electorate;
+    const { clock, nodes, majority, nodeTimeout, background } = this.electorate;
     const asked = nodes.filter((node) => node.membership(prefix) === undefined && !node.isSilent);
     const isEnough = () => nodes.filter((node) => node.membership(prefix) !== undefined).length >= majority;
-    const questions = asked.map(async (node) => [node, await this.#learn(node, prefix)] as const);
+    const questions = asked.map(async (node) => [node, await this.#standing(node, prefix)] as const);
+    for (const question of questions) background(question);
     return valuesOf(await poll(clock, nodeTimeout, questions, isEnough));
+  }
+
+  /**
+   * What a node says of itself. One that has restarted, or that counts from a clock that has been put right since, becomes a
+   * member anew. That hangs on no other node, so it is also done when the others are a majority before this one answers.
+   */
+  async #standing(node: Node, prefix: string): Promise<Membership> {
+    const longest = this.#longest;
+    const said = await this.#learn(node, prefix);
+    const again = said.status === "restarted" || (said.status === "member" && said.votesIn > longest);
+    return again ? this.#learn(node, prefix, longest) : said;
+  }
+
+  /** Its counters are replaced by its clock: that must have passed what the fastest client proposed before. */
+  get #longest(): number {
+    return this.electorate.maxTtl + AHEAD;
   }
 
   async #enroll(prefix: string, nodes: readonly Node[], votesIn: number): Promise<void> {

@@ -9,7 +9,7 @@ import type {
 import { surelyElapsed } from "../../clock.ts";
 import { asBackendError } from "../../errors.ts";
 import { persist } from "../../persist.ts";
-import type { Node } from "./node.ts";
+import type { CastVote, Node } from "./node.ts";
 
 /**
  * What one request has at one node, from its first vote there until it is undone. Each has an owner token of its own, and
@@ -23,7 +23,7 @@ export class Stint {
   #vote: Vote | undefined;
   #isHeld = false;
   /** A vote that was asked for and not answered yet: never more than one. */
-  #asking: Promise<Vote> | undefined;
+  #asking: Promise<CastVote> | undefined;
   /** The node has queued it, and may have it in its queue until a withdrawal is answered, whatever else it says. */
   #wasQueued = false;
   /** A vote failed without an answer: it may have been granted. */
@@ -57,6 +57,16 @@ export class Stint {
     return this.granted !== undefined || this.#isHeld;
   }
 
+  /** Settles when the node has answered, or will not. */
+  get answered(): Promise<unknown> {
+    return Promise.resolve(this.#asking).catch(() => undefined);
+  }
+
+  /** The node has not granted it, or not any more: nothing of it is there, or on its way. */
+  get isVoid(): boolean {
+    return this.isLost || (this.#vote !== undefined && this.#vote.status !== "granted" && !this.isWaiting);
+  }
+
   /** It is being undone. */
   get isEnding(): boolean {
     return this.#ending !== undefined;
@@ -80,12 +90,12 @@ export class Stint {
     return this.isBusy && this.request.queue;
   }
 
-  vote(fence: number): Promise<Vote> {
+  vote(fence: number): Promise<CastVote> {
     this.#asking = this.#ask(fence);
     return this.#asking;
   }
 
-  async #ask(fence: number): Promise<Vote> {
+  async #ask(fence: number): Promise<CastVote> {
     this.#vote = undefined;
     try {
       const vote = await this.node.vote(this.request, fence);
@@ -107,6 +117,8 @@ export class Stint {
 
   async extend(ttl: number, fence: number | undefined): Promise<ExtendOutcome> {
     this.#longest = Math.max(this.#longest, ttl);
+    // A node may run two requests in another order than they were sent in: it would say that there is nothing to extend.
+    if (this.#asking !== undefined) await this.answered;
     const outcome = await this.node.ask((backend) => backend.extend(this.request, ttl, fence));
     this.isLost = outcome.status === "lost";
     return outcome;

@@ -1,6 +1,5 @@
-import type { Vote } from "../../backend.ts";
 import type { QuorumVote } from "../../errors.ts";
-import type { Node } from "./node.ts";
+import type { CastVote, Node } from "./node.ts";
 import type { Answer } from "./poll.ts";
 
 /** What each node said, as users are told. `read`: what it answered. */
@@ -24,8 +23,8 @@ function silence(node: Node, answer: Answer<unknown> | undefined): Omit<QuorumVo
 }
 
 /** The same for votes. */
-export function readVotes(nodes: readonly Node[], answers: readonly Answer<Vote>[]): QuorumVote[] {
-  return readAnswers(nodes, answers, (vote) =>
-    vote.status === "busy" ? { vote: "busy", holder: vote.holder } : { vote: vote.status },
+export function readVotes(nodes: readonly Node[], answers: readonly Answer<CastVote>[]): QuorumVote[] {
+  return readAnswers(nodes, answers, ({ took, ...vote }) =>
+    vote.status === "busy" ? { vote: "busy", took, holder: vote.holder } : { vote: vote.status, took },
   );
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type {
   AcquireRequest,
   Enrolment,
@@ -11,13 +10,14 @@ import type {
 } from "../../backend.ts";
 import { type Instant, ranFor, shift } from "../../clock.ts";
 import { LockBackendError } from "../../errors.ts";
+import { randomText } from "../../host.ts";
 import { showKeys } from "../../key.ts";
 import { newOwnerToken } from "../../owner-token.ts";
 import { backendError, unreadable } from "./faults.ts";
 import type { RunOnce } from "./inspection.ts";
 import { lockKey, lockKeys, memberKey } from "./keys.ts";
 import { writeMode } from "./modes.ts";
-import { type AcquireAnswer, readAcquireAnswer, readNumber, writeInfo } from "./replies.ts";
+import { type AcquireAnswer, readAcquireAnswer, readLate, readNumber, writeInfo } from "./replies.ts";
 import type { Script } from "./script.ts";
 import { type Answer, BatchedScript, type BatchOptions, runScript, withDeadline } from "./script-runner.ts";
 import * as scripts from "./scripts/index.ts";
@@ -42,7 +42,7 @@ const KEEP_QUEUE = 10_000;
 /** The server's time is unknown before the first answer: that one only tells it. More would be a clock that runs. */
 const MOST_LATE_ANSWERS = 3;
 
-type Decided = Exclude<AcquireAnswer, { status: "late" } | { status: "withdrawn" }>;
+type Decided = Exclude<AcquireAnswer, { status: "withdrawn" }>;
 
 /** Packs requests for the scripts and reads their answers. */
 export class Commands {
@@ -66,9 +66,12 @@ export class Commands {
     this.#retention = String(fenceRetention);
     this.#keep = String(Math.max(KEEP_QUEUE, 2 * requestTimeout));
     const retention = [this.#retention];
-    const retentionAndKeep = [this.#retention, this.#keep];
     this.#release = this.#batched(scripts.releaseScript, () => retention);
-    this.#forceRelease = this.#batched(scripts.forceReleaseScript, () => retentionAndKeep);
+    this.#forceRelease = this.#batched(scripts.forceReleaseScript, (sentAt) => [
+      this.#retention,
+      this.#keep,
+      this.#notAfter(sentAt),
+    ]);
     this.#retain = this.#batched(scripts.retainScript, () => []);
     this.#extend = this.#batched(scripts.extendScript, () => retention);
     this.#adopt = this.#batched(scripts.adoptScript, () => []);
@@ -76,29 +79,41 @@ export class Commands {
 
   /**
    * Sends an acquire, or, with the least fencing token that is proposed, a vote; again where it was refused because the
-   * server's time was not known well enough.
+   * server's time was not known well enough. @throws LockBackendError
    */
   async acquire(
     request: AcquireRequest,
     ticket: number,
     proposed: number | undefined,
   ): Promise<{ readonly answer: Decided; readonly sentAt: Instant }> {
-    const { clock, requestTimeout } = this.options;
     const place = request.queue ? String(ticket) : "";
-    let sending = this.#sendAcquire(request, place, proposed);
+    const send = () => this.#sendAcquire(request, place, proposed);
+    const { text, sentAt } = await this.#inTime(showKeys(request.keys), send);
+    const answer = readAcquireAnswer(text);
+    this.#learnTime(answer.now);
+    if (answer.status === "withdrawn") throw refused(answer.status);
+    return { answer, sentAt };
+  }
+
+  /** What was answered to a request that the server refuses when it arrives late. @throws LockBackendError where it did */
+  async #inTime(key: string, send: () => Promise<Answer>): Promise<Answer> {
+    const { clock, requestTimeout } = this.options;
+    let sending = send();
     let firstSentAt: Instant | undefined;
     for (let asked = 1; ; asked++) {
-      const { text, sentAt } = await sending;
-      const answer = readAcquireAnswer(text);
-      this.#time = { server: answer.now, receivedAt: clock.now() };
-      if (answer.status === "withdrawn") throw refused(answer.status);
-      if (answer.status !== "late") return { answer, sentAt };
-      firstSentAt ??= sentAt;
+      const answer = await sending;
+      const now = readLate(answer.text);
+      if (now === undefined) return answer;
+      this.#learnTime(now);
+      firstSentAt ??= answer.sentAt;
       const left = requestTimeout - ranFor(firstSentAt, clock.now());
-      if (asked === MOST_LATE_ANSWERS || left <= 0) throw refused(answer.status);
-      const again = this.#sendAcquire(request, place, proposed);
-      sending = withDeadline(clock, left, showKeys(request.keys), again);
+      if (asked === MOST_LATE_ANSWERS || left <= 0) throw refused("late");
+      sending = withDeadline(clock, left, key, send());
     }
+  }
+
+  #learnTime(server: number): void {
+    this.#time = { server, receivedAt: this.options.clock.now() };
   }
 
   /** When an acquire was answered last, by the monotonic clock. */
@@ -113,7 +128,7 @@ export class Commands {
 
   async enroll(prefix: string, { votesIn, durable }: Enrolment): Promise<Membership> {
     const key = memberKey(prefix);
-    const id = randomBytes(12).toString("base64url");
+    const id = randomText(12);
     const [run, now] = this.#stranger.get(prefix) ?? ["-", "0"];
     const terms = [votesIn === undefined ? "" : String(votesIn), durable ? "1" : ""];
     const args = [id, ...terms, run, now, String(this.options.requestTimeout)];
@@ -174,7 +189,8 @@ export class Commands {
 
   async forceRelease(name: LockName, token: string): Promise<boolean> {
     const id = newOwnerToken();
-    const { text } = await this.#forceRelease.call(name.key, lockKeys(name), [token, id]);
+    const send = () => this.#forceRelease.call(name.key, lockKeys(name), [token, id]);
+    const { text } = await this.#inTime(name.key, send);
     return text === "1";
   }
 

@@ -1,5 +1,6 @@
 import { asClosedClient } from "../../closed-client.ts";
 import { LockBackendError } from "../../errors.ts";
+import { warn } from "../../host.ts";
 import { withoutSecrets } from "../../redaction.ts";
 import { show } from "../../show.ts";
 import { asUnexplained } from "../../unexplained.ts";
@@ -119,7 +120,7 @@ function wrongCounter(key = ""): LockBackendError {
     `the counter of fencing tokens of ${JSON.stringify(key)} (its Redis key ends in ":fence") had a value that no ` +
     "lock writes. New tokens come from the server's clock: find the program that wrote the value, and compare with the " +
     "tokens in your stores";
-  process.emitWarning(text, "LockWarning");
+  warn(text, { type: "LockWarning" });
   return new LockBackendError(text, { key, retryable: true, ambiguous: false });
 }
 

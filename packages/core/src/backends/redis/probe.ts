@@ -1,4 +1,3 @@
-import { afterReads } from "../../after-reads.ts";
 import { type Clock, ranFor, type Timer } from "../../clock.ts";
 import { asBackendError, type LockBackendError } from "../../errors.ts";
 
@@ -116,7 +115,7 @@ export class Probe {
     }
     const patience = PATIENCE + SLOWER * ranFor(asked, clock.now());
     // After a stall timers come first, although the probe may have come in: it is heard before this.
-    const timer = clock.setTimer(() => afterReads(() => this.#awaited?.resolve(false)), patience);
+    const timer = clock.setTimer(() => clock.afterReads(() => this.#awaited?.resolve(false)), patience);
     const isHeard = await heard;
     timer.cancel();
     this.#awaited = undefined;

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type {
   AcquireOutcome,
   AcquireRequest,
@@ -16,6 +15,7 @@ import type {
   Vote,
 } from "../../backend.ts";
 import { type Clock, systemClock } from "../../clock.ts";
+import { randomText } from "../../host.ts";
 import { checkOptionNames, type OptionNames } from "../../option-names.ts";
 import { checkClock, checkCount, checkDuration } from "../../options.ts";
 import { validityLeft } from "../../timing.ts";
@@ -87,7 +87,7 @@ export class RedisBackend implements RedisLockBackend {
   readonly #subscription: Subscription;
   readonly #notices = new Notices();
   readonly #replication: Replication;
-  readonly #id = randomBytes(12).toString("base64url");
+  readonly #id = randomText(12);
   #isClosed = false;
   readonly #givenUp = new WeakSet<AcquireRequest>();
 

@@ -126,7 +126,6 @@ export type AcquireAnswer =
       readonly missing: readonly number[];
     } & Circumstances)
   | { readonly status: "abstained"; readonly now: number; readonly isMember: boolean }
-  | { readonly status: "late"; readonly now: number }
   | { readonly status: "withdrawn"; readonly now: number };
 
 interface Circumstances {
@@ -134,6 +133,11 @@ interface Circumstances {
   readonly rejoined: boolean;
   /** The number of permits that others named. */
   readonly otherPermits: number | undefined;
+}
+
+/** The server's time, where it refused a request that arrived late. */
+export function readLate(text: string): number | undefined {
+  return text.startsWith("late ") ? readNumber(text.slice(5)) : undefined;
 }
 
 export function readAcquireAnswer(text: string): AcquireAnswer {
@@ -164,6 +168,6 @@ export function readAcquireAnswer(text: string): AcquireAnswer {
     };
   }
   if (status === "abstained") return { status, now, isMember: rest[0] === "1" };
-  if (status === "late" || status === "withdrawn") return { status, now };
+  if (status === "withdrawn") return { status, now };
   throw unreadable(text);
 }

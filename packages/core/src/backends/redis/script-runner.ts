@@ -1,4 +1,3 @@
-import { afterReads } from "../../after-reads.ts";
 import type { Clock, Instant } from "../../clock.ts";
 import { withoutSecrets } from "../../redaction.ts";
 import type { RedisDriver, ScriptRunner } from "./driver.ts";
@@ -112,7 +111,7 @@ export class BatchedScript {
   call(key: string, keys: readonly string[], args: readonly string[]): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#calls.push({ key, keys, args, resolve, reject });
-      if (this.#calls.length === 1) afterReads(() => this.#flush());
+      if (this.#calls.length === 1) this.options.clock.afterReads(() => this.#flush());
     });
   }
 

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "../../clock.ts";
 import { LockBackendError } from "../../errors.ts";
+import { warn } from "../../host.ts";
 import type { Subscriber, SubscriberEars } from "./driver.ts";
 import { backendError } from "./faults.ts";
 import { Probe } from "./probe.ts";
@@ -180,10 +181,10 @@ export class Subscription {
   #warn(what: string): void {
     if (this.#warned) return;
     this.#warned = true;
-    process.emitWarning(
+    warn(
       `${what}. Locks are as safe as ever, but waiters that are not told ask about twice a second, and hand-overs take so ` +
         "much longer",
-      "LockWarning",
+      { type: "LockWarning" },
     );
   }
 

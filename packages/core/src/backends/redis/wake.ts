@@ -1,5 +1,6 @@
 import type { AcquireRequest, LockName } from "../../backend.ts";
 import type { Clock, Timer } from "../../clock.ts";
+import { random } from "../../host.ts";
 import { readAskNow } from "./replies.ts";
 
 /** For how long at most the server keeps a key for a waiter that was told to ask: see `scripts/line.lua`. */
@@ -231,7 +232,7 @@ export class Wake {
     const offer = Math.min(first.request.ttl, OFFER);
     const silence = Math.max(SHORTEST_SILENCE, offer * ASK_EVERY);
     const { mono } = this.clock.now();
-    const due = mono + Math.min(Math.max(0, remaining) + 1, silence) + Math.random() * offer * JITTER;
+    const due = mono + Math.min(Math.max(0, remaining) + 1, silence) + random() * offer * JITTER;
     if (list.timer !== undefined && list.due <= due) return;
     list.timer?.cancel();
     list.due = due;

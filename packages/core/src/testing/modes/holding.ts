@@ -22,6 +22,17 @@ export function holdingTests(test: ModesTest): void {
     assert.equal(await one.inspect(key), null);
   });
 
+  test("minHold of a lease that was taken by force cuts nothing off the next one", async ({ one, two }) => {
+    const key = newKey();
+    const taken = await one.acquire(key, { minHold: 5_000 });
+    assert.equal(await two.forceRelease(key), true);
+    const next = await two.acquire(key, { ttl: 60_000, renew: false });
+    assert.equal(await taken.release(), "expired");
+    const { remaining = 0 } = (await one.inspect(key))?.holders[0] ?? {};
+    assert.ok(remaining > 20_000);
+    assert.equal(await next.release(), "released");
+  });
+
   test("maxHold ends a lease, whatever extends it", async ({ one, two }) => {
     const key = newKey();
     const start = performance.now();

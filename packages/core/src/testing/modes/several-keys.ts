@@ -56,16 +56,19 @@ export function severalKeysTests(test: ModesTest): void {
   });
 
   test("losing one of its keys it loses all, and keeps none", async ({ one, two }) => {
-    const [a, b] = [newKey(), newKey()];
-    const lease = await one.acquire([a, b]);
-    assert.equal(await two.forceRelease(a), true);
-    await assert.rejects(lease.extend(), { code: "LOCK_LOST" });
-    await (await two.acquire(b)).release();
-    assert.equal(await lease.release(), "expired");
-    const kept = await one.acquire([a, b], { minHold: 50 });
-    assert.equal(await two.forceRelease(a), true);
-    assert.equal(await kept.release(), "expired");
-    await (await two.acquire([a, b])).release();
+    for (const lost of ["first", "last"]) {
+      const keys = [newKey(), newKey()].sort();
+      const [taken = "", other = ""] = lost === "first" ? keys : keys.toReversed();
+      const lease = await one.acquire(keys);
+      assert.equal(await two.forceRelease(taken), true);
+      await assert.rejects(lease.extend(), { code: "LOCK_LOST" }, `its ${lost} key is lost`);
+      await (await two.acquire(other)).release();
+      assert.equal(await lease.release(), "expired");
+      const kept = await one.acquire(keys, { minHold: 50 });
+      assert.equal(await two.forceRelease(taken), true);
+      assert.equal(await kept.release(), "expired");
+      await (await two.acquire(keys)).release();
+    }
   });
 
   test("reads several keys together with other readers", async (scene) => {

@@ -1,9 +1,9 @@
+import { fewOrMany } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { explore } from "./explore.ts";
 import type { Mutation, Rules } from "./model.ts";
 
-/** More for a long look: `EXPLORE=5000000`, with a larger heap. */
-const MOST = Number(process.env.EXPLORE ?? 350_000);
+const MOST = fewOrMany(10_000, 1_000_000);
 
 const three: Rules = { nodes: 3, candidates: 3, proposals: [1, 3], amnesias: 0, largest: 5 };
 
@@ -25,7 +25,7 @@ const mutations: Record<keyof Mutation, Rules> = {
 describe("fencing tokens of a quorum, in all histories of a model", () => {
   let states = 0;
 
-  it.each(Object.entries(worlds))("are unique and grow: %s", { timeout: 600_000 }, (_, rules) => {
+  it.each(Object.entries(worlds))("are unique and grow: %s", { timeout: 900_000 }, (_, rules) => {
     const found = explore(rules, MOST);
     expect(found.counterExample).toBeUndefined();
     states += found.states;
@@ -35,7 +35,7 @@ describe("fencing tokens of a quorum, in all histories of a model", () => {
     expect(states).toBeGreaterThanOrEqual(Math.min(1_000_000, MOST * 3));
   });
 
-  it.each(Object.entries(mutations))("are not with %s", { timeout: 600_000 }, (mutation, rules) => {
+  it.each(Object.entries(mutations))("are not with %s", { timeout: 900_000 }, (mutation, rules) => {
     const { counterExample } = explore(rules, 3_000_000, { [mutation]: true });
     expect(counterExample?.at(-1)).toMatch(/two grants|was granted before/);
   });

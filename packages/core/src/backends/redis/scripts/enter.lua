@@ -111,6 +111,7 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
       if i == 1 and not added then ticket = whole(redis.call('ZSCORE', k.queue, member(1))) end
       lost = added or lost
       keep_alive(k)
+      if mode.part then line.has_asked(k, token) end
       line.limit(k, held[i], mode)
     end
     return (lost and not first) and '1' or '0'

@@ -1,11 +1,13 @@
 -- KEYS, five per request: lock, fence, queue, presence, holders
--- ARGV: retention (ms), keep (ms), then two per request: token or the first characters of it ('' is any), id of the request
--- Answers '1' or '0'
+-- ARGV: retention (ms), keep (ms), not_after (us of server time),
+--       then two per request: token or the first characters of it ('' is any), id of the request
+-- Answers '1' or '0', or 'late <now>': whoever has the key by then is not meant
 local now, keep = server_time(), ARGV[2]
 local line = make_line(now, ARGV[1])
 
 return each(#KEYS / 5, function(i)
-  local k, wanted, id = line.keys(i * 5 - 5), ARGV[i * 2 + 1], ARGV[i * 2 + 2]
+  if now > tonumber(ARGV[3]) then return 'late ' .. whole(now) end
+  local k, wanted, id = line.keys(i * 5 - 5), ARGV[i * 2 + 2], ARGV[i * 2 + 3]
   -- A client sends again what was not answered: by now the next one may hold it.
   if type(redis.pcall('ZSCORE', k.presence, id)) == 'string' then return '1' end
   local held = line.read(k)

@@ -221,19 +221,45 @@ local function make_line(now, retention, since)
     return not (mode.kind == 'p' and mode.slot and held.kind == 'p' and held.count < most(held, mode))
   end
 
-  -- Serves a waiter for several keys: offers them all, or tells its process that this key is ready.
-  local function serve_several(k, held, mode, waiter)
+  local function told(token)
+    return 'told ' .. token
+  end
+
+  -- Notes that a waiter for several keys asks.
+  function line.has_asked(k, token)
+    redis.call('ZREM', k.presence, told(token))
+  end
+
+  -- Whether a waiter was told that a key is ready for it, and has not asked for so long that its process does not know of
+  -- it any more: a server that took over with an older state may still have waiters that have been served since.
+  local function is_forgotten(k, token)
+    local by, limit = tonumber(redis.call('ZSCORE', k.presence, told(token)) or nil), now + OFFER * 1000
+    -- A later one was noted before the clock was set back.
+    if not by or by > limit then redis.call('ZADD', k.presence, whole(limit), told(token)) end
+    if not by or by >= now then return false end
+    line.has_asked(k, token)
+    return true
+  end
+
+  -- Serves a waiter for several keys: offers them all, or tells its process that this key is ready. Returns whether it still
+  -- stands in line.
+  local function serve_several(k, held, mode, waiter, member)
     local ok, keys, states = pcall(all_keys, k, held, mode, waiter.token, waiter.info)
     if not ok or not keys then
+      if is_forgotten(k, waiter.token) then
+        redis.call('ZREM', k.queue, member)
+        return false
+      end
       expect(k, waiter.channel, waiter.alive_until)
       tell(waiter.channel, waiter.token .. ' ' .. mode.part)
-      return
+      return true
     end
     for i, each in ipairs(keys) do
       redis.call('ZREM', each.queue, waiter.token .. ' ' .. waiter.channel .. ' ' .. waiter.ttl .. ' ' .. mode.kind
         .. '+' .. i .. ' ' .. waiter.info)
     end
     offer(keys, states, mode, nil, waiter)
+    return true
   end
 
   local function read_waiter(k, member)
@@ -263,8 +289,7 @@ local function make_line(now, retention, since)
           if hinders(held, mode) then return false end
           passed = passed + 1
         elseif mode.part then
-          serve_several(k, held, mode, waiter)
-          if mode.kind == 'x' then return false end
+          if serve_several(k, held, mode, waiter, member) and mode.kind == 'x' then return false end
           if redis.call('ZSCORE', k.queue, member) then passed, only_readers = passed + 1, true end
         else
           redis.call('ZREM', k.queue, member)

@@ -1,0 +1,13 @@
+export { type CampaignOptions, campaign, emptySummary, merge, type Summary } from "./campaign.ts";
+export { overlaps } from "./check/exclusion.ts";
+export { check } from "./check/index.ts";
+export { compareOne, type Difference } from "./differential/compare.ts";
+export { compareNumbers } from "./differential/numbers.ts";
+export { realServer } from "./differential/real.ts";
+export { openWasmoon } from "./lua/wasmoon.ts";
+export { printLines, printStory } from "./print.ts";
+export type { Attempt, History, Line, Promised, Violation } from "./run/history.ts";
+export { play, type Result } from "./run/run.ts";
+export { type Profile, profileOf, storyOf } from "./story/seeds.ts";
+export { shrink } from "./story/shrink.ts";
+export type { Story } from "./story/story.ts";
