@@ -51,7 +51,7 @@ export function serveSuite(demo: string, readOptions: ReadOptions): void {
 
   it("does not serve at a port that is taken, and says so", async () => {
     // A demo may take the next port as well, which an outgoing connection of another test must not have.
-    const port = await findFreePort(1);
+    const port = await findFreePort(2);
     const taken = createServer().listen(port, "127.0.0.1");
     await once(taken, "listening");
     const { code, stdout, stderr } = await launchDemo([demo, "--serve", "--port", String(port)]);

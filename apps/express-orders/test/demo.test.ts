@@ -79,7 +79,7 @@ async function expectLedger(path: string, orders: number): Promise<void> {
 
 describe.concurrent("when it is interrupted", () => {
   it("by SIGINT while it serves at a port and the next, it ends its processes and removes its ledger", async () => {
-    const port = await findFreePort(1);
+    const port = await findFreePort(2);
     const args = ["express-orders", "--serve", "--port", String(port)];
     const { code, stdout } = await interruptDemo(args, /Ctrl-C ends the demo/, "SIGINT");
     const ports = [...stdout.matchAll(/shop-\d +http:\/\/127\.0\.0\.1:(\d+)\/ /g)];

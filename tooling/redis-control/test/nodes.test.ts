@@ -1,13 +1,13 @@
 import { startRedis } from "@lock/redis-harness";
-import { canListen } from "@lock/redis-harness/host";
+import { canListen, findFreePort } from "@lock/redis-harness/host";
 import { describe, expect, it } from "vitest";
-import { ask, findFreePorts, HEALTH, useControl } from "./support/control.ts";
+import { ask, HEALTH, useControl } from "./support/control.ts";
 
 describe("five nodes", { timeout: 180_000 }, () => {
   const control = useControl();
 
   it("are started, checked, and stopped", async () => {
-    const port = await findFreePorts(5);
+    const port = await findFreePort(5);
     const { code, output } = await control.runHere(`start --quorum --port ${port}`);
     expect(code).toBe(0);
     const pids = [...output.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
@@ -34,7 +34,7 @@ describe("five nodes", { timeout: 180_000 }, () => {
   });
 
   it("are started all, or none", async () => {
-    const port = await findFreePorts(5);
+    const port = await findFreePort(5);
     await using stranger = await startRedis({ port: port + 3 });
     const { code, output } = await control.runHere(`start --quorum --port ${port}`);
     expect(code).toBe(1);

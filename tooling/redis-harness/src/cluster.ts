@@ -35,15 +35,12 @@ export interface RedisCluster extends AsyncDisposable {
 
 const SLOTS = 16_384;
 const MASTERS = 3;
-/** The nodes talk to each other on a port so far above. */
-const BUS = 10_000;
 
 /** Starts three masters and three replicas as one cluster; resolves when it serves all slots and all are fed. */
 export async function startCluster(options: ClusterOptions = {}): Promise<RedisCluster> {
   const { nodeTimeout = 1_000, args = [] } = options;
   const clusterArgs = ["--cluster-enabled", "yes", "--cluster-node-timeout", String(nodeTimeout)];
-  const start = () =>
-    startServer({ args: [...clusterArgs, ...FAST_REPLICATION, ...args] }, { companionPort: BUS });
+  const start = () => startServer({ args: [...clusterArgs, ...FAST_REPLICATION, ...args] }, { hasBus: true });
   const servers = await together(2 * MASTERS, start);
   try {
     await join(servers);

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { findRedisServer } from "./find-server.ts";
-import { findFreePort } from "./free-port.ts";
+import { findFreePort, findPortWithBus } from "./free-port.ts";
 import { createHome, dataOf, type Home, removeHome, wipeData } from "./home.ts";
 import { type Launch, launchRedis, PortTakenError, type RedisProcess } from "./redis-process.ts";
 import { type ShiftedClock, shiftedClock } from "./shifted-clock.ts";
@@ -55,8 +55,8 @@ const PORT_ATTEMPTS = 10;
 
 /** What makes a server another than a plain one. */
 export interface Role {
-  /** It listens on a second port, so far above its own. */
-  readonly companionPort?: number;
+  /** It is a node of a cluster: it listens on a second port, too. */
+  readonly hasBus?: boolean;
   /** Its redis.conf, which it may rewrite, and what a plain server does not understand. */
   readonly config?: string;
   /** A command whose answer names the data directory. Default CONFIG GET dir. */
@@ -75,7 +75,7 @@ export async function startServer(options: RedisOptions, role: Role): Promise<Re
     const { clockOffset } = options;
     const clock = clockOffset === undefined ? undefined : await shiftedClock(home, clockOffset);
     for (let attempt = 1; ; attempt++) {
-      const port = options.port ?? (await findFreePort(role.companionPort));
+      const port = options.port ?? (await (role.hasBus ? findPortWithBus() : findFreePort()));
       try {
         const launch = await describeLaunch(binary, home, port, options, role);
         const shifted = { ...launch, env: clock?.env };

@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { findRedisServer } from "@lock/redis-harness";
-import { canListen, findFreePort } from "@lock/redis-harness/host";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, vi } from "vitest";
 import { runCommand } from "../../src/command.ts";
@@ -98,15 +97,6 @@ export function useControl(): Control {
     runHere,
     install: (name, script) => writeFile(join(bin(), name), script, { mode: 0o755 }),
   };
-}
-
-/** The first of as many ports in a row that nothing listens on. */
-export async function findFreePorts(count: number): Promise<number> {
-  for (;;) {
-    const first = await findFreePort();
-    const rest = Array.from({ length: count - 1 }, (_, index) => canListen(first + index + 1));
-    if ((await Promise.all(rest)).every(Boolean)) return first;
-  }
 }
 
 export async function ask<T>(url: string, question: (redis: Redis) => Promise<T>): Promise<T> {
