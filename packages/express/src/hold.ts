@@ -9,10 +9,11 @@ import {
   beforeEnd,
   ignoreWrites,
   isPlainEnd,
+  lookAtEnd,
   whenEndedBehind,
   whenEndReached,
 } from "./response.ts";
-import { isDestroyed, isThenable, whenDestroyed, whenSettled } from "./results.ts";
+import { allButWaits, isDestroyed, isThenable, whenDestroyed, whenSettled } from "./results.ts";
 import { withSignal } from "./route-lease.ts";
 import { type AnyVisit, clientLeft } from "./visit.ts";
 import { within } from "./within.ts";
@@ -30,13 +31,13 @@ export class Hold {
   readonly lease: Lease;
   readonly #since = performance.now();
   readonly #releaseAt: LockRouteOptions["releaseAt"];
-  /** Handlers, and ends of middleware in front, that have not settled. */
+  /** Handlers, and ends in front, that have not settled. */
   #running = 0;
   /** How many handlers have begun. */
   #begun = 0;
   #unseen = false;
-  /** What the handler behind returned. */
-  #work: unknown;
+  /** What the handler behind returned; an error handler answers for a promise that is rejected, where Express is told. */
+  #work: { readonly result?: unknown; readonly isCaught?: boolean } = {};
   /** What becomes of the response is looked at, where its end is all that tells. */
   #isWatched = { destroy: false, behind: false };
   /** What the `end` of a middleware behind returned: the work has ended, and ours is still to be called. */
@@ -96,11 +97,12 @@ export class Hold {
   }
 
   /** A handler behind is called; the returned function gets what it returned. Of several, the last one does the work. */
-  callBehind(): (result: unknown) => void {
+  callBehind(): (result: unknown, isCaught?: boolean) => void {
     const call = ++this.#begun;
-    return (result) => {
+    lookAtEnd(this.visit.res);
+    return (result, isCaught = false) => {
       if (call !== this.#begun) return;
-      this.#work = result;
+      this.#work = { result, isCaught };
       if (this.#closed) this.#lookBehind();
     };
   }
@@ -166,7 +168,10 @@ export class Hold {
   #lookBehind(): void {
     const work = this.#work;
     const isWanted = () => work === this.#work && this.lease.validFor > 0;
-    whenSettled(work, isWanted, () => this.#see(true));
+    whenSettled(work.result, isWanted, (isRejected) => {
+      // The end of the answer for a rejection is seen.
+      if (!isRejected || !work.isCaught || this.visit.res.headersSent) this.#see(true);
+    });
   }
 
   /** A middleware behind may pass the end on, later; where its stream is destroyed, as the client has left, it will not. */
@@ -191,8 +196,7 @@ export class Hold {
 
   /** The handler ends the response; what the end has to wait for. */
   #atEnd(): Promise<unknown> | undefined {
-    const { res } = this.visit;
-    if (isAnsweredForLoss(res)) queueMicrotask(() => ignoreWrites(res));
+    if (isAnsweredForLoss(this.visit.res)) queueMicrotask(() => ignoreWrites(this.visit.res));
     if (this.#ended) return undefined;
     this.#ended = true;
     if (this.#releaseAt !== "before-end") return undefined;
@@ -216,9 +220,7 @@ export class Hold {
 
   /** Most handlers end the response just before they settle. One that goes on does so while it is still locked. */
   async #whenSettled(): Promise<void> {
-    await undefined;
-    // From here on a tick comes when all is done that does not wait for anything.
-    await new Promise<void>((resolve) => process.nextTick(resolve));
+    await allButWaits();
     if (this.#released !== undefined) await within(RELEASE_LIMIT, this.#released);
   }
 
@@ -228,9 +230,8 @@ export class Hold {
   }
 
   async #releaseOnce(): Promise<void> {
-    const { beforeRelease, times } = this.options;
-    times.note(this.lease.keys, performance.now() - this.#since);
-    await beforeRelease?.();
+    this.options.times.note(this.lease.keys, performance.now() - this.#since);
+    await this.options.beforeRelease?.();
     await this.lease[Symbol.asyncDispose]();
   }
 

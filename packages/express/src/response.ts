@@ -58,16 +58,36 @@ function onAssign<Name extends "end" | "finished">(
   });
 }
 
+/** Gets what the `end` of a middleware behind returned. */
+type EndedBehind = (result: unknown) => void;
+
+/** Who wants to know, for each response whose `end` is looked at. */
+const lookers = new WeakMap<ServerResponse, EndedBehind[]>();
+
 /** Calls back when the `end` of a middleware that is mounted behind has been called, with what that returned. */
-export function whenEndedBehind(res: ServerResponse, callback: (result: unknown) => void): void {
-  onAssign(res, "end", (end) => {
-    if (knownEnds.has(end)) return end;
-    return (...args: unknown[]) => {
-      const result = Reflect.apply(end, res, args);
-      callback(result === res ? undefined : result);
-      return result;
-    };
-  });
+export function whenEndedBehind(res: ServerResponse, callback: EndedBehind): void {
+  const others = lookers.get(res);
+  lookers.set(res, [...(others ?? []), callback]);
+  if (others === undefined) onAssign(res, "end", (end) => seenEnd(res, end));
+}
+
+/** Of what has defined `end` as a new property instead of assigning it, as shimmer does, only a look tells. */
+export function lookAtEnd(res: ServerResponse): void {
+  const { value } = Object.getOwnPropertyDescriptor(res, "end") ?? {};
+  if (value === undefined || !lookers.has(res)) return;
+  onAssign(res, "end", (end) => seenEnd(res, end));
+  res.end = value;
+}
+
+/** The same `end`. Of those who come to look later, it is in front. */
+function seenEnd(res: ServerResponse, end: ServerResponse["end"]): ServerResponse["end"] {
+  if (knownEnds.has(end)) return end;
+  const callbacks = lookers.get(res) ?? [];
+  return (...args: unknown[]) => {
+    const result = Reflect.apply(end, res, args);
+    for (const callback of callbacks) callback(result === res ? undefined : result);
+    return result;
+  };
 }
 
 /** What `beforeEnd` calls when the handler ends the response. */

@@ -12,10 +12,22 @@ const LOOK = 50;
  * Calls back when a promise has settled, unless nobody wants to know by then. It is looked at and not listened to: that would
  * make its failure look handled. What is no promise of Node says nothing of itself.
  */
-export function whenSettled(value: unknown, isWanted: () => boolean, callback: () => void): void {
+export function whenSettled(
+  value: unknown,
+  isWanted: () => boolean,
+  callback: (isRejected: boolean) => void,
+): void {
   if (!types.isPromise(value) || !isWanted()) return;
-  if (!inspect(value, { depth: 0 }).includes("{ <pending>")) callback();
+  const [, state] = /^[^{]*\{\s+<(pending|rejected)>/.exec(inspect(value, { depth: 0 })) ?? [];
+  if (state !== "pending") callback(state === "rejected");
   else setTimeout(() => whenSettled(value, isWanted, callback), LOOK).unref();
+}
+
+/** Resolves when all is done that does not wait for anything. */
+export async function allButWaits(): Promise<void> {
+  await undefined;
+  // From here on a tick comes that late.
+  await new Promise<void>((resolve) => process.nextTick(resolve));
 }
 
 /** It may be the stream that a middleware, such as compression, writes the response with. */

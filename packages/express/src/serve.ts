@@ -52,7 +52,7 @@ async function runHandler<P>(
   const call = (): unknown => {
     const returned = holdsOf(res).map((other) => (other === hold ? undefined : other.callBehind()));
     const result: unknown = handler(req, res, onward as NextFunction);
-    for (const tell of returned) tell?.(result);
+    for (const tell of returned) tell?.(result, true);
     return result;
   };
   try {
@@ -70,9 +70,15 @@ function isForNextHandler(reason: unknown): boolean {
 /** Whose handlers are seen by the holds of their requests. */
 const watched = new WeakSet<object>();
 
-/** Of Express, as far as it is looked at. */
+/** Of Express, as far as it is looked at. That of Express 5 has error handlers answer for promises that are rejected. */
+interface Layer {
+  handle: RequestHandler;
+  readonly handleRequest?: unknown;
+}
+
+/** Of Express, too. */
 interface Route {
-  readonly stack?: { handle: RequestHandler }[];
+  readonly stack?: Layer[];
 }
 
 /** Express drops what handlers return, so those of routes tell it to the holds of their requests. */
@@ -99,12 +105,12 @@ function watchRoute(route: Route | undefined): void {
   watched.add(route);
   for (const layer of route.stack) {
     // A package may have made an accessor of the property, which would wrap what is assigned once more.
-    Object.defineProperty(layer, "handle", { ...HANDLE, value: seen(layer.handle) });
+    Object.defineProperty(layer, "handle", { ...HANDLE, value: seen(layer) });
   }
 }
 
 /** The same handler. Express tells handlers of errors by their length. */
-function seen(handle: RequestHandler): RequestHandler {
+function seen({ handle, handleRequest }: Layer): RequestHandler {
   if (handle.length > 3 || own.has(handle)) return handle;
   return function seenHandler(this: unknown, req, res, next) {
     const holds = holdsOf(res);
@@ -115,7 +121,7 @@ function seen(handle: RequestHandler): RequestHandler {
     };
     try {
       const result: unknown = Reflect.apply(handle, this, [req, res, holds.length > 0 ? onward : next]);
-      for (const tell of returned) tell(result);
+      for (const tell of returned) tell(result, handleRequest !== undefined);
       return result;
     } catch (error) {
       for (const hold of holds) hold.goOn(true);

@@ -88,7 +88,7 @@ const EVERY_NODE_REDIS: Settings = {
   "disableOfflineQueue: true": { disableOfflineQueue: true },
   "pingInterval: 100": { pingInterval: 100 },
   "socketTimeout: 800": { socket: { socketTimeout: 800 } },
-  "reconnectStrategy: false": { socket: { reconnectStrategy: false } },
+  "reconnectStrategy: false": { socket: { reconnectStrategy: false, connectTimeout: 30_000 } },
   "commandsQueueMaxLength: 10": { commandsQueueMaxLength: 10 },
   "database: 1": { database: 1 },
   "texts as Buffers": { commandOptions: { typeMapping: { [BLOB]: buffer, [SIMPLE]: buffer } } },
@@ -120,7 +120,7 @@ const NODE_REDIS_6: Settings = {
     disableOfflineQueue: true,
     commandsQueueMaxLength: 10,
     commandOptions: { timeout: 300 },
-    socket: { reconnectStrategy: false, socketTimeout: 800 },
+    socket: { reconnectStrategy: false, socketTimeout: 800, connectTimeout: 30_000 },
   },
 };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { expectNothingLeftOn, found, keptByMajority, useSites } from "../support/quorum-sites.ts";
 
-const NODE_TIMEOUT = 200;
+const NODE_TIMEOUT = 1_000;
 /** For what a loaded machine adds. */
 const TOLERANCE = 500;
 const ALL = [0, 1, 2, 3, 4];

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Gate } from "@lock/redis-harness/vitest";
 import type { Response } from "express";
 import { type IdempotentOptions, inProcessRecords } from "../../src/idempotent.ts";
@@ -36,13 +37,14 @@ export function behind(scene: LocksScene) {
     leave,
     /**
      * A client leaves while its handler works, then the handler finishes; resolves when the work behind it has begun, and
-     * what is released by then is free.
+     * what is released by then is free: a hold looks at some promises, every 50 ms.
      */
     async finishForLeaver(url: string, { started, finish, working }: Story): Promise<void> {
       const request = send(url);
       await leave(await started.opened, request);
       finish.open();
       await working.opened;
+      await sleep(150);
       await roundTrips();
     },
     idempotency: (tenant: string, more: Partial<IdempotentOptions> = {}): IdempotentOptions => ({
