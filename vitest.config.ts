@@ -34,7 +34,7 @@ export default defineConfig({
     globalSetup: ["./tooling/redis-harness/vitest-setup.ts"],
     pool: "forks",
     // Tests mostly wait: for leases to end, for servers to start and fail.
-    maxWorkers: 6,
+    maxWorkers: 5,
     // The default of a second is not much for a loaded machine.
     expect: { poll: { timeout: 10_000 } },
     testTimeout: 60_000,

@@ -6,7 +6,7 @@ import { stopAll, together } from "./together.ts";
 import { until } from "./until.ts";
 
 export interface ClusterOptions {
-  /** `cluster-node-timeout`: after how long a silent node counts as failed, in milliseconds. Default 1000. */
+  /** `cluster-node-timeout`: after how long a silent node counts as failed, in milliseconds. Default 5000. */
   readonly nodeTimeout?: number;
   /** More redis-server arguments for every node. */
   readonly args?: readonly string[];
@@ -38,7 +38,7 @@ const MASTERS = 3;
 
 /** Starts three masters and three replicas as one cluster; resolves when it serves all slots and all are fed. */
 export async function startCluster(options: ClusterOptions = {}): Promise<RedisCluster> {
-  const { nodeTimeout = 1_000, args = [] } = options;
+  const { nodeTimeout = 5_000, args = [] } = options;
   const clusterArgs = ["--cluster-enabled", "yes", "--cluster-node-timeout", String(nodeTimeout)];
   const start = () => startServer({ args: [...clusterArgs, ...FAST_REPLICATION, ...args] }, { hasBus: true });
   const servers = await together(2 * MASTERS, start);

@@ -6,7 +6,7 @@ const FAILOVERS = fewOrMany(1, 20);
 /** For machines that have other things to do. */
 const TOLERANCE = 1_000;
 
-const cluster = useCluster();
+const cluster = useCluster({ nodeTimeout: 1_000 });
 let pairs: Pair[];
 
 beforeAll(async () => {
