@@ -3,24 +3,38 @@ module.exports = {
   forbidden: [
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
     {
-      name: "leaves-import-nothing-above",
-      comment: "backend, clock, host, errors, what they show, and timing are the ground: only each other",
+      name: "contract-is-the-ground",
+      comment: "what everything stands on imports nothing above it",
       severity: "error",
-      from: {
-        path: "^packages/core/src/(backend|clock|errors|host|redaction|show|stop|timing|unexplained)\\.ts$",
-      },
-      to: {
-        path: "^packages/core/src/",
-        pathNot:
-          "^packages/core/src/(backend|clock|errors|host|redaction|show|stop|timing|unexplained)\\.ts$",
-      },
+      from: { path: "^packages/core/src/contract/" },
+      to: { path: "^packages/core/src/", pathNot: "^packages/core/src/contract/" },
     },
     {
-      name: "backends-know-no-locks",
-      comment: "a backend grants leases; who acquires, waits and renews is above it",
+      name: "leases-stand-on-the-contract",
+      comment: "who acquires, waits and renews knows no backend, and not who calls",
+      severity: "error",
+      from: { path: "^packages/core/src/lease/" },
+      to: { path: "^packages/core/src/", pathNot: "^packages/core/src/(contract|lease)/" },
+    },
+    {
+      name: "api-stands-on-leases",
+      severity: "error",
+      from: { path: "^packages/core/src/api/" },
+      to: { path: "^packages/core/src/", pathNot: "^packages/core/src/(contract|lease|api)/" },
+    },
+    {
+      name: "backends-stand-on-the-contract",
+      comment: "a backend grants leases; who acquires, waits and renews is beside it, not below",
       severity: "error",
       from: { path: "^packages/core/src/backends/" },
-      to: { path: "^packages/core/src/(locks|acquire|lease|patience|events|index)\\.ts$" },
+      to: { path: "^packages/core/src/", pathNot: "^packages/core/src/(contract|backends)/" },
+    },
+    {
+      name: "entries-are-the-top",
+      comment: "entry points name what users import; nothing inside imports them",
+      severity: "error",
+      from: { path: "^packages/core/src/" },
+      to: { path: "^packages/core/src/[^/]+\\.ts$" },
     },
     {
       name: "backends-do-not-know-each-other",
@@ -41,7 +55,7 @@ module.exports = {
       from: { path: "^packages/core/src/backends/redis/drivers/" },
       to: {
         path: "^packages/core/src/",
-        pathNot: "^packages/core/src/(errors|show)\\.ts$|redis/driver\\.ts$|redis/drivers/",
+        pathNot: "^packages/core/src/contract/(errors|show)\\.ts$|redis/driver\\.ts$|redis/drivers/",
       },
     },
     {

@@ -1,3 +1,9 @@
+export type { Lockable } from "./api/lockable.ts";
+export { createLocks } from "./api/locks.ts";
+export type { Locks, LocksOn, LocksWithoutPermits } from "./api/locks-api.ts";
+export type { LocksOptions } from "./api/locks-options.ts";
+export type { Pool, PoolAcquireOptions, PoolSlot } from "./api/pool.ts";
+export type { ReadWriteLock } from "./api/read-write.ts";
 export type {
   HolderState,
   LockBackend,
@@ -5,7 +11,7 @@ export type {
   LockState,
   RetryPolicy,
   WaiterState,
-} from "./backend.ts";
+} from "./contract/backend.ts";
 export {
   isLockError,
   LockBackendError,
@@ -18,14 +24,8 @@ export {
   QuorumError,
   type QuorumVote,
   type SeenHolder,
-} from "./errors.ts";
-export type { EventSubject, LockEventName, LockEvents, LockListener } from "./events.ts";
-export type { Lease, PoolLease, ReleaseResult } from "./lease.ts";
-export type { Lockable } from "./lockable.ts";
-export { createLocks } from "./locks.ts";
-export type { Locks, LocksOn, LocksWithoutPermits } from "./locks-api.ts";
-export type { LocksOptions } from "./locks-options.ts";
-export type { AcquireOptions, Wait } from "./options.ts";
-export type { Pool, PoolAcquireOptions, PoolSlot } from "./pool.ts";
-export type { ReadWriteLock } from "./read-write.ts";
-export type { LeaseTicket, TicketContext, TicketOptions } from "./ticket.ts";
+} from "./contract/errors.ts";
+export type { EventSubject, LockEventName, LockEvents, LockListener } from "./lease/events.ts";
+export type { Lease, PoolLease, ReleaseResult } from "./lease/lease.ts";
+export type { AcquireOptions, Wait } from "./lease/options.ts";
+export type { LeaseTicket, TicketContext, TicketOptions } from "./lease/ticket.ts";

@@ -1,8 +1,8 @@
-import type { QuorumNode } from "./backend.ts";
 import { QuorumBackend, type QuorumBackendOptions } from "./backends/quorum/quorum-backend.ts";
+import type { QuorumNode } from "./contract/backend.ts";
 
-export type { QuorumNode } from "./backend.ts";
 export type { QuorumBackend, QuorumBackendOptions } from "./backends/quorum/quorum-backend.ts";
+export type { QuorumNode } from "./contract/backend.ts";
 
 /**
  * Grants leases by a majority of independent servers: at least 3, better 5, each a backend of its own

@@ -1,3 +1,5 @@
+export type { RedisDriver, Subscriber, SubscriberEars } from "./backends/redis/driver.ts";
+export { RedisBackend } from "./backends/redis/redis-backend.ts";
 export type {
   AcquireOutcome,
   AcquireRequest,
@@ -9,11 +11,9 @@ export type {
   Ownership,
   ReleaseOutcome,
   Renewed,
-} from "./backend.ts";
-export type { RedisDriver, Subscriber, SubscriberEars } from "./backends/redis/driver.ts";
-export { RedisBackend } from "./backends/redis/redis-backend.ts";
-export type { Clock, Instant, Timer } from "./clock.ts";
-export { type Host, useHost } from "./host.ts";
+} from "./contract/backend.ts";
+export type { Clock, Instant, Timer } from "./contract/clock.ts";
+export { type Host, useHost } from "./contract/host.ts";
 export { type BackendSuiteOptions, backendSuite, type OpenBackends } from "./testing/backend-suite.ts";
 export { type DriverSuiteOptions, driverSuite, type OpenDriver } from "./testing/driver-suite.ts";
 export { FakeClock } from "./testing/fake-clock.ts";

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
+import { matcher } from "../src/api/key-match.ts";
 import { decodeKey, encodeKey, keyOf, lockKeys } from "../src/backends/redis/keys.ts";
 import { inProcessBackend } from "../src/in-process.ts";
 import {
@@ -10,7 +11,6 @@ import {
   LockUsageError,
 } from "../src/index.ts";
 import { ioredisBackend } from "../src/ioredis.ts";
-import { matcher } from "../src/key-match.ts";
 import { nodeRedisBackend } from "../src/node-redis.ts";
 import { FakeClock, FaultyBackend } from "../src/testing.ts";
 

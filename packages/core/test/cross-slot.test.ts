@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { RedisDriver } from "../src/backends/redis/driver.ts";
+import { acquireScript, extendScript } from "../src/backends/redis/lua/index.ts";
 import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
-import { acquireScript, extendScript } from "../src/backends/redis/scripts/index.ts";
 import { createLocks, type Locks } from "../src/index.ts";
 import { eventually } from "../src/testing/test-api.ts";
 import { ioredis6, type TestClient } from "./support/clients.ts";

@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import { beforeEach, describe, expect, it } from "vitest";
+import { noticesOf } from "../src/api/messages.ts";
 import { backendError, noAnswer } from "../src/backends/redis/faults.ts";
-import { systemClock } from "../src/clock.ts";
+import { systemClock } from "../src/contract/clock.ts";
 import { inProcessBackend } from "../src/in-process.ts";
 import { createLocks, type Locks } from "../src/index.ts";
-import { noticesOf } from "../src/notices.ts";
+import { unattendedLeases } from "../src/lease/detached.ts";
 import { FakeClock, FaultyBackend } from "../src/testing.ts";
-import { unattendedLeases } from "../src/unattended.ts";
 
 let clock: FakeClock;
 let backend: FaultyBackend;

@@ -2,10 +2,10 @@ import { startRedis } from "@lock/redis-harness";
 import { beforeEach, describe, expect, it } from "vitest";
 import { backendError } from "../src/backends/redis/faults.ts";
 import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
+import { isUnexplained } from "../src/contract/unexplained.ts";
 import { inProcessBackend } from "../src/in-process.ts";
 import { createLocks, LockBackendError, type Locks, QuorumError, type QuorumVote } from "../src/index.ts";
 import { FakeClock, FaultyBackend } from "../src/testing.ts";
-import { isUnexplained } from "../src/unexplained.ts";
 import { libraries } from "./support/clients.ts";
 
 /** As a server's: what is in this process needs no time to answer. */

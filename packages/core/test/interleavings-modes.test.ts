@@ -1,8 +1,8 @@
 import { fewOrMany, useRedis } from "@lock/redis-harness/vitest";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import * as scripts from "../src/backends/redis/lua/index.ts";
 import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
-import * as scripts from "../src/backends/redis/scripts/index.ts";
 import { inProcessBackend } from "../src/in-process.ts";
 import { createLocks } from "../src/index.ts";
 import { eventually } from "../src/testing/test-api.ts";

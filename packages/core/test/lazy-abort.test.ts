@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { LazyAbort } from "../src/lazy-abort.ts";
+import { LazyAbort } from "../src/lease/lazy-abort.ts";
 
 const gone = new Error("gone");
 

@@ -2,7 +2,7 @@ import { getEventListeners } from "node:events";
 import { expect, it } from "vitest";
 import { inProcessBackend } from "../src/in-process.ts";
 import { createLocks } from "../src/index.ts";
-import { Patience, TIME_OVER } from "../src/patience.ts";
+import { Patience, TIME_OVER } from "../src/lease/deadline.ts";
 import { FakeClock } from "../src/testing.ts";
 
 it("work that settles after its time is over does not call off the wait for the next", async () => {

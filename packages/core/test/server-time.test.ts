@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { serverTimeAt } from "../src/backends/redis/server-time.ts";
-import type { Instant } from "../src/clock.ts";
+import type { Instant } from "../src/contract/clock.ts";
 
 const START = 1_000;
 const local = (time: number): Instant => ({ mono: time, wall: time + 1_700_000_000_000 });

@@ -1,5 +1,5 @@
-import { LockUsageError } from "../errors.ts";
-import { show, showChoice } from "../show.ts";
+import { LockUsageError } from "../contract/errors.ts";
+import { show, showChoice } from "../contract/show.ts";
 import { type Environment, readWhole, textOf, wrong } from "./variables.ts";
 
 /** One Redis, without what goes beyond its url. */

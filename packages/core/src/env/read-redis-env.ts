@@ -1,6 +1,6 @@
-import { LockUsageError } from "../errors.ts";
-import { DEFAULT_MAX_TTL } from "../options.ts";
-import { show } from "../show.ts";
+import { LockUsageError } from "../contract/errors.ts";
+import { show } from "../contract/show.ts";
+import { DEFAULT_MAX_TTL } from "../contract/validate.ts";
 import { type Address, readAddresses } from "./nodes.ts";
 import { checkNoTls, type RedisTls, readTls } from "./tls.ts";
 import { unlogged } from "./unlogged.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
-import { LockUsageError } from "../errors.ts";
-import { show } from "../show.ts";
+import { LockUsageError } from "../contract/errors.ts";
+import { show } from "../contract/show.ts";
 import { type Environment, textOf, wrong } from "./variables.ts";
 
 /** How to trust a server, and how to be trusted by it: PEM texts, as `tls.connect` takes them. */

@@ -1,5 +1,5 @@
-import { LockUsageError } from "../errors.ts";
-import { showChoice } from "../show.ts";
+import { LockUsageError } from "../contract/errors.ts";
+import { showChoice } from "../contract/show.ts";
 
 /** Where variables are read from, such as `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;

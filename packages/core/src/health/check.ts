@@ -1,9 +1,9 @@
-import type { LockBackend } from "../backend.ts";
-import { LockUsageError } from "../errors.ts";
-import { checkPrefix } from "../key.ts";
-import { checkOptionNames, type OptionNames } from "../option-names.ts";
-import { checkDuration } from "../options.ts";
-import { showForBackend } from "../show.ts";
+import type { LockBackend } from "../contract/backend.ts";
+import { LockUsageError } from "../contract/errors.ts";
+import { checkPrefix } from "../contract/key.ts";
+import { checkOptionNames, type OptionNames } from "../contract/option-names.ts";
+import { showForBackend } from "../contract/show.ts";
+import { checkDuration } from "../contract/validate.ts";
 import { findingsOfClocks } from "./clocks.ts";
 import { examine } from "./examine.ts";
 import type { NodeReport } from "./facts.ts";

@@ -1,8 +1,8 @@
-import type { BackendNode } from "../backend.ts";
 import { backendError } from "../backends/redis/faults.ts";
-import type { Clock } from "../clock.ts";
-import { LockBackendError } from "../errors.ts";
-import { withoutSecrets } from "../redaction.ts";
+import type { BackendNode } from "../contract/backend.ts";
+import type { Clock } from "../contract/clock.ts";
+import { LockBackendError } from "../contract/errors.ts";
+import { withoutSecrets } from "../contract/redaction.ts";
 import type { ClockOffset, NodeFacts, NodeReport } from "./facts.ts";
 import { readConfig, readInfo, readNumber, readProduct, readTime, readWord } from "./replies.ts";
 

@@ -1,4 +1,4 @@
-import type { LockBackendError } from "../errors.ts";
+import type { LockBackendError } from "../contract/errors.ts";
 
 /** What was learned of one server. */
 export type NodeReport = ReachableNode | UnreachableNode | LocalNode;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { AcquireRequest, Granted, LockBackend, LockName } from "../backend.ts";
-import { newOwnerToken } from "../owner-token.ts";
+import type { AcquireRequest, Granted, LockBackend, LockName } from "../contract/backend.ts";
+import { newOwnerToken } from "../contract/owner-token.ts";
 import { eventually, type Test, type TestApi, testsOn } from "./test-api.ts";
 
 /** Two backends on the same store, as two processes would have them, and how to close them. */

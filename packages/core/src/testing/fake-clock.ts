@@ -1,4 +1,4 @@
-import { type Clock, type Instant, systemClock, type Timer } from "../clock.ts";
+import { type Clock, type Instant, systemClock, type Timer } from "../contract/clock.ts";
 
 interface Alarm {
   readonly at: number;

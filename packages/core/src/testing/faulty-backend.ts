@@ -9,8 +9,8 @@ import type {
   LockState,
   NoticeListener,
   ReleaseOutcome,
-} from "../backend.ts";
-import { LockBackendError } from "../errors.ts";
+} from "../contract/backend.ts";
+import { LockBackendError } from "../contract/errors.ts";
 
 /** The methods that can be made to fail. */
 export type BackendMethod = "attempt" | "withdraw" | "extend" | "release" | "retain" | "adopt";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { LockLostError, LockTimeoutError } from "../errors.ts";
-import type { Locks } from "../locks-api.ts";
+import type { Locks } from "../api/locks-api.ts";
+import { LockLostError, LockTimeoutError } from "../contract/errors.ts";
 import { eventually, type Test, type TestApi, testsOn } from "./test-api.ts";
 
 /** Two `locks` on the same store, as two processes would have them, and how to close what is under them. */

@@ -1,7 +1,7 @@
-import type { Lease } from "../lease.ts";
-import type { Lockable } from "../lockable.ts";
-import type { Locks } from "../locks-api.ts";
-import type { AcquireOptions } from "../options.ts";
+import type { Lockable } from "../api/lockable.ts";
+import type { Locks } from "../api/locks-api.ts";
+import type { Lease } from "../lease/lease.ts";
+import type { AcquireOptions } from "../lease/options.ts";
 
 /** Locks whose keys are locked by something else that admits one at a time, to run the mutex suite on it. */
 export function mutexOf(locks: Locks, lockableOf: (locks: Locks, key: string) => Lockable): Locks {

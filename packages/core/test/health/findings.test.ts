@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LockBackendError } from "../../src/errors.ts";
+import { LockBackendError } from "../../src/contract/errors.ts";
 import { judge } from "../../src/health/check.ts";
 import type { NodeFacts, NodeReport } from "../../src/health/facts.ts";
 

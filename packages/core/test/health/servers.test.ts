@@ -1,8 +1,8 @@
 import { type RedisServer, startFaultyProxy, startRedis, startRedisNodes } from "@lock/redis-harness";
 import { useCluster, useRedis } from "@lock/redis-harness/vitest";
 import { afterEach, describe, expect, it } from "vitest";
-import type { LockBackend } from "../../src/backend.ts";
 import { RedisBackend, type RedisBackendOptions } from "../../src/backends/redis/redis-backend.ts";
+import type { LockBackend } from "../../src/contract/backend.ts";
 import { checkHealth, type HealthOptions, type HealthReport, type NodeFacts } from "../../src/health.ts";
 import { inProcessBackend } from "../../src/in-process.ts";
 import { LockUsageError } from "../../src/index.ts";

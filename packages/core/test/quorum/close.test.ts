@@ -1,6 +1,6 @@
 import { type FaultyProxy, startFaultyProxy } from "@lock/redis-harness";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Clock, systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/contract/clock.ts";
 import { createLocks } from "../../src/index.ts";
 import { quorumBackend } from "../../src/quorum.ts";
 import { eventually } from "../../src/testing/test-api.ts";

@@ -1,6 +1,6 @@
 import { fewOrMany } from "@lock/redis-harness/vitest";
 import { expect, it } from "vitest";
-import { type Clock, systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/contract/clock.ts";
 import { createLocks, type LocksWithoutPermits } from "../../src/index.ts";
 import { quorumBackend } from "../../src/quorum.ts";
 import { ioredis6 } from "../support/clients.ts";

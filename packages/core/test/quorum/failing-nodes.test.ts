@@ -1,7 +1,7 @@
 import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { unattendedLeases } from "../../src/adapter.ts";
-import type { QuorumNode } from "../../src/backend.ts";
+import type { QuorumNode } from "../../src/contract/backend.ts";
 import { inProcessBackend } from "../../src/in-process.ts";
 import { createLocks, LockLostError } from "../../src/index.ts";
 import { type QuorumBackendOptions, quorumBackend } from "../../src/quorum.ts";

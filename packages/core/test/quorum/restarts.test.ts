@@ -1,10 +1,10 @@
 import { askForLines, askServer, type RedisServer } from "@lock/redis-harness";
 import { useRedis } from "@lock/redis-harness/vitest";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { AcquireRequest, QuorumNode } from "../../src/backend.ts";
 import type { RedisDriver } from "../../src/backends/redis/driver.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
-import { type Clock, systemClock } from "../../src/clock.ts";
+import type { AcquireRequest, QuorumNode } from "../../src/contract/backend.ts";
+import { type Clock, systemClock } from "../../src/contract/clock.ts";
 import { createLocks, type Lease, LockBackendError, type LocksWithoutPermits } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6 } from "../support/clients.ts";

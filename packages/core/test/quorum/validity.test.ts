@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { QuorumNode } from "../../src/backend.ts";
+import type { QuorumNode } from "../../src/contract/backend.ts";
 import { inProcessBackend } from "../../src/in-process.ts";
 import { createLocks } from "../../src/index.ts";
 import { quorumBackend } from "../../src/quorum.ts";

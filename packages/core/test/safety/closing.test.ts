@@ -1,6 +1,6 @@
 import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Clock, systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/contract/clock.ts";
 import { createLocks, type Locks } from "../../src/index.ts";
 import { libraries, type TestClient } from "../support/clients.ts";
 

@@ -1,8 +1,8 @@
 import { startRedis } from "@lock/redis-harness";
 import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { extendScript, releaseScript } from "../../src/backends/redis/lua/index.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
-import { extendScript, releaseScript } from "../../src/backends/redis/scripts/index.ts";
 import { createLocks, type Locks, LockTimeoutError } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { libraries, type TestClient } from "../support/clients.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { lockKeys } from "../../src/backends/redis/keys.ts";
+import { adoptScript, retainScript, withdrawScript } from "../../src/backends/redis/lua/index.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
-import { adoptScript, retainScript, withdrawScript } from "../../src/backends/redis/scripts/index.ts";
 import { createLocks, type Lease, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { dead, newKey, useTwoBackends } from "../support/two-backends.ts";

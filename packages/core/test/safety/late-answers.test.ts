@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { RedisDriver } from "../../src/backends/redis/driver.ts";
 import { lockKeys, memberKey } from "../../src/backends/redis/keys.ts";
+import { acquireScript, withdrawScript } from "../../src/backends/redis/lua/index.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
-import { acquireScript, withdrawScript } from "../../src/backends/redis/scripts/index.ts";
 import { createLocks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { FakeClock } from "../../src/testing.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { AcquireRequest } from "../../src/backend.ts";
 import { lockKeys } from "../../src/backends/redis/keys.ts";
-import { newOwnerToken } from "../../src/owner-token.ts";
+import type { AcquireRequest } from "../../src/contract/backend.ts";
+import { newOwnerToken } from "../../src/contract/owner-token.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ask, dead, granted, newKey, served, useTwoBackends } from "../support/two-backends.ts";
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { lockKeys } from "../../src/backends/redis/keys.ts";
+import batch from "../../src/backends/redis/lua/batch.lua";
+import grant from "../../src/backends/redis/lua/grant.lua";
+import { acquireScript } from "../../src/backends/redis/lua/index.ts";
 import { defineScript } from "../../src/backends/redis/script.ts";
-import batch from "../../src/backends/redis/scripts/batch.lua";
-import grant from "../../src/backends/redis/scripts/grant.lua";
-import { acquireScript } from "../../src/backends/redis/scripts/index.ts";
-import { newOwnerToken } from "../../src/owner-token.ts";
+import { newOwnerToken } from "../../src/contract/owner-token.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6 } from "../support/clients.ts";
 import { ask, granted, type Request, rival, served, useTwoBackends } from "../support/two-backends.ts";

@@ -1,7 +1,7 @@
 import { type FaultyProxy, startFaultyProxy } from "@lock/redis-harness";
 import { useRedis } from "@lock/redis-harness/vitest";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { adoptScript, forceReleaseScript, releaseScript } from "../../src/backends/redis/scripts/index.ts";
+import { adoptScript, forceReleaseScript, releaseScript } from "../../src/backends/redis/lua/index.ts";
 import { createLocks, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { libraries, type TestClient } from "../support/clients.ts";

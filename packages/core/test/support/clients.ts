@@ -11,13 +11,13 @@ import {
   createCluster as createCluster5,
   createSentinel as createSentinel5,
 } from "redis5";
-import type { QuorumNode } from "../../src/backend.ts";
 import type { RedisDriver } from "../../src/backends/redis/driver.ts";
 import { ioredisDriver } from "../../src/backends/redis/drivers/ioredis.ts";
 import type { IoredisClient } from "../../src/backends/redis/drivers/ioredis-client.ts";
 import { nodeRedisDriver } from "../../src/backends/redis/drivers/node-redis.ts";
 import type { NodeRedisClient } from "../../src/backends/redis/drivers/node-redis-client.ts";
 import { RedisBackend, type RedisBackendOptions } from "../../src/backends/redis/redis-backend.ts";
+import type { QuorumNode } from "../../src/contract/backend.ts";
 
 /** A connected client of one library and major version, seen through its driver. */
 export interface TestClient {

@@ -1,5 +1,5 @@
-import type { QuorumNode } from "../../src/backend.ts";
-import { LockBackendError } from "../../src/errors.ts";
+import type { QuorumNode } from "../../src/contract/backend.ts";
+import { LockBackendError } from "../../src/contract/errors.ts";
 
 /** Methods of a node that a test replaces, for as long as they are set. */
 export type Hooks = Partial<QuorumNode>;

@@ -1,8 +1,8 @@
 import type { RedisNodes } from "@lock/redis-harness";
 import { startRedisNodes } from "@lock/redis-harness";
 import { afterAll, beforeAll } from "vitest";
-import type { LockBackend } from "../../src/backend.ts";
 import type { RedisBackendOptions } from "../../src/backends/redis/redis-backend.ts";
+import type { LockBackend } from "../../src/contract/backend.ts";
 import { type QuorumBackend, type QuorumBackendOptions, quorumBackend } from "../../src/quorum.ts";
 import { type Library, libraries, type TestClient } from "./clients.ts";
 

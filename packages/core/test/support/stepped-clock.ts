@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/contract/clock.ts";
 
 /** The machine's clock, whose wall clock a test can set; a machine that was suspended looks as if it were set forward. */
 export class SteppedClock implements Clock {

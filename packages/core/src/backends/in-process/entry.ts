@@ -1,5 +1,5 @@
-import type { AcquireRequest, Granted, PermitsMode } from "../../backend.ts";
-import type { Instant, Timer } from "../../clock.ts";
+import type { AcquireRequest, Granted, PermitsMode } from "../../contract/backend.ts";
+import type { Instant, Timer } from "../../contract/clock.ts";
 
 /** A lease: the same object stands in the entry of each of its keys. */
 export interface Grant {

@@ -1,4 +1,4 @@
-import { type Clock, elapsed, type Instant } from "../../clock.ts";
+import { type Clock, elapsed, type Instant } from "../../contract/clock.ts";
 
 /** How a fencing token is minted. */
 export interface MintOptions {

@@ -17,11 +17,11 @@ import type {
   ReleaseOutcome,
   Vote,
   WaiterState,
-} from "../../backend.ts";
-import { type Clock, elapsed, type Instant, systemClock } from "../../clock.ts";
-import { randomText } from "../../host.ts";
-import { checkOptionNames } from "../../option-names.ts";
-import { checkClock } from "../../options.ts";
+} from "../../contract/backend.ts";
+import { type Clock, elapsed, type Instant, systemClock } from "../../contract/clock.ts";
+import { randomText } from "../../contract/host.ts";
+import { checkOptionNames } from "../../contract/option-names.ts";
+import { checkClock } from "../../contract/validate.ts";
 import { Entry, type Grant } from "./entry.ts";
 import { Fences } from "./fences.ts";
 

@@ -1,9 +1,9 @@
-import type { AcquireOutcome, AcquireRequest, Granted } from "../../backend.ts";
-import type { Timer } from "../../clock.ts";
-import { LockBackendError, QuorumError, type QuorumVote } from "../../errors.ts";
-import { random } from "../../host.ts";
-import { showKeys } from "../../key.ts";
-import { contentionPause, together, type Validity } from "../../timing.ts";
+import type { AcquireOutcome, AcquireRequest, Granted } from "../../contract/backend.ts";
+import type { Timer } from "../../contract/clock.ts";
+import { LockBackendError, QuorumError, type QuorumVote } from "../../contract/errors.ts";
+import { random } from "../../contract/host.ts";
+import { showKeys } from "../../contract/key.ts";
+import { contentionPause, together, type Validity } from "../../contract/validity.ts";
 import { type Electorate, homeOf, type Waiting } from "./electorate.ts";
 import { AHEAD, nextProposal } from "./fence.ts";
 import { Holding } from "./holding.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../../clock.ts";
+import type { Clock } from "../../contract/clock.ts";
 import type { Node } from "./node.ts";
 
 /** What all parts of one quorum have in common. Durations are milliseconds. */

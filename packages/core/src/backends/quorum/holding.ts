@@ -1,4 +1,4 @@
-import type { AcquireRequest, Granted } from "../../backend.ts";
+import type { AcquireRequest, Granted } from "../../contract/backend.ts";
 import type { Electorate } from "./electorate.ts";
 import { agreedFence } from "./fence.ts";
 import type { CastVote, Node } from "./node.ts";

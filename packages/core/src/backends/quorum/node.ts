@@ -1,6 +1,13 @@
-import type { AcquireRequest, Enrolment, Member, Membership, QuorumNode, Vote } from "../../backend.ts";
-import { elapsed, type Instant, ranFor } from "../../clock.ts";
-import { asBackendError } from "../../errors.ts";
+import type {
+  AcquireRequest,
+  Enrolment,
+  Member,
+  Membership,
+  QuorumNode,
+  Vote,
+} from "../../contract/backend.ts";
+import { elapsed, type Instant, ranFor } from "../../contract/clock.ts";
+import { asBackendError } from "../../contract/errors.ts";
 import { poll } from "./poll.ts";
 
 /** A vote, and how long it took to come, ms. */

@@ -1,5 +1,5 @@
-import type { NoticeListener, QuorumNode } from "../../backend.ts";
-import { randomText } from "../../host.ts";
+import type { NoticeListener, QuorumNode } from "../../contract/backend.ts";
+import { randomText } from "../../contract/host.ts";
 
 /** Each notice comes in once from every node: so many of the last ones are remembered. */
 const REMEMBERED = 1_000;

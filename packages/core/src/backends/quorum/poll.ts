@@ -1,4 +1,4 @@
-import type { Clock } from "../../clock.ts";
+import type { Clock } from "../../contract/clock.ts";
 
 /** What became of a question to one node. */
 export type Answer<T> =

@@ -1,5 +1,5 @@
-import type { Ownership } from "../../backend.ts";
-import { LockUsageError } from "../../errors.ts";
+import type { Ownership } from "../../contract/backend.ts";
+import { LockUsageError } from "../../contract/errors.ts";
 import type { Stint } from "./stint.ts";
 
 /** What a node needs to let a lease be adopted. */

@@ -9,13 +9,13 @@ import type {
   NoticeListener,
   QuorumNode,
   ReleaseOutcome,
-} from "../../backend.ts";
-import type { Clock } from "../../clock.ts";
-import { LockUsageError } from "../../errors.ts";
-import { checkOptionNames, type OptionNames } from "../../option-names.ts";
-import { checkDuration } from "../../options.ts";
-import { show, showForBackend } from "../../show.ts";
-import { DRIFT } from "../../timing.ts";
+} from "../../contract/backend.ts";
+import type { Clock } from "../../contract/clock.ts";
+import { LockUsageError } from "../../contract/errors.ts";
+import { checkOptionNames, type OptionNames } from "../../contract/option-names.ts";
+import { show, showForBackend } from "../../contract/show.ts";
+import { checkDuration } from "../../contract/validate.ts";
+import { DRIFT } from "../../contract/validity.ts";
 import { Candidate } from "./candidate.ts";
 import type { Electorate } from "./electorate.ts";
 import { majorityOf } from "./fence.ts";

@@ -1,5 +1,5 @@
-import type { Membership } from "../../backend.ts";
-import { LockUsageError } from "../../errors.ts";
+import type { Membership } from "../../contract/backend.ts";
+import { LockUsageError } from "../../contract/errors.ts";
 import type { Electorate } from "./electorate.ts";
 import { AHEAD } from "./fence.ts";
 import type { Node } from "./node.ts";

@@ -5,10 +5,10 @@ import type {
   QuorumNode,
   ReleaseOutcome,
   Vote,
-} from "../../backend.ts";
-import { surelyElapsed } from "../../clock.ts";
-import { asBackendError } from "../../errors.ts";
-import { persist } from "../../persist.ts";
+} from "../../contract/backend.ts";
+import { surelyElapsed } from "../../contract/clock.ts";
+import { asBackendError } from "../../contract/errors.ts";
+import { persist } from "../../contract/retry.ts";
 import type { CastVote, Node } from "./node.ts";
 
 /**

@@ -1,7 +1,13 @@
-import type { AcquireRequest, ExtendOutcome, Ownership, ReleaseOutcome, Renewed } from "../../backend.ts";
-import { QuorumError } from "../../errors.ts";
-import { showKeys } from "../../key.ts";
-import { together } from "../../timing.ts";
+import type {
+  AcquireRequest,
+  ExtendOutcome,
+  Ownership,
+  ReleaseOutcome,
+  Renewed,
+} from "../../contract/backend.ts";
+import { QuorumError } from "../../contract/errors.ts";
+import { showKeys } from "../../contract/key.ts";
+import { together } from "../../contract/validity.ts";
 import { type Electorate, homeOf } from "./electorate.ts";
 import type { Holding } from "./holding.ts";
 import { type Answer, canReach, countUnknown, poll, valuesOf } from "./poll.ts";

@@ -1,4 +1,4 @@
-import type { QuorumVote } from "../../errors.ts";
+import type { QuorumVote } from "../../contract/errors.ts";
 import type { CastVote, Node } from "./node.ts";
 import type { Answer } from "./poll.ts";
 

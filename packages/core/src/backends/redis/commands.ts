@@ -7,20 +7,20 @@ import type {
   Membership,
   Ownership,
   ReleaseOutcome,
-} from "../../backend.ts";
-import { type Instant, ranFor, shift } from "../../clock.ts";
-import { LockBackendError } from "../../errors.ts";
-import { randomText } from "../../host.ts";
-import { showKeys } from "../../key.ts";
-import { newOwnerToken } from "../../owner-token.ts";
+} from "../../contract/backend.ts";
+import { type Instant, ranFor, shift } from "../../contract/clock.ts";
+import { LockBackendError } from "../../contract/errors.ts";
+import { randomText } from "../../contract/host.ts";
+import { showKeys } from "../../contract/key.ts";
+import { newOwnerToken } from "../../contract/owner-token.ts";
 import { backendError, unreadable } from "./faults.ts";
 import type { RunOnce } from "./inspection.ts";
 import { lockKey, lockKeys, memberKey } from "./keys.ts";
+import * as scripts from "./lua/index.ts";
 import { writeMode } from "./modes.ts";
 import { type AcquireAnswer, readAcquireAnswer, readLate, readNumber, writeInfo } from "./replies.ts";
 import type { Script } from "./script.ts";
 import { type Answer, BatchedScript, type BatchOptions, runScript, withDeadline } from "./script-runner.ts";
-import * as scripts from "./scripts/index.ts";
 import { serverTimeAt, type TimeSample } from "./server-time.ts";
 
 /** A lease of one key. */
@@ -49,7 +49,7 @@ export class Commands {
   readonly #retention: string;
   readonly #keep: string;
   readonly #acquire = new Map<string, BatchedScript>();
-  /** By prefix: see `scripts/member.lua`. */
+  /** By prefix: see `lua/member.lua`. */
   readonly #vote = new Map<string, { readonly mark: string; readonly script: BatchedScript }>();
   /** By prefix: the run id and the time of a server that was no member when it was asked. */
   readonly #stranger = new Map<string, readonly [string, string]>();

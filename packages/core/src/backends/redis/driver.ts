@@ -1,4 +1,4 @@
-import { withoutCredentials } from "../../show.ts";
+import { withoutCredentials } from "../../contract/show.ts";
 
 /**
  * The port by which the Redis backend reaches a client. It is as small as it can be: run a script with declared

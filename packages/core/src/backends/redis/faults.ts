@@ -1,9 +1,9 @@
-import { asClosedClient } from "../../closed-client.ts";
-import { LockBackendError } from "../../errors.ts";
-import { warn } from "../../host.ts";
-import { withoutSecrets } from "../../redaction.ts";
-import { show } from "../../show.ts";
-import { asUnexplained } from "../../unexplained.ts";
+import { asClosedClient } from "../../contract/closed-client.ts";
+import { LockBackendError } from "../../contract/errors.ts";
+import { warn } from "../../contract/host.ts";
+import { withoutSecrets } from "../../contract/redaction.ts";
+import { show } from "../../contract/show.ts";
+import { asUnexplained } from "../../contract/unexplained.ts";
 import { isLostConnection, wasNotSent } from "./lost.ts";
 
 /** Server errors after which the same command may succeed soon. None of them has executed it. */

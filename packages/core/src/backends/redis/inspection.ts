@@ -1,10 +1,10 @@
-import type { LockName, LockState } from "../../backend.ts";
+import type { LockName, LockState } from "../../contract/backend.ts";
 import type { RedisDriver, ScriptRunner } from "./driver.ts";
 import { keyOf, lockKeys, scanPattern } from "./keys.ts";
+import { inspectScript, scanScript } from "./lua/index.ts";
 import { readKind } from "./modes.ts";
 import { readHolderState, readNumber, readWaiterState } from "./replies.ts";
 import type { Script } from "./script.ts";
-import { inspectScript, scanScript } from "./scripts/index.ts";
 
 const WAITERS_SHOWN = 100;
 const HOLDERS_SHOWN = 1_000;

@@ -1,4 +1,4 @@
-import type { LockMode, WaiterState } from "../../backend.ts";
+import type { LockMode, WaiterState } from "../../contract/backend.ts";
 
 /** In the scripts slot 0 is any that is free. */
 const ANY_SLOT = 0;

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import type { NoticeListener } from "../../backend.ts";
+import type { NoticeListener } from "../../contract/backend.ts";
 
 const MARK = "notice ";
 

@@ -1,5 +1,5 @@
-import { type Clock, ranFor, type Timer } from "../../clock.ts";
-import { asBackendError, type LockBackendError } from "../../errors.ts";
+import { type Clock, ranFor, type Timer } from "../../contract/clock.ts";
+import { asBackendError, type LockBackendError } from "../../contract/errors.ts";
 
 const MARK = "probe ";
 /** A probe is missing when it has not come in so many milliseconds after its PUBLISH was answered, */

@@ -13,12 +13,12 @@ import type {
   ReleaseOutcome,
   Renewed,
   Vote,
-} from "../../backend.ts";
-import { type Clock, systemClock } from "../../clock.ts";
-import { randomText } from "../../host.ts";
-import { checkOptionNames, type OptionNames } from "../../option-names.ts";
-import { checkClock, checkCount, checkDuration } from "../../options.ts";
-import { validityLeft } from "../../timing.ts";
+} from "../../contract/backend.ts";
+import { type Clock, systemClock } from "../../contract/clock.ts";
+import { randomText } from "../../contract/host.ts";
+import { checkOptionNames, type OptionNames } from "../../contract/option-names.ts";
+import { checkClock, checkCount, checkDuration } from "../../contract/validate.ts";
+import { validityLeft } from "../../contract/validity.ts";
 import { Commands, type Part, partsOf } from "./commands.ts";
 import type { RedisDriver } from "./driver.ts";
 import { unreadable } from "./faults.ts";
@@ -73,7 +73,7 @@ const PROBE_FOR_NOTICES = 5_000;
 
 /**
  * Grants leases on one Redis server (or a cluster of them) through a driver. What happens on the server is in
- * `scripts/`, what is sent to it in `commands.ts`; this class knows the waiters.
+ * `lua/`, what is sent to it in `commands.ts`; this class knows the waiters.
  */
 export class RedisBackend implements RedisLockBackend {
   readonly name = "redis";

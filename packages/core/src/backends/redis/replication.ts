@@ -1,5 +1,5 @@
-import type { LockName } from "../../backend.ts";
-import { LockBackendError, UnconfirmedGrantError } from "../../errors.ts";
+import type { LockName } from "../../contract/backend.ts";
+import { LockBackendError, UnconfirmedGrantError } from "../../contract/errors.ts";
 import { backendError } from "./faults.ts";
 import { lockKeys } from "./keys.ts";
 import { type BatchOptions, withDeadline } from "./script-runner.ts";

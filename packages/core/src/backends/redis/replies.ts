@@ -1,5 +1,5 @@
-import type { HolderState, WaiterState } from "../../backend.ts";
-import type { SeenHolder } from "../../errors.ts";
+import type { HolderState, WaiterState } from "../../contract/backend.ts";
+import type { SeenHolder } from "../../contract/errors.ts";
 import { unreadable } from "./faults.ts";
 import { readMode } from "./modes.ts";
 

@@ -1,5 +1,5 @@
-import type { Clock, Instant } from "../../clock.ts";
-import { withoutSecrets } from "../../redaction.ts";
+import type { Clock, Instant } from "../../contract/clock.ts";
+import { withoutSecrets } from "../../contract/redaction.ts";
 import type { RedisDriver, ScriptRunner } from "./driver.ts";
 import { backendError, noAnswer, unreadable } from "./faults.ts";
 import { KEYS_PER_LOCK } from "./keys.ts";

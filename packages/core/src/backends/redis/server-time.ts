@@ -1,4 +1,4 @@
-import type { Instant } from "../../clock.ts";
+import type { Instant } from "../../contract/clock.ts";
 
 /** A reply that told the server's time: it was that time, or later, when it was received. */
 export interface TimeSample {

@@ -1,6 +1,6 @@
-import type { Clock, Timer } from "../../clock.ts";
-import { LockBackendError } from "../../errors.ts";
-import { warn } from "../../host.ts";
+import type { Clock, Timer } from "../../contract/clock.ts";
+import { LockBackendError } from "../../contract/errors.ts";
+import { warn } from "../../contract/host.ts";
 import type { Subscriber, SubscriberEars } from "./driver.ts";
 import { backendError } from "./faults.ts";
 import { Probe } from "./probe.ts";

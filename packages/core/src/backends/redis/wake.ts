@@ -1,9 +1,9 @@
-import type { AcquireRequest, LockName } from "../../backend.ts";
-import type { Clock, Timer } from "../../clock.ts";
-import { random } from "../../host.ts";
+import type { AcquireRequest, LockName } from "../../contract/backend.ts";
+import type { Clock, Timer } from "../../contract/clock.ts";
+import { random } from "../../contract/host.ts";
 import { readAskNow } from "./replies.ts";
 
-/** For how long at most the server keeps a key for a waiter that was told to ask: see `scripts/line.lua`. */
+/** For how long at most the server keeps a key for a waiter that was told to ask: see `lua/line.lua`. */
 const OFFER = 1_000;
 /** The first waiter of a key asks at least twice while an offer stands: every 45 % of it, and up to 5 % later. */
 const ASK_EVERY = 0.45;

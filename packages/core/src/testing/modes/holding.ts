@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LockLostError } from "../../errors.ts";
+import { LockLostError } from "../../contract/errors.ts";
 import { eventually } from "../test-api.ts";
 import { type ModesTest, newKey, waiting } from "./scene.ts";
 

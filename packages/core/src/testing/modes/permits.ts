@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { LockEvents } from "../../events.ts";
+import type { LockEvents } from "../../lease/events.ts";
 import { type ModesTest, newKey, Order, waiting } from "./scene.ts";
 
 export function semaphoreTests(test: ModesTest): void {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LockTimeoutError } from "../../errors.ts";
+import { LockTimeoutError } from "../../contract/errors.ts";
 import { type ModesTest, newKey, Order, waiting } from "./scene.ts";
 
 export function poolTests(test: ModesTest): void {

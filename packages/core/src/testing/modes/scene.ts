@@ -1,4 +1,4 @@
-import type { Lease } from "../../lease.ts";
+import type { Lease } from "../../lease/lease.ts";
 import type { OpenLocks } from "../locks-suite.ts";
 import { eventually, type Test } from "../test-api.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { LeaseTicket } from "../../ticket.ts";
+import type { LeaseTicket } from "../../lease/ticket.ts";
 import { eventually } from "../test-api.ts";
 import { type ModesTest, newKey } from "./scene.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { unattendedLeases } from "../../unattended.ts";
+import { unattendedLeases } from "../../lease/detached.ts";
 import { type ModesTest, newKey } from "./scene.ts";
 
 export function unattendedTests(test: ModesTest): void {

@@ -1,5 +1,5 @@
-import { LockUsageError } from "../../../errors.ts";
-import { isUnfit, showForBackend } from "../../../show.ts";
+import { LockUsageError } from "../../../contract/errors.ts";
+import { isUnfit, showForBackend } from "../../../contract/show.ts";
 import { addressOf, type RedisDriver } from "../driver.ts";
 import type { NodeRedisClient } from "./node-redis-client.ts";
 import { keyPrefixOf, nodeRedisClusterDriver, nodeRedisRunner } from "./node-redis-cluster.ts";

@@ -1,7 +1,7 @@
 import type { Clock } from "./clock.ts";
 import type { QuorumVote, SeenHolder } from "./errors.ts";
 import type { Stop } from "./stop.ts";
-import type { Validity } from "./timing.ts";
+import type { Validity } from "./validity.ts";
 
 /** What is locked: the user's key within the namespace of one `createLocks`. */
 export interface LockName {

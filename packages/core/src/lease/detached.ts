@@ -1,8 +1,8 @@
-import type { AcquireRequest, LockBackend } from "./backend.ts";
-import { asBackendError, LockUsageError } from "./errors.ts";
-import { checkKey } from "./key.ts";
+import type { AcquireRequest, LockBackend } from "../contract/backend.ts";
+import { asBackendError, LockUsageError } from "../contract/errors.ts";
+import { checkKey } from "../contract/key.ts";
+import { newOwnerToken } from "../contract/owner-token.ts";
 import { checkAcquireOptions } from "./options.ts";
-import { newOwnerToken } from "./owner-token.ts";
 
 /** How a lease is taken that nobody will keep. */
 export interface UnattendedOptions {

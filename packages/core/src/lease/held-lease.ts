@@ -1,15 +1,22 @@
 import { inspect } from "node:util";
-import type { ExtendOutcome, Granted, LockBackend, LockMode, ReleaseOutcome } from "./backend.ts";
-import type { Instant, Timer } from "./clock.ts";
-import { elapsed, ranFor, surelyElapsed } from "./clock.ts";
-import { asBackendError, type LockBackendError, LockLostError, type LostReason } from "./errors.ts";
+import type { ExtendOutcome, Granted, LockBackend, LockMode, ReleaseOutcome } from "../contract/backend.ts";
+import type { Instant, Timer } from "../contract/clock.ts";
+import { elapsed, ranFor, surelyElapsed } from "../contract/clock.ts";
+import { asBackendError, type LockBackendError, LockLostError, type LostReason } from "../contract/errors.ts";
+import { showKeys } from "../contract/key.ts";
+import { persist } from "../contract/retry.ts";
+import {
+  atMost,
+  longer,
+  renewalDelay,
+  retryPause,
+  type Validity,
+  validityLeft,
+} from "../contract/validity.ts";
 import { type Events, tell } from "./events.ts";
-import { showKeys } from "./key.ts";
 import type { Lease, ReleaseResult } from "./lease.ts";
 import { checkTicketOptions } from "./options.ts";
-import { persist } from "./persist.ts";
 import { type LeaseTicket, type TicketOptions, writeTicket } from "./ticket.ts";
-import { atMost, longer, renewalDelay, retryPause, type Validity, validityLeft } from "./timing.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
 /** How a lease is kept. */

@@ -1,7 +1,7 @@
-import type { Granted, LockBackend, Votes } from "./backend.ts";
-import type { SeenHolder } from "./errors.ts";
+import type { Granted, LockBackend, Votes } from "../contract/backend.ts";
+import type { SeenHolder } from "../contract/errors.ts";
+import type { Patience } from "./deadline.ts";
 import type { HeldLease, LeaseTerms } from "./held-lease.ts";
-import type { Patience } from "./patience.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
 /** What the loop needs from its surroundings; one for all acquires. */

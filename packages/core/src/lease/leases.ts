@@ -1,25 +1,26 @@
+import type { AcquireRequest, Granted, LockBackend, RetryPolicy, Votes } from "../contract/backend.ts";
+import { ClosedClientWarning } from "../contract/closed-client.ts";
+import { asBackendError, LockUsageError } from "../contract/errors.ts";
+import { showKeys } from "../contract/key.ts";
+import { newOwnerToken } from "../contract/owner-token.ts";
+import { persist } from "../contract/retry.ts";
+import { show } from "../contract/show.ts";
+import { Stop } from "../contract/stop.ts";
+import { checkDuration } from "../contract/validate.ts";
 import { acquireLock } from "./acquire.ts";
 import type { AcquireContext } from "./acquire-context.ts";
 import { acquireSeveral, assertTogether } from "./acquire-several.ts";
 import { adoptLease, planAdoption } from "./adopt.ts";
-import type { AcquireRequest, Granted, LockBackend, RetryPolicy, Votes } from "./backend.ts";
-import { ClosedClientWarning } from "./closed-client.ts";
-import { asBackendError, LockUsageError } from "./errors.ts";
+import { Patience } from "./deadline.ts";
+import { BackendUnattendedLeases, type UnattendedLeases } from "./detached.ts";
 import { Events, type Tracked } from "./events.ts";
 import { tellFailure } from "./failures.ts";
 import { HeldLease, type LeaseContext, type LeaseTerms, RENEWED } from "./held-lease.ts";
-import { leaseWithin, type OuterLease } from "./inner-lease.ts";
-import { showKeys } from "./key.ts";
 import type { Lease } from "./lease.ts";
-import type { Target } from "./lockable.ts";
-import { type AcquireOptions, checkAcquireOptions, checkDuration, type Wait } from "./options.ts";
-import { newOwnerToken } from "./owner-token.ts";
-import { Patience } from "./patience.ts";
-import { persist } from "./persist.ts";
-import { show } from "./show.ts";
-import { Stop } from "./stop.ts";
+import { type AcquireOptions, checkAcquireOptions, type Wait } from "./options.ts";
+import { leaseWithin, type OuterLease } from "./reentrant-lease.ts";
+import type { Target } from "./target.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
-import { BackendUnattendedLeases, type UnattendedLeases } from "./unattended.ts";
 
 /** What is the same for all leases of one `createLocks`. */
 export interface LeasesOptions {

@@ -1,8 +1,8 @@
-import type { LockBackend, RetryPolicy } from "./backend.ts";
-import { LockUsageError } from "./errors.ts";
-import { checkOptionNames, type OptionNames } from "./option-names.ts";
-import type { Wait } from "./options.ts";
-import { madeBy, showForBackend, showForLocks } from "./show.ts";
+import type { LockBackend, RetryPolicy } from "../contract/backend.ts";
+import { LockUsageError } from "../contract/errors.ts";
+import { checkOptionNames, type OptionNames } from "../contract/option-names.ts";
+import { madeBy, showForBackend, showForLocks } from "../contract/show.ts";
+import type { Wait } from "../lease/options.ts";
 
 /** Options of `createLocks`. Durations are milliseconds. */
 export interface LocksOptions<Backend extends LockBackend = LockBackend> {

@@ -1,8 +1,8 @@
 import { createHmac } from "node:crypto";
-import type { LockMode } from "./backend.ts";
-import { LockUsageError } from "./errors.ts";
-import type { Keys } from "./key.ts";
-import { show } from "./show.ts";
+import type { LockMode } from "../contract/backend.ts";
+import { LockUsageError } from "../contract/errors.ts";
+import type { Keys } from "../contract/key.ts";
+import { show } from "../contract/show.ts";
 
 /** A lease that travels, as plain JSON. Whoever has it can adopt the lease: keep it as secret as a password. */
 export interface LeaseTicket extends TicketContent {

@@ -1,5 +1,5 @@
-import { LockUsageError } from "./errors.ts";
-import { show } from "./show.ts";
+import { LockUsageError } from "../contract/errors.ts";
+import { show } from "../contract/show.ts";
 
 /**
  * A test for keys: `*` stands for any characters, all else is literal. It runs here and not on the server, so

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "./clock.ts";
+import type { Clock, Timer } from "../contract/clock.ts";
 import type { Wait } from "./options.ts";
 
 /** The caller's time is over. */

@@ -1,13 +1,13 @@
+import type { ExtendOutcome, Granted, LockBackend } from "../contract/backend.ts";
+import { LockUsageError, UnconfirmedGrantError } from "../contract/errors.ts";
+import { type Keys, showKeys } from "../contract/key.ts";
+import { newOwnerToken } from "../contract/owner-token.ts";
+import { persist } from "../contract/retry.ts";
+import { pauseToRetry } from "../contract/validity.ts";
 import { acquireLock, unanswered } from "./acquire.ts";
 import type { AcquireContext } from "./acquire-context.ts";
-import type { ExtendOutcome, Granted, LockBackend } from "./backend.ts";
-import { LockUsageError, UnconfirmedGrantError } from "./errors.ts";
+import { type Patience, TIME_OVER } from "./deadline.ts";
 import { type HeldLease, type LeaseTerms, RENEWED } from "./held-lease.ts";
-import { type Keys, showKeys } from "./key.ts";
-import { newOwnerToken } from "./owner-token.ts";
-import { type Patience, TIME_OVER } from "./patience.ts";
-import { persist } from "./persist.ts";
-import { pauseToRetry } from "./timing.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
 /** How several keys are acquired: all at once, or each as a part of the whole. */

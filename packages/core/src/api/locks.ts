@@ -1,32 +1,25 @@
 import { hostname } from "node:os";
-import type { LockBackend, LockMode, LockState } from "./backend.ts";
-import { LockUsageError } from "./errors.ts";
-import type { LockEventName, LockListener } from "./events.ts";
-import type { OuterLease } from "./inner-lease.ts";
-import { checkKey, checkKeys, checkPrefix } from "./key.ts";
+import type { LockBackend, LockMode, LockState } from "../contract/backend.ts";
+import { LockUsageError } from "../contract/errors.ts";
+import { checkKey, checkKeys, checkPrefix } from "../contract/key.ts";
+import { checkOptionNames } from "../contract/option-names.ts";
+import { show } from "../contract/show.ts";
+import { checkDuration, DEFAULT_MAX_TTL } from "../contract/validate.ts";
+import type { UnattendedLeases } from "../lease/detached.ts";
+import type { LockEventName, LockListener } from "../lease/events.ts";
+import type { Lease, PoolLease } from "../lease/lease.ts";
+import { Leases } from "../lease/leases.ts";
+import { type AcquireOptions, checkRetry, checkWait } from "../lease/options.ts";
+import type { OuterLease } from "../lease/reentrant-lease.ts";
+import type { LeaseTicket } from "../lease/ticket.ts";
 import { matcher } from "./key-match.ts";
-import type { Lease, PoolLease } from "./lease.ts";
-import { Leases } from "./leases.ts";
 import { BoundLock, type Lockable, type UsingArguments } from "./lockable.ts";
 import type { Locks, LocksOn } from "./locks-api.ts";
 import { checkLocksOptions, type LocksOptions } from "./locks-options.ts";
-import { BackendNotices, type Notices } from "./notices.ts";
-import { checkOptionNames } from "./option-names.ts";
-import {
-  type AcquireOptions,
-  checkDuration,
-  checkHolder,
-  checkPermits,
-  checkRetry,
-  checkSize,
-  checkWait,
-  DEFAULT_MAX_TTL,
-} from "./options.ts";
+import { BackendNotices, type Notices } from "./messages.ts";
 import { type Pool, SlotPool } from "./pool.ts";
 import { type ReadWriteLock, readWriteLock } from "./read-write.ts";
-import { show } from "./show.ts";
-import type { LeaseTicket } from "./ticket.ts";
-import type { UnattendedLeases } from "./unattended.ts";
+import { checkHolder, checkPermits, checkSize } from "./validate.ts";
 
 const EXCLUSIVE = { kind: "exclusive" } as const;
 const DEFAULT_TTL = 30_000;

@@ -1,4 +1,4 @@
-import type { AcquireRequest } from "./backend.ts";
+import type { AcquireRequest } from "../contract/backend.ts";
 import type { TicketContext } from "./ticket.ts";
 
 /** A request that events can name. Backends do not look at what it has beside. */

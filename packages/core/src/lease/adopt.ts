@@ -1,14 +1,14 @@
-import type { AcquireRequest, Granted, LockBackend } from "./backend.ts";
-import { asBackendError, LockLostError, LockUsageError } from "./errors.ts";
-import { checkKeys, showKeys } from "./key.ts";
-import { checkDuration } from "./options.ts";
-import { newOwnerToken } from "./owner-token.ts";
-import { type Patience, TIME_OVER } from "./patience.ts";
-import type { Stop } from "./stop.ts";
+import type { AcquireRequest, Granted, LockBackend } from "../contract/backend.ts";
+import { asBackendError, LockLostError, LockUsageError } from "../contract/errors.ts";
+import { checkKeys, showKeys } from "../contract/key.ts";
+import { newOwnerToken } from "../contract/owner-token.ts";
+import type { Stop } from "../contract/stop.ts";
+import { Doubt } from "../contract/unexplained.ts";
+import { checkDuration } from "../contract/validate.ts";
+import { atMost, pauseToRetry, validityLeft } from "../contract/validity.ts";
+import { type Patience, TIME_OVER } from "./deadline.ts";
 import { type LeaseTicket, readTicket } from "./ticket.ts";
-import { atMost, pauseToRetry, validityLeft } from "./timing.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
-import { Doubt } from "./unexplained.ts";
 
 /** Who adopts: what the new owner of the lease is known by. */
 export interface Adopter {

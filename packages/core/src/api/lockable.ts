@@ -1,9 +1,7 @@
-import type { LockMode } from "./backend.ts";
-import { LockTimeoutError, LockUsageError } from "./errors.ts";
-import type { Keys } from "./key.ts";
-import type { Lease } from "./lease.ts";
-import type { AcquireOptions } from "./options.ts";
-import { show } from "./show.ts";
+import { LockTimeoutError, LockUsageError } from "../contract/errors.ts";
+import { show } from "../contract/show.ts";
+import type { Lease } from "../lease/lease.ts";
+import type { AcquireOptions } from "../lease/options.ts";
 
 /** Something that can be locked: its key, or keys, and mode are settled. */
 export interface Lockable<L extends Lease = Lease, O extends AcquireOptions = AcquireOptions> {
@@ -23,12 +21,6 @@ export interface Lockable<L extends Lease = Lease, O extends AcquireOptions = Ac
    */
   using<T>(fn: (lease: L) => T | Promise<T>): Promise<T>;
   using<T>(options: O, fn: (lease: L) => T | Promise<T>): Promise<T>;
-}
-
-/** What is to be locked, and how. */
-export interface Target {
-  readonly keys: Keys;
-  readonly mode: LockMode;
 }
 
 /** The arguments of `using` behind the key. */

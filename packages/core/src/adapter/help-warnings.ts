@@ -1,4 +1,4 @@
-import { warn } from "./host.ts";
+import { warn } from "../contract/host.ts";
 
 /** Tells of a mistake as a process warning; once for each code in the life of what it was made for. */
 export type HelpWarning = (code: string, text: string, options?: { readonly once?: boolean }) => void;

@@ -1,9 +1,9 @@
-import type { RetryPolicy } from "./backend.ts";
-import type { Clock } from "./clock.ts";
-import { type LockLostError, LockUsageError } from "./errors.ts";
+import type { RetryPolicy } from "../contract/backend.ts";
+import { type LockLostError, LockUsageError } from "../contract/errors.ts";
+import { checkOptionNames, isRecord, type OptionNames } from "../contract/option-names.ts";
+import { show, showChoice, showNamed } from "../contract/show.ts";
+import { checkDuration } from "../contract/validate.ts";
 import type { Lease } from "./lease.ts";
-import { checkOptionNames, isRecord, type OptionNames } from "./option-names.ts";
-import { show, showChoice, showNamed } from "./show.ts";
 import type { TicketOptions } from "./ticket.ts";
 
 /** How long to wait for a busy key. */
@@ -70,54 +70,7 @@ export const ACQUIRE_OPTIONS: OptionNames<AcquireOptions> = {
 
 const RETRY_OPTIONS: OptionNames<RetryPolicy> = { limit: true, delay: true, jitter: true };
 
-const MOST_PERMITS = 1_000_000;
-const MOST_SLOTS = 1_000;
-
-/**
- * Refuses what is no whole number in the range.
- * @throws LockUsageError
- */
-export function checkCount(name: string, value: unknown, most: number, least = 1): asserts value is number {
-  if (!Number.isSafeInteger(value) || Number(value) < least || Number(value) > most) {
-    throw new LockUsageError(`${name} must be a whole number from ${least} to ${most}, got ${show(value)}`);
-  }
-}
-
-/** @throws LockUsageError */
-export function checkPermits(permits: unknown): asserts permits is number {
-  checkCount("permits", permits, MOST_PERMITS);
-}
-
-/** @throws LockUsageError */
-export function checkSize(size: unknown): asserts size is number {
-  checkCount("size", size, MOST_SLOTS);
-}
-
-/** @throws LockUsageError */
-export function checkSlot(slot: unknown, size: number): asserts slot is number {
-  checkCount("slot", slot, size);
-}
-
-/** The longest ttl unless `maxTtl` says otherwise. */
-export const DEFAULT_MAX_TTL = 86_400_000;
 const MAX_META_BYTES = 1_024;
-const MAX_HOLDER_LENGTH = 256;
-
-/**
- * Refuses what is no whole number of milliseconds in the range.
- * @throws LockUsageError
- */
-export function checkDuration(
-  name: string,
-  value: unknown,
-  least: number,
-  most: number,
-): asserts value is number {
-  if (!Number.isSafeInteger(value) || Number(value) < least || Number(value) > most) {
-    const allowed = `a whole number of milliseconds from ${least} to ${most}`;
-    throw new LockUsageError(`${name} must be ${allowed}, got ${show(value)}`);
-  }
-}
 
 /** @throws LockUsageError */
 export function checkWait(wait: unknown): asserts wait is Wait {
@@ -125,15 +78,6 @@ export function checkWait(wait: unknown): asserts wait is Wait {
   if (!Number.isSafeInteger(wait) || Number(wait) < 0) {
     throw new LockUsageError(
       `wait must be a whole number of milliseconds from 0 (one attempt), or "forever", got ${showChoice(wait)}`,
-    );
-  }
-}
-
-/** @throws LockUsageError */
-export function checkHolder(holder: unknown): asserts holder is string {
-  if (typeof holder !== "string" || holder.length === 0 || holder.length > MAX_HOLDER_LENGTH) {
-    throw new LockUsageError(
-      `holder must be a string of 1 to ${MAX_HOLDER_LENGTH} characters, got ${showNamed("holder", holder)}`,
     );
   }
 }
@@ -163,13 +107,6 @@ export function checkAcquireOptions(options: AcquireOptions, maxTtl: number): vo
 export function checkTicketOptions(options: TicketOptions): void {
   checkOptionNames("toTicket", options, { context: true }, "{ context: { trace: id } }");
   if (options.context !== undefined) checkFacts("context", options.context);
-}
-
-/** @throws LockUsageError */
-export function checkClock(clock: unknown): asserts clock is Clock {
-  const has = (method: keyof Clock) => typeof Object(clock)[method] === "function";
-  if (has("now") && has("setTimer") && has("afterReads")) return;
-  throw new LockUsageError(`clock must have the methods now, setTimer and afterReads, got ${show(clock)}`);
 }
 
 const LONGEST_DELAY = 3_600_000;

@@ -1,10 +1,10 @@
-import type { LockMode, ReleaseOutcome } from "./backend.ts";
-import type { LockBackendError, LostReason, QuorumVote, SeenHolder } from "./errors.ts";
-import { warn } from "./host.ts";
-import { type Keys, showKeys } from "./key.ts";
-import { checkListener } from "./option-names.ts";
+import type { LockMode, ReleaseOutcome } from "../contract/backend.ts";
+import type { LockBackendError, LostReason, QuorumVote, SeenHolder } from "../contract/errors.ts";
+import { warn } from "../contract/host.ts";
+import { type Keys, showKeys } from "../contract/key.ts";
+import { checkListener } from "../contract/option-names.ts";
+import { withoutSecrets } from "../contract/redaction.ts";
 import type { Wait } from "./options.ts";
-import { withoutSecrets } from "./redaction.ts";
 import type { TicketContext } from "./ticket.ts";
 
 /** What every event says of the acquire, or the lease, that it is about. */

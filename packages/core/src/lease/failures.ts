@@ -1,6 +1,6 @@
-import { LockBackendError, LockTimeoutError } from "./errors.ts";
+import { LockBackendError, LockTimeoutError } from "../contract/errors.ts";
+import type { Patience } from "./deadline.ts";
 import type { Events } from "./events.ts";
-import type { Patience } from "./patience.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
 /** Tells that an acquire has ended without a lease. What its caller did wrong is the caller's to hear, and not told. */

@@ -1,7 +1,7 @@
-import type { LockMode } from "./backend.ts";
-import type { Lease } from "./lease.ts";
+import type { LockMode } from "../contract/backend.ts";
+import type { Lease } from "../lease/lease.ts";
+import type { AcquireOptions } from "../lease/options.ts";
 import { type Acquire, BoundLock, type Lockable } from "./lockable.ts";
-import type { AcquireOptions } from "./options.ts";
 
 /** Many readers, or one writer; first come, first served, so neither starves the other. */
 export interface ReadWriteLock {

@@ -1,19 +1,19 @@
-import type { AcquireContext } from "./acquire-context.ts";
-import type { AcquireRequest, Granted, LockBackend } from "./backend.ts";
+import type { AcquireRequest, Granted, LockBackend } from "../contract/backend.ts";
 import {
   LockBackendError,
   LockTimeoutError,
   QuorumError,
   type SeenHolder,
   UnconfirmedGrantError,
-} from "./errors.ts";
+} from "../contract/errors.ts";
+import { showKeys } from "../contract/key.ts";
+import { newOwnerToken } from "../contract/owner-token.ts";
+import { Doubt } from "../contract/unexplained.ts";
+import { pauseToRetry, validityLeft } from "../contract/validity.ts";
+import type { AcquireContext } from "./acquire-context.ts";
+import { type Patience, TIME_OVER, type Worker } from "./deadline.ts";
 import type { HeldLease, LeaseTerms } from "./held-lease.ts";
-import { showKeys } from "./key.ts";
-import { newOwnerToken } from "./owner-token.ts";
-import { type Patience, TIME_OVER, type Worker } from "./patience.ts";
-import { pauseToRetry, validityLeft } from "./timing.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
-import { Doubt } from "./unexplained.ts";
 
 /**
  * The only acquire loop: attempt, wait for a hint, attempt. Ends with a lease, or with an error while everything is undone

@@ -1,11 +1,11 @@
-import type { LockBackend, LockState } from "./backend.ts";
-import type { LockEventName, LockListener } from "./events.ts";
-import type { Lease } from "./lease.ts";
+import type { LockBackend, LockState } from "../contract/backend.ts";
+import type { LockEventName, LockListener } from "../lease/events.ts";
+import type { Lease } from "../lease/lease.ts";
+import type { AcquireOptions } from "../lease/options.ts";
+import type { LeaseTicket } from "../lease/ticket.ts";
 import type { Lockable } from "./lockable.ts";
-import type { AcquireOptions } from "./options.ts";
 import type { Pool } from "./pool.ts";
 import type { ReadWriteLock } from "./read-write.ts";
-import type { LeaseTicket } from "./ticket.ts";
 
 /**
  * What the locks of every backend can do, a quorum included. Functions that need no semaphores and no pools take this, and

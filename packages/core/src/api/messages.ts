@@ -1,6 +1,6 @@
-import type { LockBackend } from "./backend.ts";
-import { LockUsageError } from "./errors.ts";
-import { tell } from "./events.ts";
+import type { LockBackend } from "../contract/backend.ts";
+import { LockUsageError } from "../contract/errors.ts";
+import { tell } from "../lease/events.ts";
 
 /**
  * Short texts between the processes that share a prefix, such as "whoever holds this is to stop". A notice may be lost,

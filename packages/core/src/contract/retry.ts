@@ -1,7 +1,7 @@
 import { type Clock, ranFor } from "./clock.ts";
 import { asBackendError } from "./errors.ts";
 import type { Stop } from "./stop.ts";
-import { pauseToRetry } from "./timing.ts";
+import { pauseToRetry } from "./validity.ts";
 
 /** For how long something is tried again. */
 export interface Persistence {

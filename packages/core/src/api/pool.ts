@@ -1,9 +1,10 @@
-import type { LockState, PermitsMode } from "./backend.ts";
-import type { Clock } from "./clock.ts";
-import type { PoolLease } from "./lease.ts";
+import type { LockState, PermitsMode } from "../contract/backend.ts";
+import type { Clock } from "../contract/clock.ts";
+import { checkOptionNames, type OptionNames } from "../contract/option-names.ts";
+import type { PoolLease } from "../lease/lease.ts";
+import { ACQUIRE_OPTIONS, type AcquireOptions } from "../lease/options.ts";
 import { type Acquire, BoundLock, type Lockable } from "./lockable.ts";
-import { checkOptionNames, type OptionNames } from "./option-names.ts";
-import { ACQUIRE_OPTIONS, type AcquireOptions, checkSlot } from "./options.ts";
+import { checkSlot } from "./validate.ts";
 
 /** Options of an acquire from a pool. */
 export interface PoolAcquireOptions extends AcquireOptions {

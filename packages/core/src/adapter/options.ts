@@ -1,6 +1,6 @@
-import { LockUsageError } from "./errors.ts";
-import { isRecord, unknownOption } from "./option-names.ts";
-import { madeBy, quoted, show, showChoice, showForLocks, showNamed } from "./show.ts";
+import { LockUsageError } from "../contract/errors.ts";
+import { isRecord, unknownOption } from "../contract/option-names.ts";
+import { madeBy, quoted, show, showChoice, showForLocks, showNamed } from "../contract/show.ts";
 
 const LOCKS = "what createLocks returns";
 

@@ -1,11 +1,11 @@
-import { ioredisDriver } from "./backends/redis/drivers/ioredis.ts";
-import type { IoredisClient } from "./backends/redis/drivers/ioredis-client.ts";
-import { nodeRedisDriver } from "./backends/redis/drivers/node-redis.ts";
-import type { NodeRedisClient } from "./backends/redis/drivers/node-redis-client.ts";
-import { defineScript } from "./backends/redis/script.ts";
-import { runScript } from "./backends/redis/script-runner.ts";
-import { LockUsageError } from "./errors.ts";
-import { show } from "./show.ts";
+import { LockUsageError } from "../../contract/errors.ts";
+import { show } from "../../contract/show.ts";
+import { ioredisDriver } from "./drivers/ioredis.ts";
+import type { IoredisClient } from "./drivers/ioredis-client.ts";
+import { nodeRedisDriver } from "./drivers/node-redis.ts";
+import type { NodeRedisClient } from "./drivers/node-redis-client.ts";
+import { defineScript } from "./script.ts";
+import { runScript } from "./script-runner.ts";
 
 /** A client of either library, as the backends take it. */
 export type RedisClient = IoredisClient | NodeRedisClient;

@@ -1,9 +1,9 @@
-import type { LockMode } from "./backend.ts";
-import { LockLostError, LockUsageError } from "./errors.ts";
+import type { LockMode } from "../contract/backend.ts";
+import { LockLostError, LockUsageError } from "../contract/errors.ts";
+import { type Keys, showKeys } from "../contract/key.ts";
 import type { LeaseContext } from "./held-lease.ts";
-import { type Keys, showKeys } from "./key.ts";
 import type { Lease, ReleaseResult } from "./lease.ts";
-import type { Target } from "./lockable.ts";
+import type { Target } from "./target.ts";
 import type { LeaseTicket } from "./ticket.ts";
 
 /** A lease of ours, as far as those who acquire within it must know it. */
