@@ -33,8 +33,8 @@ const aside = [
 
 /** Each adapter by itself: the core is its user's already. As ESM: as CommonJS, the bundler's own helpers would count. */
 const adapters = [
-  ["express", "index", "5.8 kB"],
-  ["express", "idempotent", "8.9 kB"],
+  ["express", "index", "6 kB"],
+  ["express", "idempotent", "9 kB"],
   ["bullmq", "index", "8.4 kB"],
   ["memory", "index", "6.5 kB", "{ lockMemory }"],
   ["memory", "redis", "3.9 kB", "{ redisMemory }"],

@@ -37,7 +37,8 @@ export default defineConfig({
     maxWorkers: 5,
     // The default of a second is not much for a loaded machine.
     expect: { poll: { timeout: 10_000 } },
-    testTimeout: 60_000,
+    // A campaign tries many times as long.
+    testTimeout: process.env.LOCK_CAMPAIGN ? 3_600_000 : 60_000,
     hookTimeout: 60_000,
     reporters: process.env.CI ? ["default", "json"] : ["default"],
     outputFile: { json: `reports/${process.env.LOCK_TEST_REPORT ?? "vitest"}.json` },
