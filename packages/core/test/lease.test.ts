@@ -248,7 +248,7 @@ describe("a lease", () => {
     expect(await releasing).toBe("expired");
   });
 
-  it("release: an outage is told once patience ends; a scoped release tells it by event only", async () => {
+  it("release: an outage is told once its deadline has passed; a scoped release tells it by event only", async () => {
     const lease = await locks.acquire("one");
     const told: string[] = [];
     locks.on("backendError", ({ operation }) => told.push(operation));

@@ -37,7 +37,7 @@ export const SUITES: readonly Suite[] = [
     name: "in-process",
     run: {
       tests: [
-        ...named("", "lease", "patience", "acquire-events", "holding", "lazy-abort", "bad-input-modes"),
+        ...named("", "lease", "deadline", "acquire-events", "holding", "lazy-abort", "bad-input-modes"),
         ...named("drivers/", "in-process"),
       ],
     },

@@ -1,6 +1,6 @@
 import type { Granted, LockBackend, Votes } from "../contract/backend.ts";
 import type { SeenHolder } from "../contract/errors.ts";
-import type { Patience } from "./deadline.ts";
+import type { Deadline } from "./deadline.ts";
 import type { HeldLease, LeaseTerms } from "./held-lease.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
@@ -8,11 +8,11 @@ import type { TrackedRequest } from "./tracked-request.ts";
 export interface AcquireContext {
   readonly backend: LockBackend;
   /** Makes the lease of what was granted. */
-  lease(request: TrackedRequest, granted: Granted, patience: Patience, terms: LeaseTerms): HeldLease;
+  lease(request: TrackedRequest, granted: Granted, deadline: Deadline, terms: LeaseTerms): HeldLease;
   /** The acquire has ended, in whatever way. */
-  ended(patience: Patience): void;
+  ended(deadline: Deadline): void;
   /** The acquire has ended without a lease. */
-  failed(request: TrackedRequest, patience: Patience, error: unknown): void;
+  failed(request: TrackedRequest, deadline: Deadline, error: unknown): void;
   /** Told once, when a key is found busy. */
   contended(request: TrackedRequest, holder: SeenHolder | undefined): void;
   /** Told once, when it begins to wait. */

@@ -6,7 +6,7 @@ import { persist } from "../contract/retry.ts";
 import { pauseToRetry } from "../contract/validity.ts";
 import { acquireLock, unanswered } from "./acquire.ts";
 import type { AcquireContext } from "./acquire-context.ts";
-import { type Patience, TIME_OVER } from "./deadline.ts";
+import { type Deadline, TIME_OVER } from "./deadline.ts";
 import { type HeldLease, type LeaseTerms, RENEWED } from "./held-lease.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
@@ -19,7 +19,7 @@ export interface SeveralContexts {
 /** One acquire of several keys. */
 export interface SeveralKeys {
   readonly request: TrackedRequest;
-  readonly patience: Patience;
+  readonly deadline: Deadline;
   readonly terms: LeaseTerms;
   /** Whether they may be taken in one step only. */
   readonly atomic: boolean;
@@ -31,12 +31,12 @@ export interface SeveralKeys {
  */
 export async function acquireSeveral(
   { together, part }: SeveralContexts,
-  { request, patience, terms, atomic }: SeveralKeys,
+  { request, deadline, terms, atomic }: SeveralKeys,
 ): Promise<HeldLease> {
   const { backend } = together;
   if (backend.takesTogether(request.keys)) {
     try {
-      return await acquireLock(together, request, patience, terms);
+      return await acquireLock(together, request, deadline, terms);
     } catch (error) {
       // The backend may have learnt just now that its server cannot.
       if (backend.takesTogether(request.keys)) throw error;
@@ -44,8 +44,8 @@ export async function acquireSeveral(
     }
   }
   // The attempt to take them together may still be undone: that must not take what is granted in order.
-  const inOrder = await acquireInOrder(part, { ...request, token: newOwnerToken() }, patience);
-  return together.lease(inOrder.request, inOrder.granted, patience, terms);
+  const inOrder = await acquireInOrder(part, { ...request, token: newOwnerToken() }, deadline);
+  return together.lease(inOrder.request, inOrder.granted, deadline, terms);
 }
 
 /** @throws LockUsageError where no single step can take all keys */
@@ -72,16 +72,16 @@ interface InOrder {
 async function acquireInOrder(
   context: AcquireContext,
   first: TrackedRequest,
-  patience: Patience,
+  deadline: Deadline,
 ): Promise<InOrder> {
   let request = first;
   for (let faults = 0; ; faults++) {
     try {
-      return { request, granted: await takeInOrder(context, request, patience) };
+      return { request, granted: await takeInOrder(context, request, deadline) };
     } catch (error) {
       if (!(error instanceof UnconfirmedGrantError)) throw error;
       const pause = pauseToRetry(context.backend.clock, faults, true);
-      if ((await patience.until(pause)) === TIME_OVER) throw error;
+      if ((await deadline.until(pause)) === TIME_OVER) throw error;
     }
     request = { ...first, token: newOwnerToken() };
   }
@@ -90,16 +90,16 @@ async function acquireInOrder(
 async function takeInOrder(
   context: AcquireContext,
   request: TrackedRequest,
-  patience: Patience,
+  deadline: Deadline,
 ): Promise<Granted> {
   const parts: HeldLease[] = [];
   try {
     for (const key of request.keys) {
-      parts.push(await acquireLock(context, { ...request, keys: [key] }, patience, RENEWED));
+      parts.push(await acquireLock(context, { ...request, keys: [key] }, deadline, RENEWED));
     }
     // One fencing token for all: no later grant of any of the keys may have a smaller one.
     const fencingToken = Math.max(...parts.map((part) => part.fencingToken));
-    const outcome = await extendAll(context, request, fencingToken, patience);
+    const outcome = await extendAll(context, request, fencingToken, deadline);
     if (outcome.status === "lost") throw lostMeanwhile(request);
     for (const part of parts) part.letGo();
     return { ...outcome, status: "granted", fencingToken };
@@ -114,9 +114,9 @@ async function extendAll(
   { backend }: AcquireContext,
   request: TrackedRequest,
   fencingToken: number,
-  patience: Patience,
+  deadline: Deadline,
 ): Promise<ExtendOutcome> {
-  const isOver = () => patience.left <= 0 || patience.interrupted !== undefined;
+  const isOver = () => deadline.left <= 0 || deadline.interrupted !== undefined;
   const key = showKeys(request.keys);
   let lastFault: unknown;
   const extend = () =>
@@ -126,8 +126,8 @@ async function extendAll(
     });
   const extending = persist(backend.clock, { key, keepAlive: true, isOver }, extend);
   // A single attempt has the backend's own limit.
-  const outcome = request.queue ? await patience.until(extending) : await extending;
-  if (outcome === TIME_OVER) throw lastFault ?? unanswered(backend, request, patience);
+  const outcome = request.queue ? await deadline.until(extending) : await extending;
+  if (outcome === TIME_OVER) throw lastFault ?? unanswered(backend, request, deadline);
   return outcome;
 }
 

@@ -11,7 +11,7 @@ import { newOwnerToken } from "../contract/owner-token.ts";
 import { Doubt } from "../contract/unexplained.ts";
 import { pauseToRetry, validityLeft } from "../contract/validity.ts";
 import type { AcquireContext } from "./acquire-context.ts";
-import { type Patience, TIME_OVER, type Worker } from "./deadline.ts";
+import { type Cancellable, type Deadline, TIME_OVER } from "./deadline.ts";
 import type { HeldLease, LeaseTerms } from "./held-lease.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
@@ -24,10 +24,10 @@ import type { TrackedRequest } from "./tracked-request.ts";
 export function acquireLock(
   context: AcquireContext,
   request: TrackedRequest,
-  patience: Patience,
+  deadline: Deadline,
   terms: LeaseTerms,
 ): Promise<HeldLease> {
-  return new Acquisition(context, request, patience, terms).run();
+  return new Acquisition(context, request, deadline, terms).run();
 }
 
 /** The answer that somebody else has the key, or is before us. */
@@ -37,7 +37,7 @@ const BUSY = "busy";
  * One acquire, and what it has learned so far. Tens of thousands may wait at once, so while it waits it consists of
  * this object, one suspended function and the promise of a hint.
  */
-class Acquisition implements Worker {
+class Acquisition implements Cancellable {
   #request: TrackedRequest;
   #attempts = 0;
   #faults = 0;
@@ -52,13 +52,13 @@ class Acquisition implements Worker {
   #permitsDiffer = false;
   /** An attempt that is on its way, or that was sent and never answered, may still arrive. */
   #sent: "nothing" | "asking" | "unanswered" = "nothing";
-  #calledOff = false;
+  #isCancelled = false;
   #undone = false;
 
   constructor(
     private readonly context: AcquireContext,
     request: TrackedRequest,
-    private readonly patience: Patience,
+    private readonly deadline: Deadline,
     private readonly terms: LeaseTerms,
   ) {
     this.#request = request;
@@ -75,9 +75,9 @@ class Acquisition implements Worker {
         if (granted !== null) await this.#survive(this.#tooLate());
       }
     } catch (error) {
-      this.context.ended(this.patience);
+      this.context.ended(this.deadline);
       this.#undo();
-      this.context.failed(this.#request, this.patience, error);
+      this.context.failed(this.#request, this.deadline, error);
       throw error;
     }
   }
@@ -87,24 +87,24 @@ class Acquisition implements Worker {
   }
 
   #lease(granted: Granted): HeldLease {
-    this.context.ended(this.patience);
-    return this.context.lease(this.#request, granted, this.patience, this.terms);
+    this.context.ended(this.deadline);
+    return this.context.lease(this.#request, granted, this.deadline, this.terms);
   }
 
-  /** The caller's time is over, or it gave up, while it waited: the hint is called off by its withdrawal. */
-  callOff(): void {
-    this.patience.unwatch(this);
-    this.#calledOff = true;
+  /** The caller's time is over, or it gave up, while it waited: the withdrawal ends the hint. */
+  cancel(): void {
+    this.deadline.unwatch(this);
+    this.#isCancelled = true;
     this.#undo();
   }
 
   /** @throws what the caller gave up with, or LockTimeoutError */
   #assertWanted(): void {
-    if (!this.#calledOff) {
-      this.patience.unwatch(this);
+    if (!this.#isCancelled) {
+      this.deadline.unwatch(this);
       return;
     }
-    const { interrupted } = this.patience;
+    const { interrupted } = this.deadline;
     if (interrupted !== undefined) throw interrupted.reason;
     throw this.#stillBusy();
   }
@@ -114,12 +114,12 @@ class Acquisition implements Worker {
     const key = showKeys(keys);
     const slot = mode.kind === "permits" && mode.slot !== "any" ? mode.slot : undefined;
     const what = slot === undefined ? undefined : `slot ${slot} of ${JSON.stringify(key)}`;
-    return new LockTimeoutError(key, this.patience.waited, this.#holder, what);
+    return new LockTimeoutError(key, this.deadline.waited, this.#holder, what);
   }
 
   /** One attempt. */
   async #ask(): Promise<Granted | typeof BUSY> {
-    const { context, patience } = this;
+    const { context, deadline } = this;
     const request = this.#request;
     const { backend } = context;
     if (this.#sent === "nothing") this.#sent = "asking";
@@ -127,7 +127,7 @@ class Acquisition implements Worker {
     const attempting = backend.attempt(request);
     // A single attempt has the backend's own limit: with `wait: 0` there would be no time to hear the answer.
     const outcome = request.queue
-      ? await patience.until(attempting, backend.requestTimeout)
+      ? await deadline.until(attempting, backend.requestTimeout)
       : await attempting;
     if (outcome === TIME_OVER) throw this.#unheard();
     this.#settleAsking();
@@ -150,17 +150,17 @@ class Acquisition implements Worker {
 
   /** What comes of waiting for a busy key: the lock, or null when it is worth asking again, or it was called off. */
   #nextHint(): Promise<Granted | null> | null {
-    const { context, patience } = this;
+    const { context, deadline } = this;
     const request = this.#request;
     if (this.#told === "nothing") {
       this.#told = "contended";
       context.contended(request, this.#holder);
     }
-    if (!request.queue || patience.interrupted !== undefined || patience.left <= 0 || this.#isExhausted) {
-      this.#calledOff = true;
+    if (!request.queue || deadline.interrupted !== undefined || deadline.left <= 0 || this.#isExhausted) {
+      this.#isCancelled = true;
       return null;
     }
-    patience.watch(this);
+    deadline.watch(this);
     if (this.#told === "contended") {
       this.#told = "waiting";
       context.waiting(request, this.#holder);
@@ -194,11 +194,11 @@ class Acquisition implements Worker {
       this.#note(error);
       const { clock, requestTimeout } = this.context.backend;
       this.#doubt ??= new Doubt(clock, requestTimeout);
-      const left = Math.min(this.patience.left, this.#doubt.leftAfter(error));
+      const left = Math.min(this.deadline.left, this.#doubt.leftAfter(error));
       if (!error.retryable || left <= 0 || this.#isExhausted) throw error;
       if (error instanceof UnconfirmedGrantError && !this.context.renewsTokens) throw error;
       const pause = pauseToRetry(clock, this.#faults, true, { most: left });
-      if ((await this.patience.until(pause)) === TIME_OVER) throw error;
+      if ((await this.deadline.until(pause)) === TIME_OVER) throw error;
       return null;
     }
   }
@@ -235,7 +235,7 @@ class Acquisition implements Worker {
     this.#sent = "unanswered";
     if (this.#lastFault !== undefined) return this.#lastFault;
     if (this.#told !== "nothing") return this.#stillBusy();
-    return unanswered(this.context.backend, this.#request, this.patience);
+    return unanswered(this.context.backend, this.#request, this.deadline);
   }
 }
 
@@ -243,7 +243,7 @@ class Acquisition implements Worker {
 export function unanswered(
   { name }: LockBackend,
   { keys }: AcquireRequest,
-  { waited }: Patience,
+  { waited }: Deadline,
 ): LockBackendError {
   const text = `${name} did not answer within ${Math.round(waited)} ms`;
   return new LockBackendError(text, { key: showKeys(keys), retryable: true, ambiguous: true });

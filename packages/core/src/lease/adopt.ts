@@ -6,7 +6,7 @@ import type { Stop } from "../contract/stop.ts";
 import { Doubt } from "../contract/unexplained.ts";
 import { checkDuration } from "../contract/validate.ts";
 import { atMost, pauseToRetry, validityLeft } from "../contract/validity.ts";
-import { type Patience, TIME_OVER } from "./deadline.ts";
+import { type Deadline, TIME_OVER } from "./deadline.ts";
 import { type LeaseTicket, readTicket } from "./ticket.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
@@ -64,7 +64,7 @@ export function planAdoption(
 export async function adoptLease(
   backend: LockBackend,
   { ticket, request }: Adoption,
-  patience: Patience,
+  deadline: Deadline,
   giveBack: () => void,
 ): Promise<Granted> {
   let unanswered = false;
@@ -78,7 +78,7 @@ export async function adoptLease(
       unanswered ||= error.ambiguous;
       const left = doubt.leftAfter(error);
       const pause = pauseToRetry(backend.clock, faults, true, { most: left });
-      if (error.retryable && left > 0 && (await patience.until(pause)) !== TIME_OVER) continue;
+      if (error.retryable && left > 0 && (await deadline.until(pause)) !== TIME_OVER) continue;
       // It may be ours without our knowing.
       if (unanswered) giveBack();
       throw error;

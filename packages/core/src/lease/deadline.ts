@@ -5,16 +5,16 @@ import type { Wait } from "./options.ts";
 export const TIME_OVER = Symbol("time over");
 
 /** Works for a caller that waits. */
-export interface Worker {
+export interface Cancellable {
   /** The caller does not wait any more. */
-  callOff(): void;
+  cancel(): void;
 }
 
 /** How long one caller is ready to wait, and whether it still wants to. */
-export class Patience {
+export class Deadline {
   /** By the monotonic clock: a wait may be longer by the time of a suspension, which harms no caller. */
   readonly #start: number;
-  #worker: Worker | undefined;
+  #work: Cancellable | undefined;
   #timer: Timer | undefined;
   #interrupted: { readonly reason: unknown } | undefined;
 
@@ -39,7 +39,7 @@ export class Patience {
   /** Ends the waiting from outside, with what the caller's promise shall reject with. */
   interrupt(reason: unknown): void {
     this.#interrupted ??= { reason };
-    this.#worker?.callOff();
+    this.#work?.cancel();
   }
 
   /** Why the caller gave up, if it did. */
@@ -48,27 +48,27 @@ export class Patience {
     return this.#interrupted ?? (signal?.aborted ? { reason: signal.reason } : undefined);
   }
 
-  /** Has the worker called off, once, when the caller's time ends or it gives up; until `unwatch`. */
-  watch(worker: Worker): void {
+  /** Cancels the work, once, when the caller's time ends or it gives up; until `unwatch`. */
+  watch(work: Cancellable): void {
     const { left, signal } = this;
-    this.#worker = worker;
+    this.#work = work;
     if (signal !== undefined) hear(signal, this);
     if (left === Number.POSITIVE_INFINITY) return;
-    this.#timer = this.clock.setTimer(() => worker.callOff(), Math.max(0, left), true);
+    this.#timer = this.clock.setTimer(() => work.cancel(), Math.max(0, left), true);
   }
 
-  /** Does nothing where somebody else is called off by now. */
-  unwatch(worker: Worker): void {
-    if (this.#worker !== worker) return;
+  /** Does nothing where another one is watched by now. */
+  unwatch(work: Cancellable): void {
+    if (this.#work !== work) return;
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#worker = undefined;
+    this.#work = undefined;
     if (this.signal !== undefined) unhear(this.signal, this);
   }
 
   /** The signal was aborted. */
   aborted(): void {
-    this.#worker?.callOff();
+    this.#work?.cancel();
   }
 
   /**
@@ -84,17 +84,17 @@ export class Patience {
     }
     if (this.signal === undefined && this.left > bound) return work;
     return new Promise((resolve, reject) => {
-      const worker: Worker = {
-        callOff: () => {
+      const waiting: Cancellable = {
+        cancel: () => {
           const { interrupted } = this;
-          this.unwatch(worker);
+          this.unwatch(waiting);
           // After a stall timers come first, although the answer may have arrived: it is heard before this.
           if (interrupted === undefined) this.clock.afterReads(() => resolve(TIME_OVER));
           else reject(interrupted.reason);
         },
       };
-      this.watch(worker);
-      work.finally(() => this.unwatch(worker)).then(resolve, reject);
+      this.watch(waiting);
+      work.finally(() => this.unwatch(waiting)).then(resolve, reject);
     });
   }
 }
@@ -103,22 +103,22 @@ export class Patience {
 const hearers = new WeakMap<AbortSignal, SignalHearers>();
 
 class SignalHearers {
-  readonly all = new Set<Patience>();
+  readonly all = new Set<Deadline>();
 
   handleEvent(): void {
-    for (const patience of [...this.all]) patience.aborted();
+    for (const deadline of [...this.all]) deadline.aborted();
   }
 }
 
-function hear(signal: AbortSignal, patience: Patience): void {
+function hear(signal: AbortSignal, deadline: Deadline): void {
   const known = hearers.get(signal);
   const those = known ?? new SignalHearers();
   if (known === undefined) hearers.set(signal, those);
   if (those.all.size === 0) signal.addEventListener("abort", those);
-  those.all.add(patience);
+  those.all.add(deadline);
 }
 
-function unhear(signal: AbortSignal, patience: Patience): void {
+function unhear(signal: AbortSignal, deadline: Deadline): void {
   const those = hearers.get(signal);
-  if (those?.all.delete(patience) && those.all.size === 0) signal.removeEventListener("abort", those);
+  if (those?.all.delete(deadline) && those.all.size === 0) signal.removeEventListener("abort", those);
 }

@@ -1,5 +1,5 @@
 import { LockBackendError, LockTimeoutError } from "../contract/errors.ts";
-import type { Patience } from "./deadline.ts";
+import type { Deadline } from "./deadline.ts";
 import type { Events } from "./events.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
@@ -7,7 +7,7 @@ import type { TrackedRequest } from "./tracked-request.ts";
 export function tellFailure(
   events: Events,
   request: TrackedRequest,
-  { waited, interrupted }: Patience,
+  { waited, interrupted }: Deadline,
   error: unknown,
 ): void {
   if (interrupted !== undefined && interrupted.reason === error) {

@@ -11,7 +11,7 @@ import { acquireLock } from "./acquire.ts";
 import type { AcquireContext } from "./acquire-context.ts";
 import { acquireSeveral, assertTogether } from "./acquire-several.ts";
 import { adoptLease, planAdoption } from "./adopt.ts";
-import { Patience } from "./deadline.ts";
+import { Deadline } from "./deadline.ts";
 import { BackendUnattendedLeases, type UnattendedLeases } from "./detached.ts";
 import { Events, type Tracked } from "./events.ts";
 import { tellFailure } from "./failures.ts";
@@ -33,7 +33,7 @@ export interface LeasesOptions {
   readonly maxTtl: number;
 }
 
-const CLOSE_PATIENCE = 500;
+const CLOSE_LIMIT = 500;
 const WITHDRAW_PATIENCE = 60_000;
 const NO_LIMIT = Number.POSITIVE_INFINITY;
 
@@ -42,7 +42,7 @@ export class Leases {
   readonly events = new Events();
   readonly unattended: UnattendedLeases;
   readonly #held = new Set<HeldLease>();
-  readonly #acquiring = new Map<Patience, Promise<unknown>>();
+  readonly #acquiring = new Map<Deadline, Promise<unknown>>();
   readonly #undoing = new Set<Promise<unknown>>();
   readonly #stop = new Stop();
   #lastId = 0;
@@ -70,7 +70,7 @@ export class Leases {
       backend,
       renewsTokens: true,
       lease: (...granted) => this.#lease(...granted),
-      ended: (patience) => void this.#acquiring.delete(patience),
+      ended: (deadline) => void this.#acquiring.delete(deadline),
       failed: (...failure) => tellFailure(this.events, ...failure),
       contended: (request, holder) => this.events.emit("contended", request, { holder }),
       waiting: (request, holder) => this.events.emit("waiting", request, { holder }),
@@ -113,10 +113,10 @@ export class Leases {
       const request = this.#request(target, options, wait);
       if (this.events.hears("acquiring"))
         this.events.emit("acquiring", request, { wait, backend: this.options.backend.name });
-      const patience = new Patience(this.options.backend.clock, wait, signal);
+      const deadline = new Deadline(this.options.backend.clock, wait, signal);
       return this.#track(
-        patience,
-        this.#acquire(request, patience, termsOf(options), options.atomic === true),
+        deadline,
+        this.#acquire(request, deadline, termsOf(options), options.atomic === true),
       );
     } catch (error) {
       return Promise.reject(error);
@@ -128,12 +128,12 @@ export class Leases {
     this.assertOpen();
     const { backend, wait } = this.options;
     const { renew, minHold, maxHold } = adoption.ticket;
-    const patience = new Patience(backend.clock, wait, undefined);
+    const deadline = new Deadline(backend.clock, wait, undefined);
     const terms = { renew, minHold, maxHold: maxHold ?? NO_LIMIT };
     const { request } = adoption;
     const giveBack = () => this.#undo(request, backend.release(request));
-    const granting = adoptLease(backend, adoption, patience, giveBack);
-    return this.#track(patience, this.#deliver(request, granting, patience, terms));
+    const granting = adoptLease(backend, adoption, deadline, giveBack);
+    return this.#track(deadline, this.#deliver(request, granting, deadline, terms));
   }
 
   close(): Promise<void> {
@@ -143,11 +143,11 @@ export class Leases {
 
   async #close(): Promise<void> {
     const { backend } = this.options;
-    for (const patience of this.#acquiring.keys()) patience.interrupt(closedError());
-    const patience = new Patience(backend.clock, CLOSE_PATIENCE, undefined);
-    await patience.until(this.#settle());
+    for (const deadline of this.#acquiring.keys()) deadline.interrupt(closedError());
+    const deadline = new Deadline(backend.clock, CLOSE_LIMIT, undefined);
+    await deadline.until(this.#settle());
     this.#stop.stop();
-    await patience.until(backend.close());
+    await deadline.until(backend.close());
   }
 
   /** Ends when nothing of ours is under way; what ends may begin something else, such as the undo of an acquire. */
@@ -185,38 +185,38 @@ export class Leases {
 
   #acquire(
     request: TrackedRequest,
-    patience: Patience,
+    deadline: Deadline,
     terms: LeaseTerms,
     atomic: boolean,
   ): Promise<HeldLease> {
-    if (request.keys.length === 1) return acquireLock(this.#acquireContext, request, patience, terms);
+    if (request.keys.length === 1) return acquireLock(this.#acquireContext, request, deadline, terms);
     const contexts = { together: this.#severalContext, part: this.#partContext };
-    const acquiring = acquireSeveral(contexts, { request, patience, terms, atomic });
-    acquiring.catch((error) => tellFailure(this.events, request, patience, error));
-    return acquiring.finally(() => this.#acquiring.delete(patience));
+    const acquiring = acquireSeveral(contexts, { request, deadline, terms, atomic });
+    acquiring.catch((error) => tellFailure(this.events, request, deadline, error));
+    return acquiring.finally(() => this.#acquiring.delete(deadline));
   }
 
   async #deliver(
     request: TrackedRequest,
     granting: Promise<Granted>,
-    patience: Patience,
+    deadline: Deadline,
     terms: LeaseTerms,
   ): Promise<HeldLease> {
     try {
-      return this.#lease(request, await granting, patience, terms);
+      return this.#lease(request, await granting, deadline, terms);
     } finally {
-      this.#acquiring.delete(patience);
+      this.#acquiring.delete(deadline);
     }
   }
 
   /** `close` waits for it, until it has ended. */
-  #track<T>(patience: Patience, acquiring: Promise<T>): Promise<T> {
-    this.#acquiring.set(patience, acquiring);
+  #track<T>(deadline: Deadline, acquiring: Promise<T>): Promise<T> {
+    this.#acquiring.set(deadline, acquiring);
     return acquiring;
   }
 
   /** The lease of what was granted; nobody gets it after `close`. */
-  #lease(request: TrackedRequest, granted: Granted, { waited }: Patience, terms: LeaseTerms): HeldLease {
+  #lease(request: TrackedRequest, granted: Granted, { waited }: Deadline, terms: LeaseTerms): HeldLease {
     if (this.#closed !== undefined) {
       this.#undo(request, this.options.backend.release(request));
       throw closedError();

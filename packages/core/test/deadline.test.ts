@@ -2,21 +2,21 @@ import { getEventListeners } from "node:events";
 import { expect, it } from "vitest";
 import { inProcessBackend } from "../src/in-process.ts";
 import { createLocks } from "../src/index.ts";
-import { Patience, TIME_OVER } from "../src/lease/deadline.ts";
+import { Deadline, TIME_OVER } from "../src/lease/deadline.ts";
 import { FakeClock } from "../src/testing.ts";
 
-it("work that settles after its time is over does not call off the wait for the next", async () => {
+it("work that settles after its time is over does not cancel the wait for the next", async () => {
   const clock = new FakeClock();
-  const patience = new Patience(clock, 100, undefined);
+  const deadline = new Deadline(clock, 100, undefined);
   let settle = () => {};
   const late = new Promise<void>((resolve) => {
     settle = resolve;
   });
-  const first = patience.until(late);
+  const first = deadline.until(late);
   await clock.advance(100);
   expect(await first).toBe(TIME_OVER);
   let second: unknown = "waiting";
-  void patience.until(new Promise(() => {})).then((outcome) => {
+  void deadline.until(new Promise(() => {})).then((outcome) => {
     second = outcome;
   });
   settle();
