@@ -4,7 +4,7 @@ import type { Stop } from "./stop.ts";
 import { pauseToRetry } from "./validity.ts";
 
 /** For how long something is tried again. */
-export interface Persistence {
+export interface RetryLimit {
   /** The user's key, for errors. */
   readonly key: string;
   /** Whether the process stays alive for the next try. */
@@ -18,9 +18,9 @@ export interface Persistence {
 }
 
 /** Tries again and again while that may help. @throws the fault that it gave up with */
-export async function persist<T>(
+export async function retry<T>(
   clock: Clock,
-  { key, keepAlive, isOver, anyFault = false, stop }: Persistence,
+  { key, keepAlive, isOver, anyFault = false, stop }: RetryLimit,
   work: () => Promise<T>,
 ): Promise<T> {
   const start = clock.now();

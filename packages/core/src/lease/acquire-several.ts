@@ -2,7 +2,7 @@ import type { ExtendOutcome, Granted, LockBackend } from "../contract/backend.ts
 import { LockUsageError, UnconfirmedGrantError } from "../contract/errors.ts";
 import { type Keys, showKeys } from "../contract/key.ts";
 import { newOwnerToken } from "../contract/owner-token.ts";
-import { persist } from "../contract/retry.ts";
+import { retry } from "../contract/retry.ts";
 import { pauseToRetry } from "../contract/validity.ts";
 import { acquireLock, unanswered } from "./acquire.ts";
 import type { AcquireContext } from "./acquire-context.ts";
@@ -124,7 +124,7 @@ async function extendAll(
       lastFault = fault;
       throw fault;
     });
-  const extending = persist(backend.clock, { key, keepAlive: true, isOver }, extend);
+  const extending = retry(backend.clock, { key, keepAlive: true, isOver }, extend);
   // A single attempt has the backend's own limit.
   const outcome = request.queue ? await deadline.until(extending) : await extending;
   if (outcome === TIME_OVER) throw lastFault ?? unanswered(backend, request, deadline);

@@ -4,7 +4,7 @@ import type { Instant, Timer } from "../contract/clock.ts";
 import { elapsed, ranFor, surelyElapsed } from "../contract/clock.ts";
 import { asBackendError, type LockBackendError, LockLostError, type LostReason } from "../contract/errors.ts";
 import { showKeys } from "../contract/key.ts";
-import { persist } from "../contract/retry.ts";
+import { retry } from "../contract/retry.ts";
 import {
   atMost,
   longer,
@@ -260,7 +260,7 @@ export class HeldLease implements Lease {
     };
     const isOver = (waited: number) => waited > RELEASE_PATIENCE;
     try {
-      const outcome = await persist(clock, { key, keepAlive: true, isOver }, free);
+      const outcome = await retry(clock, { key, keepAlive: true, isOver }, free);
       // After an unanswered try that came through, the key is not ours while our lease still stands.
       const came = this.#mayBeFree && this.#left(clock.now()) > 0;
       const isReleased = outcome === "released" || came;

@@ -3,7 +3,7 @@ import { ClosedClientWarning } from "../contract/closed-client.ts";
 import { asBackendError, LockUsageError } from "../contract/errors.ts";
 import { showKeys } from "../contract/key.ts";
 import { newOwnerToken } from "../contract/owner-token.ts";
-import { persist } from "../contract/retry.ts";
+import { retry } from "../contract/retry.ts";
 import { show } from "../contract/show.ts";
 import { Stop } from "../contract/stop.ts";
 import { checkDuration } from "../contract/validate.ts";
@@ -275,7 +275,7 @@ export class Leases {
       }
     };
     const isOver = (waited: number) => waited > WITHDRAW_PATIENCE;
-    await persist(
+    await retry(
       backend.clock,
       { key, keepAlive: false, isOver, anyFault: true, stop: this.#stop },
       withdraw,

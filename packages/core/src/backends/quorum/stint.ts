@@ -8,7 +8,7 @@ import type {
 } from "../../contract/backend.ts";
 import { surelyElapsed } from "../../contract/clock.ts";
 import { asBackendError } from "../../contract/errors.ts";
-import { persist } from "../../contract/retry.ts";
+import { retry } from "../../contract/retry.ts";
 import type { CastVote, Node } from "./node.ts";
 
 /**
@@ -159,16 +159,16 @@ export class Stint {
     const unanswered = this.#asking !== undefined || this.#isAmbiguous;
     const { isHeld } = this;
     if (!unanswered && !isHeld && !this.#wasQueued) return "notHeld";
-    if (!unanswered && isHeld) return this.#persist(free);
-    await this.#persist((backend) => backend.withdraw(this.request, unanswered), true);
+    if (!unanswered && isHeld) return this.#retry(free);
+    await this.#retry((backend) => backend.withdraw(this.request, unanswered), true);
     return isHeld ? "released" : "notHeld";
   }
 
-  #persist<T>(work: (backend: QuorumNode) => Promise<T>, anyFault = false): Promise<T> {
+  #retry<T>(work: (backend: QuorumNode) => Promise<T>, anyFault = false): Promise<T> {
     const { node, request } = this;
     // It ends with the client, too.
     const isOver = (waited: number) => waited > this.#longest;
-    const persistence = { key: request.keys[0], keepAlive: false, isOver, anyFault, stop: request.stop };
-    return persist(node.backend.clock, persistence, () => node.ask(work));
+    const limit = { key: request.keys[0], keepAlive: false, isOver, anyFault, stop: request.stop };
+    return retry(node.backend.clock, limit, () => node.ask(work));
   }
 }
