@@ -1,6 +1,6 @@
 import type { LockState } from "@lock/core";
 import { isOver, isSameJob, isWaiting, type JobLike, ownerOf, type QueueLike, storeOf } from "./bullmq.ts";
-import { LockUsageError, type UnattendedLeases, unattendedLeases } from "./core.ts";
+import { type DetachedLeases, detachedLeases, LockUsageError } from "./core.ts";
 import { claimKey } from "./keys.ts";
 import {
   DAY,
@@ -84,8 +84,8 @@ export class Claims {
     this.#isShort = claimEnds === "never" || this.#isShared;
   }
 
-  get #leases(): UnattendedLeases {
-    return unattendedLeases(this.#locks);
+  get #leases(): DetachedLeases {
+    return detachedLeases(this.#locks);
   }
 
   /** A claim to be taken, and the id of its job. @throws LockUsageError for a delay that no claim outlasts */
@@ -185,7 +185,7 @@ export class Claims {
 
 function longestTtl(locks: JobLocks): number {
   try {
-    return unattendedLeases(locks).maxTtl;
+    return detachedLeases(locks).maxTtl;
   } catch {
     // Something is around the locks.
     return DAY;

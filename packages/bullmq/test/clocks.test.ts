@@ -1,5 +1,5 @@
 import { createLocks } from "@lock/core";
-import { unattendedLeases } from "@lock/core/adapter";
+import { detachedLeases } from "@lock/core/adapter";
 import { ioredisBackend } from "@lock/core/ioredis";
 import { STEPS, stepWallClock } from "@lock/redis-harness/stepped-clock";
 import { describe, expect, it } from "vitest";
@@ -50,7 +50,7 @@ describe.each(majors)("$name", ({ bullmq }) => {
     const guard = scene.guard({ strategy: "until-executed", key });
     const queue = scene.queue(bullmq);
     const claimKey = `claim:queue=${queue.name}:${report.report}`;
-    const leases = unattendedLeases(scene.locks);
+    const leases = detachedLeases(scene.locks);
     const meta = { queue: queue.name, jobId: "gone", ttl: "86400000" };
     await leases.take(claimKey, leases.newToken(), { ttl: 86_400_000, meta });
     await scene.redis.pexpire(`lock:{${claimKey}}`, left);

@@ -8,6 +8,6 @@ export { isKey, MAX_KEY_BYTES } from "./contract/key.ts";
 export { checkListener } from "./contract/option-names.ts";
 export { withoutSecrets } from "./contract/redaction.ts";
 export { show, showChoice } from "./contract/show.ts";
-export { type UnattendedLeases, type UnattendedOptions, unattendedLeases } from "./lease/detached.ts";
+export { type DetachedLeases, type DetachedOptions, detachedLeases } from "./lease/detached.ts";
 export { tell } from "./lease/events.ts";
 export { LazyAbort } from "./lease/lazy-abort.ts";

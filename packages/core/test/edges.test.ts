@@ -5,7 +5,7 @@ import { backendError, noAnswer } from "../src/backends/redis/faults.ts";
 import { systemClock } from "../src/contract/clock.ts";
 import { inProcessBackend } from "../src/in-process.ts";
 import { createLocks, type Locks } from "../src/index.ts";
-import { unattendedLeases } from "../src/lease/detached.ts";
+import { detachedLeases } from "../src/lease/detached.ts";
 import { FakeClock, FaultyBackend } from "../src/testing.ts";
 
 let clock: FakeClock;
@@ -149,9 +149,9 @@ describe("an error of the client", () => {
   });
 });
 
-describe("an unattended lease", () => {
+describe("a detached lease", () => {
   it("whose answer was lost is given back", async () => {
-    const leases = unattendedLeases(locks);
+    const leases = detachedLeases(locks);
     backend.loseAnswer("attempt");
     const taking = leases.take("key", leases.newToken(), { ttl: 60_000 });
     await expect(taking).rejects.toMatchObject({ code: "LOCK_BACKEND", ambiguous: true });
@@ -161,7 +161,7 @@ describe("an unattended lease", () => {
   });
 
   it("that was never asked for needs nothing to be undone", async () => {
-    const leases = unattendedLeases(locks);
+    const leases = detachedLeases(locks);
     backend.fail("attempt");
     await expect(leases.take("key", leases.newToken(), { ttl: 60_000 })).rejects.toThrow();
     await clock.advance(0);

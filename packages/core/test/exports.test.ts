@@ -31,7 +31,7 @@ it.each([
       "systemClock",
       "tell",
       "tellingOn",
-      "unattendedLeases",
+      "detachedLeases",
       "withoutSecrets",
     ],
   },

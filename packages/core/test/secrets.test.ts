@@ -5,7 +5,7 @@ import { Cluster as Cluster5, Redis as Redis5 } from "ioredis5";
 import { createClient as createClient6, createCluster as createCluster6 } from "redis";
 import { createClient as createClient5, createCluster as createCluster5 } from "redis5";
 import { describe, expect, it } from "vitest";
-import { checkOptions, noticesOf, redisScripts, unattendedLeases } from "../src/adapter.ts";
+import { checkOptions, detachedLeases, noticesOf, redisScripts } from "../src/adapter.ts";
 import { readRedisEnv } from "../src/env.ts";
 import { checkHealth } from "../src/health.ts";
 import { inProcessBackend } from "../src/in-process.ts";
@@ -135,7 +135,7 @@ const ENTRIES: Record<string, Record<string, Entry>> = {
     ...eachOption(["maxPing", "maxClockOffset", "longestTtl"], (options) =>
       checkHealth(inProcessBackend(), options),
     ),
-    unattendedLeases: (locks) => unattendedLeases(any(locks)),
+    detachedLeases: (locks) => detachedLeases(any(locks)),
     noticesOf: (locks) => noticesOf(any(locks)),
     redisScripts: (client) => redisScripts(any(client)),
     "options of an adapter": (value) => checkOptions("adapter", value, { locks: ["a function"] }, ["locks"]),
@@ -232,12 +232,7 @@ describe("what was made shows no secret", () => {
     const lease = await locks.acquire("key");
     const inner = await locks.acquire("key", { within: lease });
     const [semaphore, pool] = [locks.semaphore("s", { permits: 1 }), locks.pool("p", { size: 1 })];
-    const others = [
-      unattendedLeases(locks),
-      noticesOf(locks),
-      await pool.acquire(),
-      await semaphore.acquire(),
-    ];
+    const others = [detachedLeases(locks), noticesOf(locks), await pool.acquire(), await semaphore.acquire()];
     expect(leaksIn([locks, lease, inner, semaphore, pool, ...others].flatMap(textsOf))).toEqual([]);
   });
 });

@@ -5,7 +5,7 @@ import { checkKey, checkKeys, checkPrefix } from "../contract/key.ts";
 import { checkOptionNames } from "../contract/option-names.ts";
 import { show } from "../contract/show.ts";
 import { checkDuration, DEFAULT_MAX_TTL } from "../contract/validate.ts";
-import type { UnattendedLeases } from "../lease/detached.ts";
+import type { DetachedLeases } from "../lease/detached.ts";
 import type { LockEventName, LockListener } from "../lease/events.ts";
 import type { Lease, PoolLease } from "../lease/lease.ts";
 import { Leases } from "../lease/leases.ts";
@@ -47,8 +47,8 @@ class BackendLocks implements Locks {
   readonly #backend: LockBackend;
   readonly #prefix: string;
   readonly #leases: Leases;
-  /** For adapters; see `unattendedLeases`. */
-  readonly unattended: UnattendedLeases;
+  /** For adapters; see `detachedLeases`. */
+  readonly detached: DetachedLeases;
   /** For adapters; see `noticesOf`. */
   readonly notices: Notices;
 
@@ -67,7 +67,7 @@ class BackendLocks implements Locks {
     this.#backend = backend;
     this.#prefix = prefix;
     this.#leases = new Leases({ backend, prefix, holder, ttl, wait, retry, maxTtl });
-    this.unattended = this.#leases.unattended;
+    this.detached = this.#leases.detached;
     this.notices = new BackendNotices(backend, prefix);
   }
 

@@ -5,7 +5,7 @@ import { newOwnerToken } from "../contract/owner-token.ts";
 import { checkAcquireOptions } from "./options.ts";
 
 /** How a lease is taken that nobody will keep. */
-export interface UnattendedOptions {
+export interface DetachedOptions {
   /** Milliseconds. */
   readonly ttl: number;
   readonly meta?: Readonly<Record<string, string>>;
@@ -15,7 +15,7 @@ export interface UnattendedOptions {
  * Exclusive leases that no process keeps: they are not renewed, not believed and not released by `close`, and no event
  * tells of them. Such a lease is its owner token: whoever knows that can prolong or end it, also in another process.
  */
-export interface UnattendedLeases {
+export interface DetachedLeases {
   /** The longest ttl that `take` accepts, ms. */
   readonly maxTtl: number;
   /** An owner token for a lease to come: a random text of 22 letters, digits, "-" and "_". */
@@ -24,7 +24,7 @@ export interface UnattendedLeases {
    * One attempt; false when the key is held by somebody else, or waited for.
    * @throws LockUsageError; LockBackendError: the lease may have been taken all the same, and is then given back
    */
-  take(key: string, token: string, options: UnattendedOptions): Promise<boolean>;
+  take(key: string, token: string, options: DetachedOptions): Promise<boolean>;
   /** Prolongs it to at least `ttl` milliseconds from now; false when it has ended. @throws LockBackendError */
   extend(key: string, token: string, ttl: number): Promise<boolean>;
   /** Ends it; false when it has ended already. @throws LockBackendError */
@@ -32,7 +32,7 @@ export interface UnattendedLeases {
 }
 
 /** What they need of the `locks` that they belong to. */
-export interface UnattendedContext {
+export interface DetachedContext {
   readonly backend: LockBackend;
   readonly prefix: string;
   readonly holder: string;
@@ -43,10 +43,10 @@ export interface UnattendedContext {
   withdraw(request: AcquireRequest): void;
 }
 
-export class BackendUnattendedLeases implements UnattendedLeases {
-  readonly #context: UnattendedContext;
+export class BackendDetachedLeases implements DetachedLeases {
+  readonly #context: DetachedContext;
 
-  constructor(context: UnattendedContext) {
+  constructor(context: DetachedContext) {
     this.#context = context;
   }
 
@@ -58,7 +58,7 @@ export class BackendUnattendedLeases implements UnattendedLeases {
     return newOwnerToken();
   }
 
-  async take(key: string, token: string, options: UnattendedOptions): Promise<boolean> {
+  async take(key: string, token: string, options: DetachedOptions): Promise<boolean> {
     checkKey(key);
     checkAcquireOptions(options, this.#context.maxTtl);
     const request = this.#lease(key, token, options);
@@ -80,7 +80,7 @@ export class BackendUnattendedLeases implements UnattendedLeases {
     return (await this.#context.backend.release(this.#lease(key, token, { ttl: 1 }))) === "released";
   }
 
-  #lease(key: string, token: string, { ttl, meta }: UnattendedOptions): AcquireRequest {
+  #lease(key: string, token: string, { ttl, meta }: DetachedOptions): AcquireRequest {
     this.#context.assertOpen();
     const { prefix, holder } = this.#context;
     const mode = { kind: "exclusive" } as const;
@@ -89,12 +89,12 @@ export class BackendUnattendedLeases implements UnattendedLeases {
 }
 
 /**
- * The unattended leases of the locks that `createLocks` returned; they meet all other locks of the same keys.
+ * The detached leases of the locks that `createLocks` returned; they meet all other locks of the same keys.
  * @throws LockUsageError for anything else
  */
-export function unattendedLeases(locks: object): UnattendedLeases {
+export function detachedLeases(locks: object): DetachedLeases {
   // By its shape: a program may have this package twice, as ESM and as CommonJS.
-  const { unattended } = locks as { readonly unattended?: UnattendedLeases };
-  if (unattended !== undefined) return unattended;
+  const { detached } = locks as { readonly detached?: DetachedLeases };
+  if (detached !== undefined) return detached;
   throw new LockUsageError("locks must be what createLocks returned, not a wrapper of it");
 }

@@ -12,7 +12,7 @@ import type { AcquireContext } from "./acquire-context.ts";
 import { acquireSeveral, assertTogether } from "./acquire-several.ts";
 import { adoptLease, planAdoption } from "./adopt.ts";
 import { Deadline } from "./deadline.ts";
-import { BackendUnattendedLeases, type UnattendedLeases } from "./detached.ts";
+import { BackendDetachedLeases, type DetachedLeases } from "./detached.ts";
 import { Events, type Tracked } from "./events.ts";
 import { tellFailure } from "./failures.ts";
 import { HeldLease, type LeaseContext, type LeaseTerms, RENEWED } from "./held-lease.ts";
@@ -40,7 +40,7 @@ const NO_LIMIT = Number.POSITIVE_INFINITY;
 /** All leases of one `createLocks` and all that is under way to become one: `close` ends them. */
 export class Leases {
   readonly events = new Events();
-  readonly unattended: UnattendedLeases;
+  readonly detached: DetachedLeases;
   readonly #held = new Set<HeldLease>();
   readonly #acquiring = new Map<Deadline, Promise<unknown>>();
   readonly #undoing = new Set<Promise<unknown>>();
@@ -79,7 +79,7 @@ export class Leases {
       undo: (request, releasing) => this.#undo(request, releasing),
       withdraw: (request, unanswered) => this.#background(this.#withdraw(request, unanswered, request)),
     };
-    this.unattended = new BackendUnattendedLeases({
+    this.detached = new BackendDetachedLeases({
       ...options,
       assertOpen: () => this.assertOpen(),
       withdraw: (request) =>

@@ -1,11 +1,11 @@
 import { type LocksSuiteOptions, testsOnLocks } from "./locks-suite.ts";
+import { detachedTests } from "./modes/detached.ts";
 import { holdingPermitsTests, holdingTests } from "./modes/holding.ts";
 import { semaphoreTests } from "./modes/permits.ts";
 import { poolTests } from "./modes/pool.ts";
 import { readWriteTests } from "./modes/read-write.ts";
 import { keysInOneStepTests, severalKeysTests } from "./modes/several-keys.ts";
 import { ticketPermitsTests, ticketTests } from "./modes/tickets.ts";
-import { unattendedTests } from "./modes/unattended.ts";
 
 export interface ModesSuiteOptions extends LocksSuiteOptions {
   /** Whether there are semaphores and pools: not on a quorum. Default true. */
@@ -24,7 +24,7 @@ export function modesSuite(options: ModesSuiteOptions): void {
     api.describe("several keys", () => severalKeysTests(test));
     if (keysInOneStep) api.describe("several keys in one step", () => keysInOneStepTests(test));
     api.describe("tickets", () => ticketTests(test));
-    api.describe("unattended", () => unattendedTests(test));
+    api.describe("detached", () => detachedTests(test));
     api.describe("holding", () => holdingTests(test));
     if (!permits) return;
     api.describe("semaphore", () => semaphoreTests(test));

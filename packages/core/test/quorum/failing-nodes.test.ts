@@ -1,6 +1,6 @@
 import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { unattendedLeases } from "../../src/adapter.ts";
+import { detachedLeases } from "../../src/adapter.ts";
 import type { QuorumNode } from "../../src/contract/backend.ts";
 import { inProcessBackend } from "../../src/in-process.ts";
 import { createLocks, LockLostError } from "../../src/index.ts";
@@ -118,14 +118,14 @@ describe("a node that is away when a lease is released frees it when it is back"
   it("also one of which only the token is known", async () => {
     const { open, isFree } = await threeNodes();
     const hooks: Hooks[] = [{}, {}, {}];
-    const leases = unattendedLeases(open(hooks));
+    const leases = detachedLeases(open(hooks));
     const token = leases.newToken();
-    expect(await leases.take("unattended", token, { ttl: 30_000 })).toBe(true);
+    expect(await leases.take("detached", token, { ttl: 30_000 })).toBe(true);
     Object.assign(hooks[0] ?? {}, { release: connectionLost });
-    expect(await leases.release("unattended", token)).toBe(true);
+    expect(await leases.release("detached", token)).toBe(true);
     await pastTheFirstTtl();
     delete hooks[0]?.release;
-    await isFree("unattended");
+    await isFree("detached");
   });
 
   it("and not for minHold from then on", async () => {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { unattendedLeases } from "../../lease/detached.ts";
+import { detachedLeases } from "../../lease/detached.ts";
 import { type ModesTest, newKey } from "./scene.ts";
 
-export function unattendedTests(test: ModesTest): void {
+export function detachedTests(test: ModesTest): void {
   test("whoever knows the token prolongs or ends it, also in another process", async ({ one, two }) => {
     const key = newKey();
-    const [ours, theirs] = [unattendedLeases(one), unattendedLeases(two)];
+    const [ours, theirs] = [detachedLeases(one), detachedLeases(two)];
     const token = ours.newToken();
     assert.match(token, /^[\w-]{22}$/);
     assert.equal(await ours.take(key, token, { ttl: 5_000, meta: { job: "7" } }), true);
@@ -20,7 +20,7 @@ export function unattendedTests(test: ModesTest): void {
 
   test("keeps everybody else out, and is nobody else's to end", async ({ one, two }) => {
     const key = newKey();
-    const [ours, theirs] = [unattendedLeases(one), unattendedLeases(two)];
+    const [ours, theirs] = [detachedLeases(one), detachedLeases(two)];
     const token = ours.newToken();
     await ours.take(key, token, { ttl: 60_000 });
     assert.equal(await theirs.take(key, theirs.newToken(), { ttl: 60_000 }), false);
@@ -34,7 +34,7 @@ export function unattendedTests(test: ModesTest): void {
   test("is not taken while somebody holds the key", async ({ one, two }) => {
     const key = newKey();
     const lease = await one.acquire(key);
-    const theirs = unattendedLeases(two);
+    const theirs = detachedLeases(two);
     assert.equal(await theirs.take(key, theirs.newToken(), { ttl: 60_000 }), false);
     lease.assertHeld();
     await lease.release();
@@ -44,19 +44,19 @@ export function unattendedTests(test: ModesTest): void {
     const key = newKey();
     const told: string[] = [];
     for (const event of ["acquired", "released", "lost"] as const) one.on(event, () => told.push(event));
-    const ours = unattendedLeases(one);
+    const ours = detachedLeases(one);
     const token = ours.newToken();
     await ours.take(key, token, { ttl: 60_000 });
     await one.close();
     assert.equal((await two.inspect(key))?.holding, 1);
     assert.deepEqual(told, []);
     await assert.rejects(ours.take(newKey(), ours.newToken(), { ttl: 60_000 }), { code: "LOCK_USAGE" });
-    assert.equal(await unattendedLeases(two).release(key, token), true);
+    assert.equal(await detachedLeases(two).release(key, token), true);
   });
 
   test("ends by itself with its ttl", async ({ one, two }) => {
     const key = newKey();
-    const ours = unattendedLeases(one);
+    const ours = detachedLeases(one);
     const token = ours.newToken();
     await ours.take(key, token, { ttl: 50 });
     await (await two.acquire(key)).release();
@@ -65,7 +65,7 @@ export function unattendedTests(test: ModesTest): void {
   });
 
   test("refuses wrong options, and what are no locks", async ({ one }) => {
-    const ours = unattendedLeases(one);
+    const ours = detachedLeases(one);
     for (const [key, ttl] of [
       ["", 1_000],
       [newKey(), 0],
@@ -73,6 +73,6 @@ export function unattendedTests(test: ModesTest): void {
     ] as const) {
       await assert.rejects(ours.take(key, ours.newToken(), { ttl }), { code: "LOCK_USAGE" });
     }
-    assert.throws(() => unattendedLeases({}), { code: "LOCK_USAGE" });
+    assert.throws(() => detachedLeases({}), { code: "LOCK_USAGE" });
   });
 }
