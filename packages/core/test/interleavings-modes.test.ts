@@ -93,7 +93,7 @@ function realWorld(): World {
       const [admin] = clients;
       await eventually(`nothing is left of ${keys.join(", ")}`, async () => {
         const left = ((await admin?.command("KEYS", `${prefix}:*`)) ?? []) as string[];
-        return left.every((key) => /:(fence|presence)$/.test(key)) ? true : undefined;
+        return left.every((key) => /:(fence|liveness)$/.test(key)) ? true : undefined;
       });
     },
   };

@@ -99,7 +99,7 @@ describe.each(libraries)("$name", ({ name, connect }) => {
 
     const keys = (await admin.command("KEYS", "*")) as string[];
     for (const key of keys) {
-      expect(key).toMatch(/:(fence|presence)$/);
+      expect(key).toMatch(/:(fence|liveness)$/);
       expect(Number(await admin.command("PTTL", key))).toBeGreaterThan(0);
     }
     expect(await admin.command("PUBSUB", "CHANNELS", "lock:*")).toEqual([]);

@@ -27,10 +27,10 @@ describe("the line", () => {
 
   /** A waiter of a process that is believed alive, but hears nothing. */
   async function addDeaf(key: string, mode: string): Promise<void> {
-    const [, , queue, presence] = lockKeys({ prefix: "lock", key });
+    const [, , queue, liveness] = lockKeys({ prefix: "lock", key });
     const channel = `lock:wake:deaf-${newOwnerToken()}`;
     await scene.admin.command("ZADD", queue, "1", `${"d".repeat(22)} ${channel} 10000 ${mode} {}`);
-    await scene.admin.command("ZADD", presence, String((Date.now() + 60_000) * 1_000), channel);
+    await scene.admin.command("ZADD", liveness, String((Date.now() + 60_000) * 1_000), channel);
   }
 
   it("gives out no slot beyond the smallest number of permits that was asked for", async () => {
@@ -188,10 +188,10 @@ describe("the line", () => {
     const held = ask({ key: a });
     await granted(scene.two, held);
     expect(await attempt(queued(a, { keys: [a, b] }))).toBe("busy");
-    const presence = lockKeys(held)[3];
+    const liveness = lockKeys(held)[3];
     const aliveFor = async () => {
-      const [channel = ""] = (await scene.admin.command("ZRANGE", presence, "0", "-1")) as string[];
-      return Number(await scene.admin.command("ZSCORE", presence, channel)) / 1_000 - Date.now();
+      const [channel = ""] = (await scene.admin.command("ZRANGE", liveness, "0", "-1")) as string[];
+      return Number(await scene.admin.command("ZSCORE", liveness, channel)) / 1_000 - Date.now();
     };
     expect(await aliveFor()).toBeGreaterThan(2_000);
     await scene.two.release(held);

@@ -54,10 +54,10 @@ describe("an offer", () => {
     await granted(scene.one, held);
     const [first, second] = [rival(held, { queue: true }), rival(held, { queue: true })];
     for (const request of [first, second]) await scene.two.attempt(request);
-    const [, , , presence] = lockKeys(held);
+    const [, , , liveness] = lockKeys(held);
     const aliveFor = async () => {
-      const [channel = ""] = (await scene.admin.command("ZRANGE", presence, "0", "-1")) as string[];
-      const until = await scene.admin.command("ZSCORE", presence, channel);
+      const [channel = ""] = (await scene.admin.command("ZRANGE", liveness, "0", "-1")) as string[];
+      const until = await scene.admin.command("ZSCORE", liveness, channel);
       return Number(until) / 1_000 - Date.now();
     };
     await scene.one.release(held);
@@ -72,11 +72,11 @@ describe("an offer", () => {
     await granted(scene.two, held);
     const silent = [rival(held, { queue: true }), rival(held, { queue: true })];
     for (const request of silent) await scene.one.attempt(request);
-    const [, , , presence] = lockKeys(held);
-    const [channel = ""] = (await scene.admin.command("ZRANGE", presence, "0", "-1")) as string[];
+    const [, , , liveness] = lockKeys(held);
+    const [channel = ""] = (await scene.admin.command("ZRANGE", liveness, "0", "-1")) as string[];
     const waiter = rival(held, { queue: true });
     await scene.two.attempt(waiter);
-    await scene.admin.command("ZADD", presence, "1", channel);
+    await scene.admin.command("ZADD", liveness, "1", channel);
     await scene.two.release(held);
     const [offered] = (await scene.two.inspect(held))?.holders ?? [];
     expect(offered?.token).toBe(waiter.token.slice(0, 8));

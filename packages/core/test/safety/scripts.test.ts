@@ -161,10 +161,10 @@ describe("the queue", () => {
 
   /** A waiter of a process that is gone; the server may not know that yet. */
   async function addDead(request: Request, aliveUntil: string | undefined): Promise<string> {
-    const [, , queue, presence] = lockKeys(request);
+    const [, , queue, liveness] = lockKeys(request);
     const channel = `lock:wake:dead-${newOwnerToken()}`;
     await scene.admin.command("ZADD", queue, "1", `${newOwnerToken()} ${channel} 10000 x {}`);
-    if (aliveUntil !== undefined) await scene.admin.command("ZADD", presence, aliveUntil, channel);
+    if (aliveUntil !== undefined) await scene.admin.command("ZADD", liveness, aliveUntil, channel);
     return channel;
   }
 
@@ -225,15 +225,15 @@ describe("the queue", () => {
     async (until) => {
       const held = ask();
       await granted(scene.one, held);
-      const presence = lockKeys(held)[3];
+      const liveness = lockKeys(held)[3];
       const silent = rival(held, { queue: true });
       await scene.one.attempt(silent);
-      const [channel = ""] = (await scene.admin.command("ZRANGE", presence, "0", "-1")) as string[];
+      const [channel = ""] = (await scene.admin.command("ZRANGE", liveness, "0", "-1")) as string[];
       const waiter = rival(held, { queue: true });
       await scene.two.attempt(waiter);
       await (until === undefined
-        ? scene.admin.command("ZREM", presence, channel)
-        : scene.admin.command("ZADD", presence, until, channel));
+        ? scene.admin.command("ZREM", liveness, channel)
+        : scene.admin.command("ZADD", liveness, until, channel));
       await scene.one.release(held);
       await served(scene.two, waiter);
       await scene.two.release(waiter);
@@ -281,7 +281,7 @@ describe("the queue", () => {
   ] as const;
   const modes = [{ kind: "exclusive" }, { kind: "shared" }, { kind: "permits", permits: 1 }] as const;
   const cases = endings.flatMap(([title, end]) =>
-    modes.flatMap((mode) => ["fence", "queue", "presence"].map((key) => [key, title, mode, end] as const)),
+    modes.flatMap((mode) => ["fence", "queue", "liveness"].map((key) => [key, title, mode, end] as const)),
   );
   it.each(cases)(
     "a %s of another type does not keep a %s from freeing the key: %o",
@@ -322,9 +322,9 @@ describe("the queue", () => {
   it("and all that belongs to it goes away by itself", async () => {
     const held = ask();
     await granted(scene.one, held);
-    const [, fence, queue, presence] = lockKeys(held);
+    const [, fence, queue, liveness] = lockKeys(held);
     await scene.two.attempt(rival(held, { queue: true }));
-    for (const key of [fence, queue, presence]) expect(await pttl(key)).toBeGreaterThan(0);
+    for (const key of [fence, queue, liveness]) expect(await pttl(key)).toBeGreaterThan(0);
     const other = ask();
     const withdrawn = lockKeys(other)[3];
     await scene.admin.command("ZADD", withdrawn, "1", "one that was withdrawn long ago");

@@ -3,14 +3,14 @@ import { eventually } from "../../src/testing/test-api.ts";
 import type { TestClient } from "./clients.ts";
 
 /**
- * After quiescence, and once the leases of the dead are over, only fence counters and the presence of processes are
+ * After quiescence, and once the leases of the dead are over, only fence counters and the liveness of processes are
  * left of all locks, and each with an end.
  */
 export async function expectNothingLeft(admin: TestClient, longestTtl: number): Promise<void> {
   const lockKeys = async () => (await admin.command("KEYS", "lock:*")) as string[];
   await eventually(
     "only counters are left",
-    async () => ((await lockKeys()).every((key) => /:(fence|presence)$/.test(key)) ? true : undefined),
+    async () => ((await lockKeys()).every((key) => /:(fence|liveness)$/.test(key)) ? true : undefined),
     longestTtl + 12_000,
   );
   for (const key of await lockKeys()) {

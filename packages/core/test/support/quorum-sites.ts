@@ -128,14 +128,14 @@ export async function keptByMajority(sites: Sites, key: string): Promise<number>
   return left.sort((a, b) => b - a)[Math.floor(left.length / 2)] ?? -2;
 }
 
-/** After quiescence only memberships are left on all nodes; and counters and the presence of processes, each with an end. */
+/** After quiescence only memberships are left on all nodes; and counters and the liveness of processes, each with an end. */
 export async function expectNothingLeftOn(sites: Sites, ms = 12_000): Promise<void> {
   for (const { server } of sites.all) {
     const keys = () => askForLines(server.port, "KEYS", "lock:*");
     await eventually(
       `nothing is left on node ${server.port}`,
       async () => {
-        const locks = (await keys()).filter((key) => !/:(quorum|fence|presence)$|^\*/.test(key));
+        const locks = (await keys()).filter((key) => !/:(quorum|fence|liveness)$|^\*/.test(key));
         return locks.length === 0 ? true : undefined;
       },
       ms,

@@ -23,7 +23,7 @@ export type LockKeys = readonly [
   lock: string,
   fence: string,
   queue: string,
-  presence: string,
+  liveness: string,
   holders: string,
 ];
 
@@ -35,7 +35,7 @@ let latest: { readonly name: LockName; readonly keys: LockKeys } | undefined;
 export function lockKeys(name: LockName): LockKeys {
   if (latest?.name.key === name.key && latest.name.prefix === name.prefix) return latest.keys;
   const lock = lockKey(name);
-  const keys: LockKeys = [lock, `${lock}:fence`, `${lock}:queue`, `${lock}:presence`, `${lock}:holders`];
+  const keys: LockKeys = [lock, `${lock}:fence`, `${lock}:queue`, `${lock}:liveness`, `${lock}:holders`];
   latest = { name, keys };
   return keys;
 }

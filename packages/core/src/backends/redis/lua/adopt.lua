@@ -1,4 +1,4 @@
--- KEYS, five per request: lock, fence, queue, presence, holders
+-- KEYS, five per request: lock, fence, queue, liveness, holders
 -- ARGV, five per request: old token, new token, ttl (ms), 'one' or 'many' (as for release), info
 -- The lease of the old token becomes that of the new one. Answers 'adopted <ms left>', 'expired' or 'stolen'
 local function adopt_one_of_many(lock, holders, old, new, ttl, info)

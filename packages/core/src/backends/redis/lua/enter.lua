@@ -1,5 +1,5 @@
 -- What an acquire and a vote of a quorum do where the short way does not suffice: the key has holders or waiters.
--- KEYS, five per key of a request: lock, fence, queue, presence, holders
+-- KEYS, five per key of a request: lock, fence, queue, liveness, holders
 -- ARGV: not_after (us of server time), retention (ms), "<channel> <alive, us> <keep, ms>", ...
 -- Answers 'granted <now> <fence> <ms left> <rejoined> <slot> <permits of others>',
 --         'busy <now> <ms left, -1 without end, -2 if there is no holder> <ticket> <rejoined> <permits of others>
@@ -18,7 +18,7 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
   local keys, held, mine = {}, {}, {}
   for i = 1, count do
     keys[i] = line.keys(offset + (i - 1) * 5)
-    if redis.call('ZSCORE', keys[i].presence, token) then return 'withdrawn ' .. now_text end
+    if redis.call('ZSCORE', keys[i].liveness, token) then return 'withdrawn ' .. now_text end
     held[i] = line.read(keys[i])
   end
   local others = held[1].permits or '-'

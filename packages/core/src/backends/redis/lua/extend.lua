@@ -1,4 +1,4 @@
--- KEYS, five per request: lock, fence, queue, presence, holders
+-- KEYS, five per request: lock, fence, queue, liveness, holders
 -- ARGV: retention (ms), then four per request: token, ttl (ms), 'one' or 'many' (as for release), fence
 --       fence: '', or what the counter is to be raised to
 -- Answers 'renewed <ms left>', 'expired' or 'stolen'. Only PEXPIRE must succeed: extending

@@ -1,4 +1,4 @@
--- KEYS, five per request: lock, fence, queue, presence, holders
+-- KEYS, five per request: lock, fence, queue, liveness, holders
 -- ARGV: retention (ms), keep (ms), not_after (us of server time),
 --       then two per request: token or the first characters of it ('' is any), id of the request
 -- Answers '1' or '0', or 'late <now>': whoever has the key by then is not meant
@@ -9,7 +9,7 @@ return each(#KEYS / 5, function(i)
   if now > tonumber(ARGV[3]) then return 'late ' .. whole(now) end
   local k, wanted, id = line.keys(i * 5 - 5), ARGV[i * 2 + 2], ARGV[i * 2 + 3]
   -- A client sends again what was not answered: by now the next one may hold it.
-  if type(redis.pcall('ZSCORE', k.presence, id)) == 'string' then return '1' end
+  if type(redis.pcall('ZSCORE', k.liveness, id)) == 'string' then return '1' end
   local held = line.read(k)
 
   local function is_meant(token)

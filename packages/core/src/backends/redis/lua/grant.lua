@@ -6,7 +6,7 @@
 --             The fence 0 is an offer: the key is kept for that token for a moment, until it asks; see line.lua
 --   fence     the last fencing token, with an expiry long after the last grant
 --   queue     sorted set of waiters "<token> <channel> <ttl> <mode> <info>", scored by ticket: FIFO
---   presence  sorted set scored by time, us: channels of processes that wait, until when they are believed
+--   liveness  sorted set scored by time, us: channels of processes that wait, until when they are believed
 --             alive; and tokens that were withdrawn, until when they are refused
 --   holders   of a lock held by many: hash of token -> "<fence> <granted at, us> <slot or -> <info>", with
 --             'kind' ('s' or 'p'), and 'permits', the smallest number that was asked for

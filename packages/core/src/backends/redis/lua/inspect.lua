@@ -1,4 +1,4 @@
--- KEYS: lock, fence, queue, presence, holders
+-- KEYS: lock, fence, queue, liveness, holders
 -- ARGV: how many holders to tell, how many waiters
 -- Answers kind ('x', 's', 'p' or '' for nobody), permits or '-', how many hold it, how many wait, how many holders
 -- follow; then two per holder: "<token> ...", ms left; then the waiters

@@ -15,15 +15,15 @@ local function make_line(now, retention, since)
   -- A process that asks lives, and so do its waiters.
   function line.keep_alive(k, channel, alive, keep)
     if told_alive[k.queue] then return end
-    redis.call('ZADD', k.presence, whole(now + alive), channel)
+    redis.call('ZADD', k.liveness, whole(now + alive), channel)
     redis.call('PEXPIRE', k.queue, keep)
-    redis.call('PEXPIRE', k.presence, keep)
+    redis.call('PEXPIRE', k.liveness, keep)
     told_alive[k.queue] = true
   end
 
   function line.keys(offset)
-    local lock, fence, queue, presence, holders = unpack(KEYS, offset + 1, offset + 5)
-    return { lock = lock, fence = fence, queue = queue, presence = presence, holders = holders }
+    local lock, fence, queue, liveness, holders = unpack(KEYS, offset + 1, offset + 5)
+    return { lock = lock, fence = fence, queue = queue, liveness = liveness, holders = holders }
   end
 
   function line.mode(text)
@@ -33,9 +33,9 @@ local function make_line(now, retention, since)
 
   -- What is late must not be executed: notes the id of a request for so many ms.
   function line.refuse(k, id, keep)
-    redis.call('ZREMRANGEBYSCORE', k.presence, '-inf', '(' .. whole(now))
-    redis.call('ZADD', k.presence, whole(now + keep * 1000), id)
-    redis.call('PEXPIRE', k.presence, keep)
+    redis.call('ZREMRANGEBYSCORE', k.liveness, '-inf', '(' .. whole(now))
+    redis.call('ZADD', k.liveness, whole(now + keep * 1000), id)
+    redis.call('PEXPIRE', k.liveness, keep)
   end
 
   local function remove(k, token)
@@ -177,7 +177,7 @@ local function make_line(now, retention, since)
   local function expect(k, channel, alive_until)
     local by = now + OFFER * 1000
     if alive_until <= by then return end
-    redis.call('ZADD', k.presence, whole(by), channel)
+    redis.call('ZADD', k.liveness, whole(by), channel)
     told_alive[k.queue] = nil
   end
 
@@ -205,7 +205,7 @@ local function make_line(now, retention, since)
     for i, name in ipairs(cjson.decode(info).k) do
       keys[i], states[i] = k, held
       if name ~= k.lock then
-        keys[i] = { lock = name, fence = name .. ':fence', queue = name .. ':queue', presence = name .. ':presence',
+        keys[i] = { lock = name, fence = name .. ':fence', queue = name .. ':queue', liveness = name .. ':liveness',
           holders = name .. ':holders' }
         states[i] = line.read(keys[i])
         local first = redis.call('ZRANGE', keys[i].queue, 0, 0)[1]
@@ -227,15 +227,15 @@ local function make_line(now, retention, since)
 
   -- Notes that a waiter for several keys asks.
   function line.has_asked(k, token)
-    redis.call('ZREM', k.presence, told(token))
+    redis.call('ZREM', k.liveness, told(token))
   end
 
   -- Whether a waiter was told that a key is ready for it, and has not asked for so long that its process does not know of
   -- it any more: a server that took over with an older state may still have waiters that have been served since.
   local function is_forgotten(k, token)
-    local by, limit = tonumber(redis.call('ZSCORE', k.presence, told(token)) or nil), now + OFFER * 1000
+    local by, limit = tonumber(redis.call('ZSCORE', k.liveness, told(token)) or nil), now + OFFER * 1000
     -- A later one was noted before the clock was set back.
-    if not by or by > limit then redis.call('ZADD', k.presence, whole(limit), told(token)) end
+    if not by or by > limit then redis.call('ZADD', k.liveness, whole(limit), told(token)) end
     if not by or by >= now then return false end
     line.has_asked(k, token)
     return true
@@ -264,7 +264,7 @@ local function make_line(now, retention, since)
 
   local function read_waiter(k, member)
     local token, channel, ttl, mode, info = string.match(member, '^(%S+) (%S+) (%S+) (%S+) (.*)$')
-    local alive_until = token and tonumber(redis.call('ZSCORE', k.presence, channel) or nil)
+    local alive_until = token and tonumber(redis.call('ZSCORE', k.liveness, channel) or nil)
     return { token = token, channel = channel, ttl = tonumber(ttl), mode = mode, info = info, alive_until = alive_until }
   end
 

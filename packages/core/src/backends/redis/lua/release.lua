@@ -1,4 +1,4 @@
--- KEYS, five per request: lock, fence, queue, presence, holders
+-- KEYS, five per request: lock, fence, queue, liveness, holders
 -- ARGV: retention (ms), then two per request: token, 'one' for an exclusive lock, or 'many'
 -- Answers 'released' or 'notHeld'. The key is freed also where its queue is broken.
 local line

@@ -1,4 +1,4 @@
--- KEYS, five per request: lock, fence, queue, presence, holders
+-- KEYS, five per request: lock, fence, queue, liveness, holders
 -- ARGV, three per request: token, 'one' or 'many' (as for release), ms
 -- The lease ends by itself after so many ms, sooner or later than it would. Answers 'released' or 'notHeld'
 local now = server_time()

@@ -1,4 +1,4 @@
--- KEYS, five per request: lock, fence, queue, presence, holders
+-- KEYS, five per request: lock, fence, queue, liveness, holders
 -- ARGV: channel, retention (ms), keep (ms),
 --       then five per request: token, ttl, mode (as it stands in the queue), info, unanswered ('1': an attempt may
 --       still arrive and must fail)
