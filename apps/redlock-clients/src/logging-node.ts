@@ -29,7 +29,7 @@ export function loggingNode(
       throw error;
     }
   };
-  const logged: Pick<QuorumNode, "vote" | "extend" | "release" | "withdraw"> = {
+  const logged: Pick<QuorumNode, "vote" | "extend" | "release" | "cancel"> = {
     vote: (request, fence) =>
       told("vote", request, backend.vote(request, fence), (vote) => {
         return { answer: vote.status, fence: vote.status === "granted" ? vote.fencingToken : undefined };
@@ -37,9 +37,9 @@ export function loggingNode(
     extend: (held, ttl, fence) =>
       told("extend at node", held, backend.extend(held, ttl, fence), ({ status }) => ({ answer: status })),
     release: (held) => told("release at node", held, backend.release(held), (answer) => ({ answer })),
-    withdraw: (request, unanswered) =>
-      told("withdraw at node", request, backend.withdraw(request, unanswered), () => ({
-        answer: "withdrawn",
+    cancel: (request, unanswered) =>
+      told("cancel at node", request, backend.cancel(request, unanswered), () => ({
+        answer: "cancelled",
       })),
   };
   return withMethods(backend, logged);

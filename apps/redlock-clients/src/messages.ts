@@ -39,7 +39,7 @@ interface NodeCall {
 export type Happening =
   | { readonly what: "asks"; readonly turn: number }
   | ({ readonly what: "vote" } & NodeCall)
-  | ({ readonly what: "release at node" | "withdraw at node" | "extend at node" } & NodeCall)
+  | ({ readonly what: "release at node" | "cancel at node" | "extend at node" } & NodeCall)
   /** The lock's own view of one attempt. */
   | { readonly what: "attempt"; readonly attempt: number; readonly votes: readonly LoggedVote[] }
   | {

@@ -75,7 +75,7 @@ describe.each(targets)("the end of an acquire of %s is told once", (_what, busy,
   });
 
   it("failed: an outage", async () => {
-    backend.fail("attempt", undefined, Number.POSITIVE_INFINITY);
+    backend.fail("tryAcquire", undefined, Number.POSITIVE_INFINITY);
     const error = await after(locks.acquire(free, { wait: 500 }), 2_000);
     expect(told).toEqual([["failed", { key: freeKey, waited: expect.any(Number), error }]]);
   });

@@ -43,7 +43,7 @@ describe("what is wrong with a mode, a hold or a ticket is refused before anythi
     );
     await expect(pool.tryAcquire({ slot: any(slot) })).rejects.toBeInstanceOf(LockUsageError);
     await expect(pool.using({ slot: any(slot) }, () => 1)).rejects.toBeInstanceOf(LockUsageError);
-    expect(backend.calls.attempt).toBe(0);
+    expect(backend.calls.tryAcquire).toBe(0);
   });
 
   const holds: readonly [string, AcquireOptions, RegExp][] = [
@@ -58,7 +58,7 @@ describe("what is wrong with a mode, a hold or a ticket is refused before anythi
   it.each(holds)("%s", async (_, option, message) => {
     await expect(locks.acquire("key", option)).rejects.toThrow(message);
     await expect(locks.tryAcquire("key", option)).rejects.toBeInstanceOf(LockUsageError);
-    expect(backend.calls.attempt).toBe(0);
+    expect(backend.calls.tryAcquire).toBe(0);
   });
 
   it.each([

@@ -45,7 +45,7 @@ describe("what is wrong is refused before anything is sent", () => {
       await expect(call()).rejects.toThrow(message);
       await expect(call()).rejects.toBeInstanceOf(LockUsageError);
     }
-    expect(backend.calls.attempt).toBe(0);
+    expect(backend.calls.tryAcquire).toBe(0);
   });
 
   const range = /ttl must be a whole number of milliseconds from 1 to 86400000, got/;
@@ -73,7 +73,7 @@ describe("what is wrong is refused before anything is sent", () => {
   it.each(options)("%s", async (_, option, message) => {
     await expect(locks.acquire("key", option)).rejects.toThrow(message);
     await expect(locks.tryAcquire("key", option)).rejects.toBeInstanceOf(LockUsageError);
-    expect(backend.calls.attempt).toBe(0);
+    expect(backend.calls.tryAcquire).toBe(0);
   });
 
   const many = Array.from({ length: 129 }, (_, index) => `key ${index}`);
@@ -93,7 +93,7 @@ describe("what is wrong is refused before anything is sent", () => {
       await expect(call()).rejects.toThrow(message);
       await expect(call()).rejects.toBeInstanceOf(LockUsageError);
     }
-    expect(backend.calls.attempt).toBe(0);
+    expect(backend.calls.tryAcquire).toBe(0);
   });
 
   it("128 keys, and keys that are given twice, are none too many", async () => {

@@ -51,18 +51,18 @@ describe("a hand-over", () => {
     await releasing;
     await clock.advance(100);
     const lease = await waiting;
-    expect(backend.calls.attempt).toBe(3);
+    expect(backend.calls.tryAcquire).toBe(3);
     expect(lease.validFor).toBeGreaterThan(800);
   });
 });
 
 describe("an acquire that is ended while it gives a stale grant back", () => {
   async function stale() {
-    const answer = backend.hang("attempt");
+    const answer = backend.hang("tryAcquire");
     const acquiring = locks.acquire("key", { ttl: 1_000, wait: "forever" });
     const outcome = acquiring.catch((error: unknown) => error);
     await clock.advance(0);
-    const released = backend.hang("withdraw");
+    const released = backend.hang("cancel");
     clock.block(995);
     answer();
     await clock.advance(0);
@@ -86,7 +86,7 @@ describe("close", () => {
     await locks.acquire("key");
     const waiting = locks.acquire("key", { wait: "forever" }).catch((error: unknown) => error);
     await clock.advance(0);
-    const withdrawn = backend.hang("withdraw");
+    const cancelled = backend.hang("cancel");
     let isClosed = false;
     const closing = locks.close().then(() => {
       isClosed = true;
@@ -94,7 +94,7 @@ describe("close", () => {
     await clock.advance(100);
     expect(await waiting).toMatchObject({ code: "LOCK_USAGE" });
     expect(isClosed).toBe(false);
-    withdrawn();
+    cancelled();
     await clock.advance(0);
     expect(isClosed).toBe(true);
     await closing;
@@ -152,20 +152,20 @@ describe("an error of the client", () => {
 describe("a detached lease", () => {
   it("whose answer was lost is given back", async () => {
     const leases = detachedLeases(locks);
-    backend.loseAnswer("attempt");
+    backend.loseAnswer("tryAcquire");
     const taking = leases.take("key", leases.newToken(), { ttl: 60_000 });
     await expect(taking).rejects.toMatchObject({ code: "LOCK_BACKEND", ambiguous: true });
     await clock.advance(0);
-    expect(backend.calls.withdraw).toBe(1);
+    expect(backend.calls.cancel).toBe(1);
     expect(await locks.inspect("key")).toBeNull();
   });
 
   it("that was never asked for needs nothing to be undone", async () => {
     const leases = detachedLeases(locks);
-    backend.fail("attempt");
+    backend.fail("tryAcquire");
     await expect(leases.take("key", leases.newToken(), { ttl: 60_000 })).rejects.toThrow();
     await clock.advance(0);
-    expect(backend.calls.withdraw).toBe(0);
+    expect(backend.calls.cancel).toBe(0);
   });
 });
 

@@ -166,7 +166,7 @@ describe("an acquire", () => {
     ["BADNEWS of a server to come", 2_000, 2_010],
     ["ERR no such thing", 2_000, 2_010],
   ])("that waits for ever is told of %s after %i ms", async (said, least, most) => {
-    backend.fail("attempt", fault(said), Number.POSITIVE_INFINITY);
+    backend.fail("tryAcquire", fault(said), Number.POSITIVE_INFINITY);
     const acquiring = locks.acquire("key", forever);
     const waited = await settledAfter(acquiring, 60_000);
     expect(waited).toBeGreaterThanOrEqual(least);
@@ -177,7 +177,7 @@ describe("an acquire", () => {
   });
 
   it.each(["read ECONNRESET", "LOADING", "OOM", "CLUSTERDOWN"])("waits out %s", async (said) => {
-    backend.fail("attempt", fault(said), Number.POSITIVE_INFINITY);
+    backend.fail("tryAcquire", fault(said), Number.POSITIVE_INFINITY);
     const acquiring = locks.acquire("key", forever);
     expect(await settledAfter(acquiring, 60_000)).toBeUndefined();
     backend.heal();
@@ -187,7 +187,7 @@ describe("an acquire", () => {
 
   it("is told no later for a clock that steps, nor sooner", async () => {
     for (const step of [-3_600_000, -5_000, 5_000, 3_600_000]) {
-      backend.fail("attempt", fault("BADNEWS"), Number.POSITIVE_INFINITY);
+      backend.fail("tryAcquire", fault("BADNEWS"), Number.POSITIVE_INFINITY);
       const acquiring = locks.acquire("key", forever).catch((error: unknown) => error);
       await clock.advance(500);
       clock.stepWall(step);

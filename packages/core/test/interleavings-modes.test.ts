@@ -56,10 +56,10 @@ afterAll(() => {
 let made = 0;
 
 const scriptOf = {
-  attempt: scripts.acquireScript.sha,
+  tryAcquire: scripts.acquireScript.sha,
   extend: scripts.extendScript.sha,
   release: scripts.releaseScript.sha,
-  withdraw: scripts.withdrawScript.sha,
+  cancel: scripts.cancelScript.sha,
   adopt: scripts.adoptScript.sha,
 };
 

@@ -14,7 +14,7 @@ type Step =
   | { readonly do: "block"; readonly ms: number }
   | {
       readonly do: "fault";
-      readonly method: "attempt" | "extend" | "release" | "withdraw";
+      readonly method: "tryAcquire" | "extend" | "release" | "cancel";
       readonly kind: "fail" | "lose";
     };
 
@@ -43,7 +43,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({
       do: fc.constant("fault" as const),
-      method: fc.constantFrom("attempt" as const, "extend" as const, "release" as const, "withdraw" as const),
+      method: fc.constantFrom(
+        "tryAcquire" as const,
+        "extend" as const,
+        "release" as const,
+        "cancel" as const,
+      ),
       kind: fc.constantFrom("fail" as const, "lose" as const),
     }),
   },

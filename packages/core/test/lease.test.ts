@@ -101,8 +101,8 @@ describe("a lease", () => {
   });
 
   it("is believed for no longer than was asked for by whoever acquired or adopted it", async () => {
-    const [attempt, adopt] = [backend.attempt.bind(backend), backend.adopt.bind(backend)];
-    backend.attempt = async (request) => Object.assign(await attempt(request), { ttl: 3_600_000 });
+    const [attempt, adopt] = [backend.tryAcquire.bind(backend), backend.adopt.bind(backend)];
+    backend.tryAcquire = async (request) => Object.assign(await attempt(request), { ttl: 3_600_000 });
     backend.adopt = async (...asked) => Object.assign(await adopt(...asked), { ttl: 3_600_000 });
     const lease = await locks.acquire("key", { ttl: 3_000, renew: false });
     expect(lease.validFor).toBe(3_000 - 32);
@@ -113,8 +113,8 @@ describe("a lease", () => {
   });
 
   it("is renewed in time, whatever the server says that it has left", async () => {
-    const [attempt, adopt] = [backend.attempt.bind(backend), backend.adopt.bind(backend)];
-    backend.attempt = async (request) => Object.assign(await attempt(request), { ttl: 3_600_000 });
+    const [attempt, adopt] = [backend.tryAcquire.bind(backend), backend.adopt.bind(backend)];
+    backend.tryAcquire = async (request) => Object.assign(await attempt(request), { ttl: 3_600_000 });
     backend.adopt = async (...asked) => Object.assign(await adopt(...asked), { ttl: 3_600_000 });
     const lease = await locks.acquire("key", { ttl: 3_000 });
     await clock.advance(10_000);
@@ -268,7 +268,7 @@ describe("a lease", () => {
     expect(backend.calls.release).toBe(1);
     const other = await locks.acquire("key", { ttl: 600_000 });
     backend.fail("release", undefined, Number.POSITIVE_INFINITY);
-    backend.fail("withdraw", undefined, Number.POSITIVE_INFINITY);
+    backend.fail("cancel", undefined, Number.POSITIVE_INFINITY);
     const failing = expect(other.release()).rejects.toBeInstanceOf(LockBackendError);
     await clock.advance(5_000);
     await failing;
@@ -340,11 +340,11 @@ describe("a lease", () => {
 
 describe("an acquire", () => {
   it("asks again with the same token after a lost answer, and gets the same grant", async () => {
-    backend.loseAnswer("attempt");
+    backend.loseAnswer("tryAcquire");
     const acquiring = locks.acquire("key");
     await clock.advance(1_000);
     const lease = await acquiring;
-    expect(backend.calls.attempt).toBe(2);
+    expect(backend.calls.tryAcquire).toBe(2);
     expect((await locks.inspect("key"))?.holders[0]?.fencingToken).toBe(lease.fencingToken);
   });
 
@@ -353,25 +353,25 @@ describe("an acquire", () => {
     // As after a message that says nothing but that it is worth asking again.
     Object.assign(backend, { hint: async () => null });
     Object.defineProperty(backend, "requestTimeout", { value: 10_000 });
-    locks.on("contended", () => backend.hang("attempt"));
+    locks.on("contended", () => backend.hang("tryAcquire"));
     const acquiring = locks.acquire("key", { wait: 1_000 }).catch((error: unknown) => error);
     await clock.advance(1_000);
     const error = await acquiring;
     expect(error).toBeInstanceOf(LockTimeoutError);
     expect(error).toMatchObject({ holder: { remaining: expect.any(Number) } });
-    expect(backend.calls.attempt).toBe(2);
+    expect(backend.calls.tryAcquire).toBe(2);
     await held.release();
   });
 
   it("undoes an attempt that was never answered, too, when a later one was told that the key is busy", async () => {
     const undone: boolean[] = [];
-    const withdraw = backend.withdraw.bind(backend);
-    backend.withdraw = (request, unanswered) => {
+    const cancel = backend.cancel.bind(backend);
+    backend.cancel = (request, unanswered) => {
       undone.push(unanswered);
-      return withdraw(request, unanswered);
+      return cancel(request, unanswered);
     };
     const held = await rivals.acquire("key");
-    backend.loseAnswer("attempt");
+    backend.loseAnswer("tryAcquire");
     const refused = expect(locks.acquire("key", { wait: 1_000 })).rejects.toThrow(LockTimeoutError);
     await clock.advance(2_000);
     await refused;
@@ -380,13 +380,13 @@ describe("an acquire", () => {
   });
 
   it("undoes a grant whose answer was lost when it may not ask again", async () => {
-    backend.loseAnswer("attempt");
+    backend.loseAnswer("tryAcquire");
     await expect(locks.acquire("key", { wait: 0 })).rejects.toBeInstanceOf(LockBackendError);
     expect(await rivals.tryAcquire("key")).not.toBeNull();
   });
 
   it("is no lease when the answer is heard after its validity, and is given back", async () => {
-    const answer = backend.hang("attempt");
+    const answer = backend.hang("tryAcquire");
     const acquiring = locks.acquire("key", { ttl: 1_000, wait: 0 });
     clock.block(995);
     answer();
@@ -395,7 +395,7 @@ describe("an acquire", () => {
   });
 
   it("waits while an outage lasts, as long as the caller waits; then tells the outage, not contention", async () => {
-    backend.fail("attempt", undefined, Number.POSITIVE_INFINITY);
+    backend.fail("tryAcquire", undefined, Number.POSITIVE_INFINITY);
     const failing = expect(locks.acquire("key", { wait: 5_000 })).rejects.toBeInstanceOf(LockBackendError);
     const patient = locks.acquire("key", { wait: "forever" });
     await clock.advance(5_000);
@@ -406,13 +406,13 @@ describe("an acquire", () => {
   });
 
   it("does not retry what will not pass", async () => {
-    backend.fail("attempt", new LockBackendError("no rights", { retryable: false, ambiguous: false }));
+    backend.fail("tryAcquire", new LockBackendError("no rights", { retryable: false, ambiguous: false }));
     await expect(locks.acquire("key")).rejects.toThrow("no rights");
-    expect(backend.calls.attempt).toBe(1);
+    expect(backend.calls.tryAcquire).toBe(1);
   });
 
   it("aborted while a stale grant is given back, stops", async () => {
-    const answer = backend.hang("attempt");
+    const answer = backend.hang("tryAcquire");
     const abort = new AbortController();
     const options = { ttl: 1_000, wait: "forever" as const, signal: abort.signal };
     const acquiring = expect(locks.acquire("key", options)).rejects.toThrow("enough");
@@ -429,7 +429,7 @@ describe("an acquire", () => {
   });
 
   it("aborted while the answer is on its way, leaves nothing", async () => {
-    const answer = backend.hang("attempt");
+    const answer = backend.hang("tryAcquire");
     const abort = new AbortController();
     const acquiring = expect(locks.acquire("key", { signal: abort.signal })).rejects.toThrow("enough");
     await clock.advance(0);

@@ -146,7 +146,7 @@ it.each([0, 1])(
     expect(await backend.forceRelease({ prefix: request.prefix, key: taken }, undefined)).toBe(true);
     const next = ask({ key: taken });
     await granted(backend, next);
-    expect(await backend.attempt(request)).toMatchObject({ status: "busy" });
+    expect(await backend.tryAcquire(request)).toMatchObject({ status: "busy" });
     expect(await backend.inspect({ prefix: request.prefix, key: other })).toBeNull();
     expect(await backend.release(next)).toBe("released");
     await backend.close();

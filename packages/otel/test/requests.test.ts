@@ -64,7 +64,7 @@ it("refusals of a busy key are counted by their route, by whatever they are answ
 
 it("faults of the backend are counted once, by an app with error handlers or without", async () => {
   const { backend, locks, counted } = start();
-  backend.fail("attempt", undefined, Number.POSITIVE_INFINITY);
+  backend.fail("tryAcquire", undefined, Number.POSITIVE_INFINITY);
   const app = express();
   app.get("/page", lockRoute({ locks, key: "a" }), (_req, res) => void res.json({}));
   app.get("/own", lockRoute({ locks, key: "a" }), (_req, res) => void res.json({}));

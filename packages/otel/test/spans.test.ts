@@ -89,7 +89,7 @@ describe("a span of an acquire", () => {
     [
       "error",
       () => {
-        backend.fail("attempt", undefined, Number.POSITIVE_INFINITY);
+        backend.fail("tryAcquire", undefined, Number.POSITIVE_INFINITY);
         return locks.acquire("free", { wait: 500 });
       },
     ],

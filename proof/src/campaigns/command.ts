@@ -9,7 +9,7 @@ import { keepResult } from "../keep-result.ts";
 const HELP = `pnpm prove campaigns [PART...] [--list]
 
 Runs the randomised tests of pnpm test, each many times as long: all test files
-that call fewOrMany. Takes about an hour.
+that call fewOrMany. Takes about 20 minutes.
 
   PART    only files whose path has one of these parts
   --list  says which files would run, and runs nothing`;

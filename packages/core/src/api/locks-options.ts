@@ -42,7 +42,7 @@ export function checkLocksOptions(options: LocksOptions): void {
   }
   checkOptionNames("createLocks", options, LOCKS_OPTIONS, "{ backend: ioredisBackend(client) }");
   const { backend } = options;
-  if (typeof backend?.attempt === "function") return;
+  if (typeof backend?.tryAcquire === "function") return;
   throw new LockUsageError(
     `backend must be a LockBackend such as ioredisBackend(client), got ${showForBackend(backend)}`,
   );

@@ -208,7 +208,7 @@ export interface LockBackend {
   readonly name: string;
   /** The clock in which `since` of every outcome is told. */
   readonly clock: Clock;
-  /** Milliseconds within which every method settles, but for `hint`. */
+  /** Milliseconds within which every method settles, but for `waitForTurn`. */
   readonly requestTimeout: number;
   /** Whether it asks again by the request's `retry` while it waits. */
   readonly retries?: boolean;
@@ -223,21 +223,21 @@ export interface LockBackend {
   /**
    * One attempt. Idempotent: asking again with a token that holds the key gives the same grant and the same
    * fencing token, with what is left of its ttl. With `queue`, a busy answer means that the request waits in
-   * the queue, or will: `hint` must be awaited next, and `withdraw` called if the request is given up.
+   * the queue, or will: `waitForTurn` must be awaited next, and `cancel` called if the request is given up.
    */
-  attempt(request: AcquireRequest): Promise<AcquireOutcome>;
+  tryAcquire(request: AcquireRequest): Promise<AcquireOutcome>;
 
   /**
    * Waits for news of a queued request: null when it is worth asking again, or the lock itself where the backend lives in
-   * this process. Hints may be spurious; they may never be necessary for safety.
+   * this process. It may resolve for nothing, and may never be necessary for safety.
    */
-  hint(request: AcquireRequest): Promise<Granted | null>;
+  waitForTurn(request: AcquireRequest): Promise<Granted | null>;
 
   /**
-   * Gives a request up: leaves the queue, and releases the key if the request holds it after all. A hint that is
+   * Gives a request up: leaves the queue, and releases the key if the request holds it after all. A turn that is
    * awaited settles at once. With `unanswered` an attempt may still be on its way: it must not be granted when it arrives.
    */
-  withdraw(request: AcquireRequest, unanswered: boolean): Promise<void>;
+  cancel(request: AcquireRequest, unanswered: boolean): Promise<void>;
 
   /**
    * Prolongs a lease to at least `ttl` milliseconds from now. Never shortens and never revives one. With `fence`,
@@ -294,7 +294,7 @@ export interface LockBackend {
 /** A backend that can be one of the independent nodes of a quorum: a single server. */
 export interface QuorumNode extends LockBackend {
   /**
-   * As `attempt`, as one vote: abstains unless the node is a member. The fencing token of a grant is at least `fence`,
+   * As `tryAcquire`, as one vote: abstains unless the node is a member. The fencing token of a grant is at least `fence`,
    * and no larger than it must be, so that the nodes can agree on one; asked again with a larger one, the grant is
    * raised to it. Each node's tokens grow with each of its grants.
    */

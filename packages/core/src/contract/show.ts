@@ -112,7 +112,7 @@ const MADE: readonly (Made & { readonly has: readonly string[]; readonly lacks?:
   },
   { has: ["evalSha", "sendCommand"], kind: "a node-redis client", backend: "nodeRedisBackend(client)" },
   { has: ["evalsha", "duplicate"], kind: "an ioredis client", backend: "ioredisBackend(client)" },
-  { has: ["attempt", "withdraw"], kind: "a lock backend" },
+  { has: ["tryAcquire", "cancel"], kind: "a lock backend" },
   { has: ["acquire", "tryAcquire", "using"], kind: "locks" },
 ];
 

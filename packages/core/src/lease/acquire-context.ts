@@ -21,8 +21,8 @@ export interface AcquireContext {
   voted(request: TrackedRequest, votes: Votes): void;
   /** Told once, when others name another number of permits. */
   permitsDiffer(request: TrackedRequest, others: number): void;
-  /** Withdraws the request in the background, until that was heard: it must never delay the caller. */
-  withdraw(request: TrackedRequest, unanswered: boolean): void;
+  /** Cancels the request in the background, until that was heard: it must never delay the caller. */
+  cancel(request: TrackedRequest, unanswered: boolean): void;
   /** Whether a grant that did not count may be followed by another one, of another owner token. */
   readonly renewsTokens: boolean;
   /** Watches over a release that no caller waits for. */

@@ -91,7 +91,7 @@ class Acquisition implements Cancellable {
     return this.context.lease(this.#request, granted, this.deadline, this.terms);
   }
 
-  /** The caller's time is over, or it gave up, while it waited: the withdrawal ends the hint. */
+  /** The caller's time is over, or it gave up, while it waited: the cancellation ends the hint. */
   cancel(): void {
     this.deadline.unwatch(this);
     this.#isCancelled = true;
@@ -124,7 +124,7 @@ class Acquisition implements Cancellable {
     const { backend } = context;
     if (this.#sent === "nothing") this.#sent = "asking";
     this.#attempts += 1;
-    const attempting = backend.attempt(request);
+    const attempting = backend.tryAcquire(request);
     // A single attempt has the backend's own limit: with `wait: 0` there would be no time to hear the answer.
     const outcome = request.queue
       ? await deadline.until(attempting, backend.requestTimeout)
@@ -165,7 +165,7 @@ class Acquisition implements Cancellable {
       this.#told = "waiting";
       context.waiting(request, this.#holder);
     }
-    return context.backend.hint(request);
+    return context.backend.waitForTurn(request);
   }
 
   /** A grant that was heard of after its validity is none, and counts as a fault. */
@@ -180,7 +180,7 @@ class Acquisition implements Cancellable {
 
   /** Undoes a grant that does not count, in the background, and goes on under another owner token. */
   #giveBack(): void {
-    this.context.withdraw(this.#request, true);
+    this.context.cancel(this.#request, true);
     this.#request = { ...this.#request, token: newOwnerToken() };
     this.#queued = false;
   }
@@ -224,7 +224,7 @@ class Acquisition implements Cancellable {
     const unanswered = this.#sent !== "nothing";
     if (this.#undone || !(unanswered || this.#queued)) return;
     this.#undone = true;
-    this.context.withdraw(this.#request, unanswered);
+    this.context.cancel(this.#request, unanswered);
   }
 
   /**

@@ -40,7 +40,7 @@ export interface DetachedContext {
   /** @throws LockUsageError when the locks are closed */
   assertOpen(): void;
   /** Makes sure, in the background, that a request is never granted. */
-  withdraw(request: AcquireRequest): void;
+  cancel(request: AcquireRequest): void;
 }
 
 export class BackendDetachedLeases implements DetachedLeases {
@@ -63,10 +63,10 @@ export class BackendDetachedLeases implements DetachedLeases {
     checkAcquireOptions(options, this.#context.maxTtl);
     const request = this.#lease(key, token, options);
     try {
-      return (await this.#context.backend.attempt(request)).status === "granted";
+      return (await this.#context.backend.tryAcquire(request)).status === "granted";
     } catch (fault) {
       const error = asBackendError(fault, key);
-      if (error.ambiguous) this.#context.withdraw(request);
+      if (error.ambiguous) this.#context.cancel(request);
       throw error;
     }
   }

@@ -60,7 +60,7 @@ export interface LockEvents {
   voted: EventSubject & { readonly votes: readonly QuorumVote[] };
   /** A fault that no caller can be told: an undo or a scoped release that failed. The ttl ends what is left. */
   backendError: EventSubject & {
-    readonly operation: "withdraw" | "release";
+    readonly operation: "cancel" | "release";
     readonly error: LockBackendError;
   };
 }

@@ -41,7 +41,7 @@ export interface LeaseContext {
   /** The lease is over, in whatever way, and nothing of it is under way. */
   ended(lease: HeldLease): void;
   /** Frees what is held in the background, once that is possible: no caller waits for it. */
-  withdraw(held: TrackedRequest): void;
+  cancel(held: TrackedRequest): void;
   /** A release has failed, and may be tried again. */
   faulted(fault: unknown): void;
   /** Runs work in the background that no caller waits for. */
@@ -276,7 +276,7 @@ export class HeldLease implements Lease {
       // The caller waits no longer, but after a failover others would, for as long as the ttl.
       if (retryable && this.#minHoldLeft(clock.now()) <= 0) {
         this.#mayBeFree = true;
-        this.context.withdraw(this.held);
+        this.context.cancel(this.held);
       }
       throw error;
     } finally {

@@ -34,7 +34,7 @@ export interface LeasesOptions {
 }
 
 const CLOSE_LIMIT = 500;
-const WITHDRAW_PATIENCE = 60_000;
+const CANCEL_LIMIT = 60_000;
 const NO_LIMIT = Number.POSITIVE_INFINITY;
 
 /** All leases of one `createLocks` and all that is under way to become one: `close` ends them. */
@@ -62,7 +62,7 @@ export class Leases {
       events: this.events,
       checkTtl: (ttl) => checkDuration("ttl", ttl, 1, maxTtl),
       ended: (lease) => void this.#held.delete(lease),
-      withdraw: (held) => this.#background(this.#withdraw(held, false, held)),
+      cancel: (held) => this.#background(this.#cancel(held, false, held)),
       undo: (held, work) => this.#undo(held, work),
       faulted: (fault) => this.#faulted(fault),
     };
@@ -77,13 +77,12 @@ export class Leases {
       voted: (request, votes) => this.#tellVotes(request, votes),
       permitsDiffer: (request, others) => this.#tellMismatch(request, others),
       undo: (request, releasing) => this.#undo(request, releasing),
-      withdraw: (request, unanswered) => this.#background(this.#withdraw(request, unanswered, request)),
+      cancel: (request, unanswered) => this.#background(this.#cancel(request, unanswered, request)),
     };
     this.detached = new BackendDetachedLeases({
       ...options,
       assertOpen: () => this.assertOpen(),
-      withdraw: (request) =>
-        this.#background(this.#withdraw(request, true, { ...request, id: this.#nextId() })),
+      cancel: (request) => this.#background(this.#cancel(request, true, { ...request, id: this.#nextId() })),
     });
     // What becomes of several keys is known when they were tried together and in order.
     this.#severalContext = { ...this.#acquireContext, ended: () => undefined, failed: () => undefined };
@@ -257,28 +256,28 @@ export class Leases {
   }
 
   /**
-   * A request that is not withdrawn would keep those behind it waiting for as long as this process lives: so it is
+   * A request that is not cancelled would keep those behind it waiting for as long as this process lives: so it is
    * tried again, whatever the server says.
    */
-  async #withdraw(request: AcquireRequest, unanswered: boolean, subject: Tracked): Promise<void> {
+  async #cancel(request: AcquireRequest, unanswered: boolean, subject: Tracked): Promise<void> {
     const { backend } = this.options;
     const key = showKeys(request.keys);
     let isTold = false;
-    const withdraw = async () => {
+    const cancel = async () => {
       try {
-        await backend.withdraw(request, unanswered);
+        await backend.cancel(request, unanswered);
       } catch (fault) {
         this.#faulted(fault);
-        if (!isTold) this.#tellFault(subject, "withdraw", fault);
+        if (!isTold) this.#tellFault(subject, "cancel", fault);
         isTold = true;
         throw fault;
       }
     };
-    const isOver = (waited: number) => waited > WITHDRAW_PATIENCE;
+    const isOver = (waited: number) => waited > CANCEL_LIMIT;
     await retry(
       backend.clock,
       { key, keepAlive: false, isOver, anyFault: true, stop: this.#stop },
-      withdraw,
+      cancel,
     ).catch(() => undefined);
   }
 
@@ -286,7 +285,7 @@ export class Leases {
     if (this.#closed !== undefined) this.#closedClient.hear(fault);
   }
 
-  #tellFault(subject: Tracked, operation: "withdraw" | "release", fault: unknown): void {
+  #tellFault(subject: Tracked, operation: "cancel" | "release", fault: unknown): void {
     const error = asBackendError(fault, showKeys(subject.keys));
     this.events.emit("backendError", subject, { operation, error });
   }

@@ -46,13 +46,13 @@ const rival = (request: Request, options: Partial<AcquireRequest> = {}): Request
 });
 
 async function granted(backend: LockBackend, request: AcquireRequest): Promise<Granted> {
-  const outcome = await backend.attempt(request);
+  const outcome = await backend.tryAcquire(request);
   assert.equal(outcome.status, "granted");
   return outcome as Granted;
 }
 
 async function busy(backend: LockBackend, request: AcquireRequest): Promise<void> {
-  assert.equal((await backend.attempt(request)).status, "busy");
+  assert.equal((await backend.tryAcquire(request)).status, "busy");
 }
 
 /** Asks until the request stands in the queue: the first contention may have to open a connection before. */
@@ -61,16 +61,16 @@ async function queue(backend: LockBackend, request: Request): Promise<void> {
     await busy(backend, request);
     const waiters = (await backend.inspect(request))?.waiters ?? [];
     if (waiters.some(({ token }) => request.token.startsWith(token))) return;
-    await backend.hint(request);
+    await backend.waitForTurn(request);
   }
 }
 
 /** What the acquire loop does after a busy answer, until the lock is there. */
 async function waitFor(backend: LockBackend, request: AcquireRequest): Promise<Granted> {
   for (;;) {
-    const news = await backend.hint(request);
+    const news = await backend.waitForTurn(request);
     if (news !== null) return news;
-    const outcome = await backend.attempt(request);
+    const outcome = await backend.tryAcquire(request);
     if (outcome.status === "granted") return outcome;
   }
 }
@@ -127,7 +127,7 @@ function grants(test: Test<OpenBackends>): void {
   test("refuses a key that is held, and says by whom", async ({ one, two }) => {
     const first = ask({ holder: "first" });
     await granted(one, first);
-    const outcome = await two.attempt(rival(first));
+    const outcome = await two.tryAcquire(rival(first));
     assert.ok(outcome.status === "busy");
     assert.equal(outcome.holder?.holder, "first");
     assert.ok((outcome.holder?.remaining ?? 0) > 0);
@@ -176,7 +176,7 @@ function grants(test: Test<OpenBackends>): void {
     const first = ask({ ttl: 60 });
     await granted(one, first);
     const second = rival(first, { queue: true, ttl: 10_000 });
-    const outcome = await two.attempt(second);
+    const outcome = await two.tryAcquire(second);
     const next = outcome.status === "granted" ? outcome : await waitFor(two, second);
     assert.ok(next.fencingToken > 0);
     assert.deepEqual(await one.extend(first, 60), { status: "lost", reason: "stolen" });
@@ -242,7 +242,7 @@ function queueing(test: Test<OpenBackends>): void {
     await one.release(holder);
     await busy(one, rival(holder));
     const grant = await waitFor(two, waiter);
-    assert.equal((await two.attempt(waiter)).status, "granted");
+    assert.equal((await two.tryAcquire(waiter)).status, "granted");
     assert.equal((await granted(two, waiter)).fencingToken, grant.fencingToken);
   });
 
@@ -252,7 +252,7 @@ function queueing(test: Test<OpenBackends>): void {
     const [leaver, stayer] = [rival(holder, { queue: true }), rival(holder, { queue: true })];
     await queue(two, leaver);
     await queue(two, stayer);
-    await two.withdraw(leaver, false);
+    await two.cancel(leaver, false);
     assert.equal((await one.inspect(holder))?.waiting, 1);
     await one.release(holder);
     await waitFor(two, stayer);
@@ -263,12 +263,12 @@ function queueing(test: Test<OpenBackends>): void {
     await granted(one, holder);
     const [opening, queued] = [rival(holder, { queue: true }), rival(holder, { queue: true })];
     await busy(two, opening);
-    const first = two.hint(opening);
-    await two.withdraw(opening, false);
+    const first = two.waitForTurn(opening);
+    await two.cancel(opening, false);
     assert.equal(await first, null);
     await queue(two, queued);
-    const second = two.hint(queued);
-    await two.withdraw(queued, false);
+    const second = two.waitForTurn(queued);
+    await two.cancel(queued, false);
     assert.equal(await second, null);
     await one.release(holder);
   });
@@ -279,7 +279,7 @@ function queueing(test: Test<OpenBackends>): void {
     const waiter = rival(holder, { queue: true });
     await queue(two, waiter);
     await one.release(holder);
-    await two.withdraw(waiter, false);
+    await two.cancel(waiter, false);
     await granted(one, rival(holder));
   });
 }

@@ -13,7 +13,7 @@ import type {
 import { LockBackendError } from "../contract/errors.ts";
 
 /** The methods that can be made to fail. */
-export type BackendMethod = "attempt" | "withdraw" | "extend" | "release" | "retain" | "adopt";
+export type BackendMethod = "tryAcquire" | "cancel" | "extend" | "release" | "retain" | "adopt";
 
 type Fault =
   | { readonly kind: "fail"; readonly error: Error; times: number }
@@ -26,8 +26,8 @@ export class FaultyBackend implements LockBackend {
   readonly #faults = new Map<BackendMethod, Fault>();
   /** How often each method was called. */
   readonly calls: Record<BackendMethod, number> = {
-    attempt: 0,
-    withdraw: 0,
+    tryAcquire: 0,
+    cancel: 0,
     extend: 0,
     release: 0,
     retain: 0,
@@ -75,12 +75,12 @@ export class FaultyBackend implements LockBackend {
     this.#faults.clear();
   }
 
-  attempt(request: AcquireRequest): Promise<AcquireOutcome> {
-    return this.#call("attempt", () => this.inner.attempt(request));
+  tryAcquire(request: AcquireRequest): Promise<AcquireOutcome> {
+    return this.#call("tryAcquire", () => this.inner.tryAcquire(request));
   }
 
-  withdraw(request: AcquireRequest, unanswered: boolean): Promise<void> {
-    return this.#call("withdraw", () => this.inner.withdraw(request, unanswered));
+  cancel(request: AcquireRequest, unanswered: boolean): Promise<void> {
+    return this.#call("cancel", () => this.inner.cancel(request, unanswered));
   }
 
   extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome> {
@@ -107,8 +107,8 @@ export class FaultyBackend implements LockBackend {
     return this.#call("release", () => this.inner.release(held));
   }
 
-  hint(request: AcquireRequest): Promise<Granted | null> {
-    return this.inner.hint(request);
+  waitForTurn(request: AcquireRequest): Promise<Granted | null> {
+    return this.inner.waitForTurn(request);
   }
 
   forceRelease(name: LockName, token: string | undefined): Promise<boolean> {

@@ -49,16 +49,16 @@ describe("what the in-process backend says of a lease that it has for longer tha
     const backend = inProcessBackend({ clock });
     const held = ask({ ttl: 10_000 });
     const stands = { since: clock.now(), ttl: 10_000 };
-    await backend.attempt(held);
+    await backend.tryAcquire(held);
     await clock.advance(3_000);
-    expect(await backend.attempt(held)).toMatchObject({ status: "granted", ...stands });
+    expect(await backend.tryAcquire(held)).toMatchObject({ status: "granted", ...stands });
     expect(await backend.extend(held, 1_000)).toMatchObject({ status: "renewed", ...stands });
     const adopter = rival(held, { ttl: 1_000 });
     expect(await backend.adopt(adopter, held.token, 1, "")).toMatchObject({ status: "renewed", ...stands });
     await clock.advance(6_999);
-    expect((await backend.attempt(rival(held))).status).toBe("busy");
+    expect((await backend.tryAcquire(rival(held))).status).toBe("busy");
     await clock.advance(1);
-    expect((await backend.attempt(rival(held))).status).toBe("granted");
+    expect((await backend.tryAcquire(rival(held))).status).toBe("granted");
   });
 });
 

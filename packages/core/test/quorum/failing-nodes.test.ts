@@ -64,7 +64,7 @@ it.each([1, 2, 3, 4])(
           return vote;
         },
         release: (held) => (isAway ? connectionLost() : node.release(held)),
-        withdraw: (...asked) => (isAway ? connectionLost() : node.withdraw(...asked)),
+        cancel: (...asked) => (isAway ? connectionLost() : node.cancel(...asked)),
       } satisfies Hooks);
     }
     const lease = await one.acquire("late", { ttl: 600, wait: 10_000, renew: false });
@@ -169,7 +169,7 @@ it("what a node has queued is taken out of its queue, although the node has no v
   const [one, two] = [open([home]), open()];
   await one.using("warm", () => undefined);
   let askAgain = () => {};
-  home.hint = () =>
+  home.waitForTurn = () =>
     new Promise((resolve) => {
       askAgain = () => resolve(null);
     });

@@ -27,7 +27,7 @@ describe("a key that many hold", () => {
         (await scene.one.extend(brief, 1)).status === "lost" ? true : undefined,
       );
       expect((await scene.two.extend(lasting, 1)).status).toBe("renewed");
-      expect((await scene.one.attempt(rival(first, { mode: { kind: "exclusive" } }))).status).toBe("busy");
+      expect((await scene.one.tryAcquire(rival(first, { mode: { kind: "exclusive" } }))).status).toBe("busy");
       await scene.two.release(lasting);
     }
   });

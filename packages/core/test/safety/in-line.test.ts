@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { lockKeys } from "../../src/backends/redis/keys.ts";
-import { adoptScript, retainScript, withdrawScript } from "../../src/backends/redis/lua/index.ts";
+import { adoptScript, cancelScript, retainScript } from "../../src/backends/redis/lua/index.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
 import { createLocks, type Lease, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
@@ -58,8 +58,8 @@ describe("a waiter", () => {
     await locks.close();
   });
 
-  it("whose withdrawal was lost does not keep readers waiting behind it", async () => {
-    const { state, backend } = losing(withdrawScript.sha);
+  it("whose cancellation was lost does not keep readers waiting behind it", async () => {
+    const { state, backend } = losing(cancelScript.sha);
     const [locks, rivals] = [createLocks({ backend }), createLocks({ backend: scene.two })];
     const key = newKey();
     const reader = await rivals.readWrite(key).read.acquire();
@@ -72,8 +72,8 @@ describe("a waiter", () => {
     await rivals.close();
   });
 
-  it("for several keys whose withdrawal was lost keeps none of them", async () => {
-    const { state, backend } = losing(withdrawScript.sha);
+  it("for several keys whose cancellation was lost keeps none of them", async () => {
+    const { state, backend } = losing(cancelScript.sha);
     const [locks, rivals] = [createLocks({ backend }), createLocks({ backend: scene.two })];
     const [a, b] = [newKey(), newKey()];
     const held = await rivals.acquire(b);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RedisDriver } from "../../src/backends/redis/driver.ts";
 import { lockKeys, memberKey } from "../../src/backends/redis/keys.ts";
-import { acquireScript, withdrawScript } from "../../src/backends/redis/lua/index.ts";
+import { acquireScript, cancelScript } from "../../src/backends/redis/lua/index.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
 import { createLocks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
@@ -15,28 +15,28 @@ function slow(requestTimeout: number) {
   const [client] = scene.clients;
   if (client === undefined) throw new Error("no client");
   const { driver } = client;
-  const state: { isCut: boolean; deliver?: () => Promise<unknown>; withdrawn?: Promise<unknown> } = {
+  const state: { isCut: boolean; deliver?: () => Promise<unknown>; cancelled?: Promise<unknown> } = {
     isCut: false,
   };
   const evalsha: RedisDriver["evalsha"] = (sha, keys, args) => {
     if (!state.isCut) return driver.evalsha(sha, keys, args);
     if (sha === acquireScript.sha) state.deliver = () => driver.eval(acquireScript.source, keys, args);
-    if (sha !== withdrawScript.sha) return new Promise(() => {});
-    state.withdrawn = driver.eval(withdrawScript.source, keys, args);
-    return state.withdrawn;
+    if (sha !== cancelScript.sha) return new Promise(() => {});
+    state.cancelled = driver.eval(cancelScript.source, keys, args);
+    return state.cancelled;
   };
   return { state, backend: new RedisBackend({ ...driver, evalsha }, { requestTimeout }) };
 }
 
 describe("a request that arrives late", () => {
   it.each([false, true])(
-    "is refused, even if nobody withdrew it; the server's time was known: %s",
+    "is refused, even if nobody cancelled it; the server's time was known: %s",
     async (known) => {
       const { state, backend } = slow(50);
       if (known) await granted(backend, ask());
       state.isCut = true;
       const request = ask();
-      await expect(backend.attempt(request)).rejects.toMatchObject({ ambiguous: true });
+      await expect(backend.tryAcquire(request)).rejects.toMatchObject({ ambiguous: true });
       // Timers may be early by a millisecond.
       await new Promise((resume) => setTimeout(resume, 5));
       expect(await state.deliver?.()).toEqual([expect.stringMatching(/^late /)]);
@@ -44,29 +44,29 @@ describe("a request that arrives late", () => {
     },
   );
 
-  it.each([false, true])("is refused when it was withdrawn before; others wait: %s", async (contended) => {
+  it.each([false, true])("is refused when it was cancelled before; others wait: %s", async (contended) => {
     const { state, backend } = slow(10_000);
     await granted(backend, ask());
     state.isCut = true;
     const request = ask();
     if (contended) await granted(scene.one, rival(request));
-    backend.attempt(request).catch(() => undefined);
+    backend.tryAcquire(request).catch(() => undefined);
     const deliver = await eventually("a request under way", () => state.deliver);
-    await backend.withdraw(request, true);
-    expect(await deliver()).toEqual([expect.stringMatching(/^withdrawn /)]);
+    await backend.cancel(request, true);
+    expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /)]);
     expect((await scene.one.inspect(request))?.holders.length ?? 0).toBe(contended ? 1 : 0);
   });
 
-  it("is refused when it was withdrawn before, also where others were withdrawn since", async () => {
+  it("is refused when it was cancelled before, also where others were cancelled since", async () => {
     const { state, backend } = slow(10_000);
     await granted(backend, ask());
     state.isCut = true;
     const request = ask();
-    backend.attempt(request).catch(() => undefined);
+    backend.tryAcquire(request).catch(() => undefined);
     const deliver = await eventually("a request under way", () => state.deliver);
-    await backend.withdraw(request, true);
-    for (let turn = 0; turn < 3; turn++) await backend.withdraw(rival(request), true);
-    expect(await deliver()).toEqual([expect.stringMatching(/^withdrawn /)]);
+    await backend.cancel(request, true);
+    for (let turn = 0; turn < 3; turn++) await backend.cancel(rival(request), true);
+    expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /)]);
     expect(await scene.one.inspect(request)).toBeNull();
   });
 });
@@ -103,7 +103,7 @@ describe("a vote of a quorum that arrives late", () => {
     return { state, node };
   }
 
-  it.each(["EVALSHA", "EVAL"] as const)("is refused, even if nobody withdrew it; by %s", async (sentBy) => {
+  it.each(["EVALSHA", "EVAL"] as const)("is refused, even if nobody cancelled it; by %s", async (sentBy) => {
     const { state, node } = await slowNode(sentBy, 150);
     const request = vote();
     await expect(node.vote(request, 1)).rejects.toMatchObject({ ambiguous: true });
@@ -114,13 +114,13 @@ describe("a vote of a quorum that arrives late", () => {
     expect(await scene.admin.command("EXISTS", ...lockKeys(request))).toBe(0);
   });
 
-  it.each(["EVALSHA", "EVAL"] as const)("is refused when it was withdrawn before; by %s", async (sentBy) => {
+  it.each(["EVALSHA", "EVAL"] as const)("is refused when it was cancelled before; by %s", async (sentBy) => {
     const { state, node } = await slowNode(sentBy, 10_000);
     const request = vote();
     node.vote(request, 1).catch(() => undefined);
     const deliver = await eventually("a vote under way", () => state.deliver);
-    await node.withdraw(request, true);
-    expect(await deliver()).toEqual([expect.stringMatching(/^withdrawn /)]);
+    await node.cancel(request, true);
+    expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /)]);
     expect(await scene.one.inspect(request)).toBeNull();
   });
 });
@@ -137,8 +137,8 @@ describe("a caller that gives up while its request is under way", () => {
     const deliver = await eventually("a request under way", () => state.deliver);
     abort.abort(new Error("enough"));
     await acquiring;
-    await eventually("a withdrawal", () => state.withdrawn);
-    expect(await deliver()).toEqual([expect.stringMatching(/^withdrawn /)]);
+    await eventually("a cancellation", () => state.cancelled);
+    expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /)]);
     expect(await scene.one.inspect(request)).toBeNull();
     await locks.close();
   });
@@ -149,7 +149,7 @@ describe("requests of one tick", () => {
     const requests = Array.from({ length: 150 }, () => ask());
     const busy = requests.filter((_, index) => index % 3 === 0);
     await Promise.all(busy.map((request) => granted(scene.two, rival(request))));
-    const outcomes = await Promise.all(requests.map((request) => scene.one.attempt(request)));
+    const outcomes = await Promise.all(requests.map((request) => scene.one.tryAcquire(request)));
     const expected = requests.map((request) => (busy.includes(request) ? "busy" : "granted"));
     expect(outcomes.map(({ status }) => status)).toEqual(expected);
   });
@@ -177,7 +177,7 @@ describe("an answer that takes its time", () => {
     await granted(backend, ask());
     const held = ask();
     const asked = clock.now();
-    expect(await backend.attempt(held)).toMatchObject({ status: "granted", since: asked, ttl: 10_000 });
+    expect(await backend.tryAcquire(held)).toMatchObject({ status: "granted", since: asked, ttl: 10_000 });
     const prolonged = clock.now();
     expect(await backend.extend(held, 20_000)).toMatchObject({ since: prolonged, ttl: 20_000 });
     const adopter = rival(held, { ttl: 40_000 });
@@ -187,13 +187,17 @@ describe("an answer that takes its time", () => {
 
     await granted(scene.one, held);
     const waiter = rival(held, { queue: true });
-    expect((await backend.attempt(waiter)).status).toBe("busy");
-    const news = backend.hint(waiter);
+    expect((await backend.tryAcquire(waiter)).status).toBe("busy");
+    const news = backend.waitForTurn(waiter);
     await scene.one.release(held);
     expect(await news).toBeNull();
     clock.block(5_000);
     const claimed = clock.now();
-    expect(await backend.attempt(waiter)).toMatchObject({ status: "granted", since: claimed, ttl: 10_000 });
+    expect(await backend.tryAcquire(waiter)).toMatchObject({
+      status: "granted",
+      since: claimed,
+      ttl: 10_000,
+    });
     await backend.release(waiter);
     await backend.close();
   });
@@ -231,8 +235,8 @@ describe("a waiter", () => {
     const held = ask();
     await granted(scene.one, held);
     const waiter = rival(held, { queue: true });
-    await backend.attempt(waiter);
-    const news = backend.hint(waiter);
+    await backend.tryAcquire(waiter);
+    const news = backend.waitForTurn(waiter);
     await scene.admin.command("CLIENT", "KILL", "TYPE", "pubsub");
     // Whether it is back in time to be told or not: it must not have to wait for a timer.
     await scene.one.release(held);
@@ -247,11 +251,11 @@ describe("a waiter", () => {
     const held = ask();
     await granted(scene.one, held);
     const [first, second] = [rival(held, { queue: true }), rival(held, { queue: true })];
-    await backend.attempt(first);
-    await backend.attempt(second);
-    const news = backend.hint(second);
+    await backend.tryAcquire(first);
+    await backend.tryAcquire(second);
+    const news = backend.waitForTurn(second);
     await scene.admin.command("DEL", lockKeys(held)[2]);
-    await backend.attempt(first);
+    await backend.tryAcquire(first);
     expect(await news).toBeNull();
     await backend.close();
   });
@@ -274,11 +278,11 @@ describe("a waiter", () => {
     await granted(scene.one, held);
     const waiter = rival(held, { queue: true });
     state.isLate = true;
-    const asking = backend.attempt(waiter);
+    const asking = backend.tryAcquire(waiter);
     await eventually("a waiter", async () =>
       (await scene.one.inspect(held))?.waiting === 1 ? true : undefined,
     );
-    await backend.withdraw(waiter, true);
+    await backend.cancel(waiter, true);
     deliver();
     expect((await asking).status).toBe("busy");
     await backend.close();
@@ -304,13 +308,13 @@ describe("a waiter", () => {
     await granted(scene.one, held);
     // The first that waits opens the connection that hears messages.
     const another = rival(held, { queue: true });
-    await backend.attempt(another);
-    expect(await backend.hint(another)).toBeNull();
-    await backend.withdraw(another, false);
+    await backend.tryAcquire(another);
+    expect(await backend.waitForTurn(another)).toBeNull();
+    await backend.cancel(another, false);
     isHeard = false;
     state.isWaiting = true;
-    expect((await backend.attempt(waiter)).status).toBe("busy");
-    expect(await backend.hint(waiter)).toBeNull();
+    expect((await backend.tryAcquire(waiter)).status).toBe("busy");
+    expect(await backend.waitForTurn(waiter)).toBeNull();
     await granted(backend, waiter);
     await backend.release(waiter);
     await backend.close();

@@ -15,7 +15,7 @@ describe("the line", () => {
   const queued = (key: string, options: Partial<AcquireRequest> = {}) =>
     ask({ key, queue: true, ...options });
   const attempt = async (request: AcquireRequest, backend = scene.one) =>
-    (await backend.attempt(request)).status;
+    (await backend.tryAcquire(request)).status;
   const state = async (key: string) => {
     const {
       holding = 0,
@@ -69,7 +69,7 @@ describe("the line", () => {
     for (const request of [queued(key, { mode: shared }), queued(key, { mode: shared })]) {
       expect(await attempt(request)).toBe("busy");
     }
-    await scene.one.withdraw(writer, false);
+    await scene.one.cancel(writer, false);
     expect(await state(key)).toMatchObject({ holding: 3, waiting: 0 });
   });
 
@@ -81,7 +81,7 @@ describe("the line", () => {
     const [first, second] = [queued(key, { mode }), queued(key, { mode })];
     for (const request of [first, second]) expect(await attempt(request)).toBe("busy");
     await scene.two.release(held);
-    await scene.one.withdraw(first, false);
+    await scene.one.cancel(first, false);
     expect(await attempt(second)).toBe("granted");
     expect(await state(key)).toMatchObject({ holding: 1, waiting: 0 });
   });

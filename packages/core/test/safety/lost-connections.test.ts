@@ -98,7 +98,7 @@ describe.each(libraries)("$name, when the connection fails", ({ name, connect })
 
       // The request waits in the client (its offline queue, or a socket that is not answered) past its time.
       proxy.refuse();
-      await expect(backend.attempt(late)).rejects.toBeInstanceOf(LockBackendError);
+      await expect(backend.tryAcquire(late)).rejects.toBeInstanceOf(LockBackendError);
       const asked = client.command("PING").catch(() => undefined);
       proxy.heal();
       await asked;

@@ -17,7 +17,7 @@ describe("an offer", () => {
         const held = ask();
         await granted(scene.one, held);
         const waiter = rival(held, { queue: true, mode, ttl });
-        expect((await scene.two.attempt(waiter)).status).toBe("busy");
+        expect((await scene.two.tryAcquire(waiter)).status).toBe("busy");
         await scene.one.release(held);
         const [lock] = lockKeys(held);
         const [offered] = (await scene.one.inspect(held))?.holders ?? [];
@@ -41,7 +41,7 @@ describe("an offer", () => {
     const second = rival(first);
     for (const request of [first, second]) await granted(scene.one, request);
     const waiter = rival(first, { queue: true });
-    expect((await scene.two.attempt(waiter)).status).toBe("busy");
+    expect((await scene.two.tryAcquire(waiter)).status).toBe("busy");
     await scene.one.release(second);
     expect((await granted(scene.two, waiter)).slot).toBe(2);
     const { holders = [] } = (await scene.one.inspect(first)) ?? {};
@@ -53,7 +53,7 @@ describe("an offer", () => {
     const held = ask();
     await granted(scene.one, held);
     const [first, second] = [rival(held, { queue: true }), rival(held, { queue: true })];
-    for (const request of [first, second]) await scene.two.attempt(request);
+    for (const request of [first, second]) await scene.two.tryAcquire(request);
     const [, , , liveness] = lockKeys(held);
     const aliveFor = async () => {
       const [channel = ""] = (await scene.admin.command("ZRANGE", liveness, "0", "-1")) as string[];
@@ -64,23 +64,23 @@ describe("an offer", () => {
     expect(await aliveFor()).toBeLessThan(1_500);
     await granted(scene.two, first);
     expect(await aliveFor()).toBeGreaterThan(2_000);
-    for (const request of [first, second]) await scene.two.withdraw(request, false);
+    for (const request of [first, second]) await scene.two.cancel(request, false);
   });
 
   it("goes to no process that was silent for too long: all its waiters are passed over at once", async () => {
     const held = ask();
     await granted(scene.two, held);
     const silent = [rival(held, { queue: true }), rival(held, { queue: true })];
-    for (const request of silent) await scene.one.attempt(request);
+    for (const request of silent) await scene.one.tryAcquire(request);
     const [, , , liveness] = lockKeys(held);
     const [channel = ""] = (await scene.admin.command("ZRANGE", liveness, "0", "-1")) as string[];
     const waiter = rival(held, { queue: true });
-    await scene.two.attempt(waiter);
+    await scene.two.tryAcquire(waiter);
     await scene.admin.command("ZADD", liveness, "1", channel);
     await scene.two.release(held);
     const [offered] = (await scene.two.inspect(held))?.holders ?? [];
     expect(offered?.token).toBe(waiter.token.slice(0, 8));
-    for (const request of silent) await scene.one.withdraw(request, false);
-    await scene.two.withdraw(waiter, false);
+    for (const request of silent) await scene.one.cancel(request, false);
+    await scene.two.cancel(waiter, false);
   });
 });

@@ -25,8 +25,8 @@ describe("ownership", () => {
       expect(await scene.two.release(stranger)).toBe("notHeld");
       expect(await scene.two.extend(stranger, 20_000)).toEqual({ status: "lost", reason: "stolen" });
       expect(await scene.two.retain(stranger, 1)).toBe("notHeld");
-      expect((await scene.two.attempt(stranger)).status).toBe("busy");
-      await scene.two.withdraw(stranger, false);
+      expect((await scene.two.tryAcquire(stranger)).status).toBe("busy");
+      await scene.two.cancel(stranger, false);
     }
     expect(await scene.one.release(held)).toBe("released");
   });
@@ -48,17 +48,17 @@ describe("ownership", () => {
     await scene.one.release(held);
   });
 
-  it("ends with its own withdrawal", async () => {
+  it("ends with its own cancellation", async () => {
     const held = ask();
     await granted(scene.one, held);
-    await scene.one.withdraw(held, false);
+    await scene.one.cancel(held, false);
     expect(await scene.two.inspect(held)).toBeNull();
   });
 
-  it("is not lost by another's withdrawal", async () => {
+  it("is not lost by another's cancellation", async () => {
     const held = ask();
     await granted(scene.one, held);
-    await scene.two.withdraw(rival(held), true);
+    await scene.two.cancel(rival(held), true);
     expect((await scene.one.extend(held, 20_000)).status).toBe("renewed");
     await scene.one.release(held);
   });
@@ -117,7 +117,7 @@ describe("fences", () => {
     const held = ask();
     await granted(scene.one, held);
     const waiters = [1, 2, 3].map(() => rival(held, { queue: true }));
-    for (const waiter of waiters) await scene.two.attempt(waiter);
+    for (const waiter of waiters) await scene.two.tryAcquire(waiter);
     await scene.admin.command("SET", lockKeys(held)[1], hourAhead(), "PX", "60000");
     await scene.one.release(held);
     const fences: number[] = [];
@@ -140,7 +140,7 @@ describe("fences", () => {
         const request = ask({ mode });
         const fence = lockKeys(request)[1];
         await scene.admin.command("SET", fence, counter);
-        await expect(scene.one.attempt(request)).rejects.toMatchObject({
+        await expect(scene.one.tryAcquire(request)).rejects.toMatchObject({
           code: "LOCK_BACKEND",
           retryable: true,
           ambiguous: false,
@@ -174,9 +174,9 @@ describe("the queue", () => {
       const held = ask();
       await granted(scene.one, held);
       const waiter = rival(held, { queue: true });
-      await scene.two.attempt(waiter);
+      await scene.two.tryAcquire(waiter);
       await scene.admin.command("DEL", lockKeys(held)[0]);
-      expect((await scene.one.attempt(rival(held, { queue }))).status).toBe("busy");
+      expect((await scene.one.tryAcquire(rival(held, { queue }))).status).toBe("busy");
       await served(scene.two, waiter);
       expect(await scene.two.release(waiter)).toBe("released");
     },
@@ -192,11 +192,11 @@ describe("the queue", () => {
     ]);
     await scene.admin.command("ZADD", queue, ...dead.flat());
     const waiter = rival(held, { queue: true });
-    await scene.two.attempt(waiter);
+    await scene.two.tryAcquire(waiter);
     await scene.admin.command("DEL", lock);
-    expect((await scene.one.attempt(rival(held))).status).toBe("busy");
+    expect((await scene.one.tryAcquire(rival(held))).status).toBe("busy");
     expect(await isFree(held)).toBe(true);
-    expect((await scene.one.attempt(rival(held))).status).toBe("busy");
+    expect((await scene.one.tryAcquire(rival(held))).status).toBe("busy");
     await served(scene.two, waiter);
     await scene.two.release(waiter);
   });
@@ -209,7 +209,7 @@ describe("the queue", () => {
     const held = ask();
     await granted(scene.one, held);
     const waiter = rival(held, { queue: true });
-    await scene.two.attempt(waiter);
+    await scene.two.tryAcquire(waiter);
     const channel = await addDead(held, aliveUntil());
     await scene.one.release(held);
     await served(scene.two, waiter);
@@ -227,10 +227,10 @@ describe("the queue", () => {
       await granted(scene.one, held);
       const liveness = lockKeys(held)[3];
       const silent = rival(held, { queue: true });
-      await scene.one.attempt(silent);
+      await scene.one.tryAcquire(silent);
       const [channel = ""] = (await scene.admin.command("ZRANGE", liveness, "0", "-1")) as string[];
       const waiter = rival(held, { queue: true });
-      await scene.two.attempt(waiter);
+      await scene.two.tryAcquire(waiter);
       await (until === undefined
         ? scene.admin.command("ZREM", liveness, channel)
         : scene.admin.command("ZADD", liveness, until, channel));
@@ -244,11 +244,11 @@ describe("the queue", () => {
     const held = ask();
     await granted(scene.one, held);
     const [first, second] = [rival(held, { queue: true }), rival(held, { queue: true })];
-    await scene.two.attempt(first);
-    await scene.one.attempt(second);
+    await scene.two.tryAcquire(first);
+    await scene.one.tryAcquire(second);
     await scene.admin.command("DEL", lockKeys(held)[2]);
-    await scene.one.attempt(second);
-    await scene.two.attempt(first);
+    await scene.one.tryAcquire(second);
+    await scene.two.tryAcquire(first);
     await scene.one.release(held);
     await served(scene.two, first);
     expect((await scene.one.inspect(held))?.waiting).toBe(1);
@@ -276,7 +276,7 @@ describe("the queue", () => {
   /** How a key is let go, by each mode. */
   const endings = [
     ["release", (held: Request) => scene.one.release(held)],
-    ["withdrawal", (held: Request) => scene.one.withdraw(held, false)],
+    ["cancellation", (held: Request) => scene.one.cancel(held, false)],
     ["forced release", (held: Request) => scene.one.forceRelease(held, undefined)],
   ] as const;
   const modes = [{ kind: "exclusive" }, { kind: "shared" }, { kind: "permits", permits: 1 }] as const;
@@ -288,17 +288,17 @@ describe("the queue", () => {
     async (key, _, mode, end) => {
       const held = ask({ mode });
       await granted(scene.one, held);
-      await scene.two.attempt(rival(held, { queue: true, mode: { kind: "exclusive" } }));
+      await scene.two.tryAcquire(rival(held, { queue: true, mode: { kind: "exclusive" } }));
       const name = `${lockKeys(held)[0]}:${key}`;
       await scene.admin.command("DEL", name);
       await scene.admin.command("RPUSH", name, "a value of another type");
-      // A withdrawal reports what it could not clean up; the key is free all the same.
+      // A cancellation reports what it could not clean up; the key is free all the same.
       await Promise.allSettled([end(held)]);
       await scene.admin.command("DEL", name);
       await eventually("a free key", async () => ((await isFree(held)) ? true : undefined));
       const next = rival(held, { mode: { kind: "exclusive" } });
       await eventually("a grant", async () =>
-        (await scene.one.attempt(next)).status === "granted" ? true : undefined,
+        (await scene.one.tryAcquire(next)).status === "granted" ? true : undefined,
       );
     },
   );
@@ -311,7 +311,7 @@ describe("the queue", () => {
     const held = ask({ mode });
     await granted(backend, held);
     const waiter = rival(held, { queue: true, mode: { kind: "exclusive" } });
-    await scene.two.attempt(waiter);
+    await scene.two.tryAcquire(waiter);
     expect(await backend.release(held)).toBe("released");
     expect((await served(scene.two, waiter)).status).toBe("granted");
     await scene.two.release(waiter);
@@ -323,14 +323,14 @@ describe("the queue", () => {
     const held = ask();
     await granted(scene.one, held);
     const [, fence, queue, liveness] = lockKeys(held);
-    await scene.two.attempt(rival(held, { queue: true }));
+    await scene.two.tryAcquire(rival(held, { queue: true }));
     for (const key of [fence, queue, liveness]) expect(await pttl(key)).toBeGreaterThan(0);
     const other = ask();
-    const withdrawn = lockKeys(other)[3];
-    await scene.admin.command("ZADD", withdrawn, "1", "one that was withdrawn long ago");
-    await scene.one.withdraw(other, true);
-    expect(await pttl(withdrawn)).toBeGreaterThan(0);
-    expect(await scene.admin.command("ZRANGE", withdrawn, "0", "-1")).toEqual([other.token]);
+    const cancelled = lockKeys(other)[3];
+    await scene.admin.command("ZADD", cancelled, "1", "one that was cancelled long ago");
+    await scene.one.cancel(other, true);
+    expect(await pttl(cancelled)).toBeGreaterThan(0);
+    expect(await scene.admin.command("ZRANGE", cancelled, "0", "-1")).toEqual([other.token]);
   });
 });
 

@@ -28,7 +28,7 @@ export type Step =
       readonly kind: "fail" | "loseAnswer";
     };
 
-const FAULTY = ["attempt", "extend", "release", "withdraw", "adopt"] as const;
+const FAULTY = ["tryAcquire", "extend", "release", "cancel", "adopt"] as const;
 const CALLERS = 5;
 const PERMITS = 2;
 const KEYS = ["a", "b", "c"];

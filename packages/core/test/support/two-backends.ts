@@ -84,7 +84,7 @@ export const rival = (request: Request, options: Partial<AcquireRequest> = {}): 
 
 /** @throws Error when the key is busy */
 export async function granted(backend: LockBackend, request: AcquireRequest): Promise<Granted> {
-  const outcome = await backend.attempt(request);
+  const outcome = await backend.tryAcquire(request);
   if (outcome.status !== "granted") throw new Error("busy");
   return outcome;
 }
@@ -92,8 +92,8 @@ export async function granted(backend: LockBackend, request: AcquireRequest): Pr
 /** What a queued request is granted when its turn comes: it asks again whenever it is told to, or it is time to. */
 export async function served(backend: LockBackend, waiter: AcquireRequest): Promise<Granted> {
   for (let turn = 0; turn < 100; turn++) {
-    await backend.hint(waiter);
-    const outcome = await backend.attempt(waiter);
+    await backend.waitForTurn(waiter);
+    const outcome = await backend.tryAcquire(waiter);
     if (outcome.status === "granted") return outcome;
   }
   throw new Error("still busy");

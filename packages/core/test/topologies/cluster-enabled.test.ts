@@ -83,14 +83,14 @@ describe.each(libraries)("a plain $name on a server in cluster mode", ({ name, c
     await Promise.all(leases.map((lease) => lease.release()));
   });
 
-  it("withdraws many waiters in one tick", async () => {
-    const taken = await Promise.all(keys("withdrawn").map((key) => one.acquire(key)));
-    const waits = keys("withdrawn").map((key) => two.acquire(key, { wait: 300 }).catch(({ code }) => code));
+  it("cancels many waiters in one tick", async () => {
+    const taken = await Promise.all(keys("cancelled").map((key) => one.acquire(key)));
+    const waits = keys("cancelled").map((key) => two.acquire(key, { wait: 300 }).catch(({ code }) => code));
     expect(new Set(await Promise.all(waits))).toEqual(new Set(["LOCK_TIMEOUT"]));
     await Promise.all(taken.map((lease) => lease.release()));
-    // Withdrawals travel in the background, on another connection: a key may have been offered to one of them.
-    await eventually("all withdrawn", async () => ((await held()).length === 0 ? true : undefined));
-    const again: (Lease | null)[] = await Promise.all(keys("withdrawn").map((key) => two.tryAcquire(key)));
+    // Cancellations travel in the background, on another connection: a key may have been offered to one of them.
+    await eventually("all cancelled", async () => ((await held()).length === 0 ? true : undefined));
+    const again: (Lease | null)[] = await Promise.all(keys("cancelled").map((key) => two.tryAcquire(key)));
     expect(again).not.toContain(null);
     await Promise.all(again.map((lease) => lease?.release()));
   });

@@ -83,7 +83,7 @@ export class InProcessBackend implements InProcessLockBackend {
     return left === undefined ? { status: "stranger" } : { status: "member", id: this.#id, votesIn: left };
   }
 
-  async attempt(request: AcquireRequest): Promise<AcquireOutcome> {
+  async tryAcquire(request: AcquireRequest): Promise<AcquireOutcome> {
     return this.#attempt(request, undefined);
   }
 
@@ -110,7 +110,7 @@ export class InProcessBackend implements InProcessLockBackend {
     return { ...outcome, otherPermits };
   }
 
-  hint(request: AcquireRequest): Promise<Granted | null> {
+  waitForTurn(request: AcquireRequest): Promise<Granted | null> {
     const entries = this.#open(request);
     const grant = this.#grantOf(entries, request);
     if (grant !== undefined) return Promise.resolve(granted(grant));
@@ -125,7 +125,7 @@ export class InProcessBackend implements InProcessLockBackend {
     });
   }
 
-  async withdraw(request: AcquireRequest): Promise<void> {
+  async cancel(request: AcquireRequest): Promise<void> {
     const entries = this.#open(request);
     entries[0].waiters.get(request.token)?.resolve?.(null);
     for (const entry of entries) {

@@ -110,7 +110,7 @@ export class QuorumBackend implements LockBackend {
     return true;
   }
 
-  async attempt(request: AcquireRequest): Promise<AcquireOutcome> {
+  async tryAcquire(request: AcquireRequest): Promise<AcquireOutcome> {
     checkDuration("ttl", request.ttl, 1, this.maxTtl);
     const candidate = this.#candidates.get(request) ?? new Candidate(this.#electorate, request);
     this.#candidates.set(request, candidate);
@@ -118,11 +118,11 @@ export class QuorumBackend implements LockBackend {
     return candidate.stand();
   }
 
-  hint(request: AcquireRequest): Promise<null> {
+  waitForTurn(request: AcquireRequest): Promise<null> {
     return this.#candidates.get(request)?.hint() ?? Promise.resolve(null);
   }
 
-  async withdraw(request: AcquireRequest): Promise<void> {
+  async cancel(request: AcquireRequest): Promise<void> {
     await this.#inTime(this.#candidates.get(request)?.giveUp() ?? []);
   }
 

@@ -24,7 +24,7 @@ export class Stint {
   #isHeld = false;
   /** A vote that was asked for and not answered yet: never more than one. */
   #asking: Promise<CastVote> | undefined;
-  /** The node has queued it, and may have it in its queue until a withdrawal is answered, whatever else it says. */
+  /** The node has queued it, and may have it in its queue until a cancellation is answered, whatever else it says. */
   #wasQueued = false;
   /** A vote failed without an answer: it may have been granted. */
   #isAmbiguous = false;
@@ -112,7 +112,7 @@ export class Stint {
 
   /** Waits for news from the node's queue. */
   async hint(): Promise<void> {
-    await this.node.backend.hint(this.request);
+    await this.node.backend.waitForTurn(this.request);
   }
 
   async extend(ttl: number, fence: number | undefined): Promise<ExtendOutcome> {
@@ -160,7 +160,7 @@ export class Stint {
     const { isHeld } = this;
     if (!unanswered && !isHeld && !this.#wasQueued) return "notHeld";
     if (!unanswered && isHeld) return this.#retry(free);
-    await this.#retry((backend) => backend.withdraw(this.request, unanswered), true);
+    await this.#retry((backend) => backend.cancel(this.request, unanswered), true);
     return isHeld ? "released" : "notHeld";
   }
 

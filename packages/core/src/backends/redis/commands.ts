@@ -42,7 +42,7 @@ const KEEP_QUEUE = 10_000;
 /** The server's time is unknown before the first answer: that one only tells it. More would be a clock that runs. */
 const MOST_LATE_ANSWERS = 3;
 
-type Decided = Exclude<AcquireAnswer, { status: "withdrawn" }>;
+type Decided = Exclude<AcquireAnswer, { status: "cancelled" }>;
 
 /** Packs requests for the scripts and reads their answers. */
 export class Commands {
@@ -53,7 +53,7 @@ export class Commands {
   readonly #vote = new Map<string, { readonly mark: string; readonly script: BatchedScript }>();
   /** By prefix: the run id and the time of a server that was no member when it was asked. */
   readonly #stranger = new Map<string, readonly [string, string]>();
-  readonly #withdraw = new Map<string, BatchedScript>();
+  readonly #cancel = new Map<string, BatchedScript>();
   readonly #release: BatchedScript;
   readonly #forceRelease: BatchedScript;
   readonly #retain: BatchedScript;
@@ -91,7 +91,7 @@ export class Commands {
     const { text, sentAt } = await this.#inTime(showKeys(request.keys), send);
     const answer = readAcquireAnswer(text);
     this.#learnTime(answer.now);
-    if (answer.status === "withdrawn") throw refused(answer.status);
+    if (answer.status === "cancelled") throw refused(answer.status);
     return { answer, sentAt };
   }
 
@@ -146,10 +146,10 @@ export class Commands {
     return { status: "member", id: server, votesIn: readNumber(left) };
   }
 
-  async withdraw(request: AcquireRequest, unanswered: boolean): Promise<void> {
+  async cancel(request: AcquireRequest, unanswered: boolean): Promise<void> {
     const { prefix, keys, token, ttl, mode } = request;
-    const script = cached(this.#withdraw, prefix, () =>
-      this.#batched(scripts.withdrawScript, () => [
+    const script = cached(this.#cancel, prefix, () =>
+      this.#batched(scripts.cancelScript, () => [
         this.options.channelOf(prefix),
         this.#retention,
         this.#keep,
@@ -281,7 +281,7 @@ function heldBy({ kind }: LockMode): "one" | "many" {
   return kind === "exclusive" ? "one" : "many";
 }
 
-function refused(status: "late" | "withdrawn"): LockBackendError {
+function refused(status: "late" | "cancelled"): LockBackendError {
   const why = status === "late" ? "too late, by the server's clock" : "after it was given up";
   return new LockBackendError(`redis refused a request that arrived ${why}`, {
     retryable: status === "late",

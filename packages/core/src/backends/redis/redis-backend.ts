@@ -136,7 +136,7 @@ export class RedisBackend implements RedisLockBackend {
     return keys.length === 1 || !this.#slots.matter;
   }
 
-  async attempt(request: AcquireRequest): Promise<AcquireOutcome> {
+  async tryAcquire(request: AcquireRequest): Promise<AcquireOutcome> {
     const outcome = await this.#attempt(request, undefined);
     if (outcome.status === "abstained") throw unreadable(outcome.status);
     if (outcome.status === "granted") await this.#replication.confirm(partsOf(request)[0]);
@@ -157,14 +157,14 @@ export class RedisBackend implements RedisLockBackend {
     return this.#commands.enroll(prefix, enrolment);
   }
 
-  hint(request: AcquireRequest): Promise<null> {
+  waitForTurn(request: AcquireRequest): Promise<null> {
     return this.#wake.next(request);
   }
 
-  withdraw(request: AcquireRequest, unanswered: boolean): Promise<void> {
+  cancel(request: AcquireRequest, unanswered: boolean): Promise<void> {
     this.#givenUp.add(request);
     this.#wake.forget(request);
-    return this.#commands.withdraw(request, unanswered);
+    return this.#commands.cancel(request, unanswered);
   }
 
   async extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome> {
@@ -250,7 +250,7 @@ export class RedisBackend implements RedisLockBackend {
       return { status: "granted", fencingToken, since: sentAt, ttl, slot, otherPermits };
     }
     const { holder } = answer;
-    // A request that was given up meanwhile has had its `withdraw`: nothing would ever forget it.
+    // A request that was given up meanwhile has had its `cancel`: nothing would ever forget it.
     if (request.queue && !this.#givenUp.has(request)) {
       this.#wake.queued(request, { ...answer, remaining: holder?.remaining });
       this.#subscription.watch(this.#channel(request.prefix));

@@ -126,7 +126,7 @@ export type AcquireAnswer =
       readonly missing: readonly number[];
     } & Circumstances)
   | { readonly status: "abstained"; readonly now: number; readonly isMember: boolean }
-  | { readonly status: "withdrawn"; readonly now: number };
+  | { readonly status: "cancelled"; readonly now: number };
 
 interface Circumstances {
   /** The place in the queue had been lost. */
@@ -168,6 +168,6 @@ export function readAcquireAnswer(text: string): AcquireAnswer {
     };
   }
   if (status === "abstained") return { status, now, isMember: rest[0] === "1" };
-  if (status === "withdrawn") return { status, now };
+  if (status === "cancelled") return { status, now };
   throw unreadable(text);
 }

@@ -4,7 +4,7 @@
 -- Answers 'granted <now> <fence> <ms left> <rejoined> <slot> <permits of others>',
 --         'busy <now> <ms left, -1 without end, -2 if there is no holder> <ticket> <rejoined> <permits of others>
 --         <numbers of the keys that are not ready, with commas> <holder>',
---         'late <now>' or 'withdrawn <now>'; rejoined is 1 when the place in the queue had been lost
+--         'late <now>' or 'cancelled <now>'; rejoined is 1 when the place in the queue had been lost
 local line
 -- The least fencing token that a grant may have, as text, where a quorum asks for one of its votes; else nil.
 local least
@@ -18,7 +18,7 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
   local keys, held, mine = {}, {}, {}
   for i = 1, count do
     keys[i] = line.keys(offset + (i - 1) * 5)
-    if redis.call('ZSCORE', keys[i].liveness, token) then return 'withdrawn ' .. now_text end
+    if redis.call('ZSCORE', keys[i].liveness, token) then return 'cancelled ' .. now_text end
     held[i] = line.read(keys[i])
   end
   local others = held[1].permits or '-'

@@ -7,7 +7,7 @@
 --   fence     the last fencing token, with an expiry long after the last grant
 --   queue     sorted set of waiters "<token> <channel> <ttl> <mode> <info>", scored by ticket: FIFO
 --   liveness  sorted set scored by time, us: channels of processes that wait, until when they are believed
---             alive; and tokens that were withdrawn, until when they are refused
+--             alive; and tokens that were cancelled, until when they are refused
 --   holders   of a lock held by many: hash of token -> "<fence> <granted at, us> <slot or -> <info>", with
 --             'kind' ('s' or 'p'), and 'permits', the smallest number that was asked for
 --

@@ -2,7 +2,7 @@
 -- ARGV: channel, retention (ms), keep (ms),
 --       then five per request: token, ttl, mode (as it stands in the queue), info, unanswered ('1': an attempt may
 --       still arrive and must fail)
--- Answers 'withdrawn'
+-- Answers 'cancelled'
 local channel, retention, keep = ARGV[1], ARGV[2], ARGV[3]
 local now = server_time()
 local line = make_line(now, retention)
@@ -20,5 +20,5 @@ return each(#KEYS / 5, function(i)
   redis.call('ZREM', k.queue, token .. ' ' .. channel .. ' ' .. ttl .. ' ' .. mode .. ' ' .. info)
   -- The waiters behind it may come next now.
   line.serve_next(k)
-  return 'withdrawn'
+  return 'cancelled'
 end)
