@@ -33,3 +33,8 @@ it("the page of proof tells how many faults of before the simulation finds again
     `In ${written(seeds)} histories each, the simulation finds ${found} of ${faults.length}`,
   );
 });
+
+it("the page of proof tells how the randomised tests ended", () => {
+  const { files, passed, failed } = result("campaigns");
+  expect(page).toContain(`${passed} tests in ${files} files passed, ${failed || "none"} failed`);
+});

@@ -351,7 +351,7 @@ describe("an acquire", () => {
   it("says that a key is busy where that was the last answer, although a later question is unanswered", async () => {
     const held = await rivals.acquire("key");
     // As after a message that says nothing but that it is worth asking again.
-    Object.assign(backend, { hint: async () => null });
+    Object.assign(backend, { waitForTurn: async () => null });
     Object.defineProperty(backend, "requestTimeout", { value: 10_000 });
     locks.on("contended", () => backend.hang("tryAcquire"));
     const acquiring = locks.acquire("key", { wait: 1_000 }).catch((error: unknown) => error);
