@@ -1,7 +1,7 @@
 export { type HelpWarning, helpWarnings } from "./adapter/help-warnings.ts";
 export { type AllowedOptions, checkOptions } from "./adapter/options.ts";
 export { tellingOn } from "./adapter/telling.ts";
-export { type Notices, noticesOf } from "./api/messages.ts";
+export { type LockMessages, messagesOf } from "./api/messages.ts";
 export { type RedisClient, type RunRedisScript, redisScripts } from "./backends/redis/redis-scripts.ts";
 export { systemClock, type Timer } from "./contract/clock.ts";
 export { isKey, MAX_KEY_BYTES } from "./contract/key.ts";

@@ -1,9 +1,9 @@
 export type { RedisDriver, Subscriber, SubscriberEars } from "./backends/redis/driver.ts";
 export { RedisBackend } from "./backends/redis/redis-backend.ts";
+export type { BackendNode } from "./contract/admin.ts";
 export type {
   AcquireOutcome,
   AcquireRequest,
-  BackendNode,
   Busy,
   ExtendOutcome,
   Granted,

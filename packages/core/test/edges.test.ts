@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { beforeEach, describe, expect, it } from "vitest";
-import { noticesOf } from "../src/api/messages.ts";
+import { messagesOf } from "../src/api/messages.ts";
 import { backendError, noAnswer } from "../src/backends/redis/faults.ts";
 import { systemClock } from "../src/contract/clock.ts";
+import { checkHealth } from "../src/health.ts";
 import { inProcessBackend } from "../src/in-process.ts";
 import { createLocks, type Locks } from "../src/index.ts";
 import { detachedLeases } from "../src/lease/detached.ts";
@@ -169,21 +170,46 @@ describe("a detached lease", () => {
   });
 });
 
-describe("notices", () => {
+describe("a backend without the optional parts", () => {
+  beforeEach(() => {
+    const nothing = { value: undefined };
+    Object.defineProperties(backend, { admin: nothing, messages: nothing });
+  });
+
+  it("grants locks, and tells nobody anything", async () => {
+    expect(await locks.using("key", () => "worked")).toBe("worked");
+    const heard: string[] = [];
+    const stop = await messagesOf(locks).hear((message) => heard.push(message));
+    await messagesOf(locks).send("to nobody");
+    stop();
+    expect(heard).toEqual([]);
+  });
+
+  it("refuses by name to inspect, list and free locks, and to be examined", async () => {
+    const message = "the backend faulty in-process has no admin: it cannot inspect, list or free locks";
+    const refusal = { code: "LOCK_USAGE", message };
+    await expect(locks.inspect("key")).rejects.toMatchObject(refusal);
+    await expect(locks.list()[Symbol.asyncIterator]().next()).rejects.toMatchObject(refusal);
+    await expect(locks.forceRelease("key")).rejects.toMatchObject(refusal);
+    await expect(checkHealth(backend)).rejects.toMatchObject(refusal);
+  });
+});
+
+describe("messages", () => {
   it("are heard in spite of a listener that throws", async () => {
-    const notices = noticesOf(locks);
+    const messages = messagesOf(locks);
     const heard: string[] = [];
     const warned = once(process, "warning");
-    await notices.hear(() => {
+    await messages.hear(() => {
       throw new Error("a listener of the test");
     });
-    await notices.hear((notice) => heard.push(notice));
-    await notices.send("stop");
+    await messages.hear((message) => heard.push(message));
+    await messages.send("stop");
     expect(String((await warned)[0])).toContain("a listener of the test");
     expect(heard).toEqual(["stop"]);
   });
 
   it("are those of what createLocks returned", () => {
-    expect(() => noticesOf({})).toThrow(/what createLocks returned/);
+    expect(() => messagesOf({})).toThrow(/what createLocks returned/);
   });
 });

@@ -25,7 +25,7 @@ it.each([
       "detachedLeases",
       "helpWarnings",
       "isKey",
-      "noticesOf",
+      "messagesOf",
       "redisScripts",
       "show",
       "showChoice",

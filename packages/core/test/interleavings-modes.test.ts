@@ -25,7 +25,7 @@ function quietWorld(): World {
       const closing = locks.close();
       await clock.advance(3_000);
       await closing;
-      for (const key of keys) expect(await backend.inspect({ prefix: "lock", key })).toBeNull();
+      for (const key of keys) expect(await backend.admin.inspect({ prefix: "lock", key })).toBeNull();
       expect(clock.pending).toBe(0);
     },
   };

@@ -98,7 +98,7 @@ class Scene {
     const broken = (await Promise.all(this.#work)).filter((outcome) => outcome instanceof Broken);
     expect(broken).toEqual([]);
     this.check();
-    expect(await this.backend.inspect({ prefix: "lock", key: "key" })).toBeNull();
+    expect(await this.backend.admin.inspect({ prefix: "lock", key: "key" })).toBeNull();
     expect(this.clock.pending).toBe(0);
   }
 

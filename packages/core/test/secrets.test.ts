@@ -5,7 +5,7 @@ import { Cluster as Cluster5, Redis as Redis5 } from "ioredis5";
 import { createClient as createClient6, createCluster as createCluster6 } from "redis";
 import { createClient as createClient5, createCluster as createCluster5 } from "redis5";
 import { describe, expect, it } from "vitest";
-import { checkOptions, detachedLeases, noticesOf, redisScripts } from "../src/adapter.ts";
+import { checkOptions, detachedLeases, messagesOf, redisScripts } from "../src/adapter.ts";
 import { readRedisEnv } from "../src/env.ts";
 import { checkHealth } from "../src/health.ts";
 import { inProcessBackend } from "../src/in-process.ts";
@@ -136,7 +136,7 @@ const ENTRIES: Record<string, Record<string, Entry>> = {
       checkHealth(inProcessBackend(), options),
     ),
     detachedLeases: (locks) => detachedLeases(any(locks)),
-    noticesOf: (locks) => noticesOf(any(locks)),
+    messagesOf: (locks) => messagesOf(any(locks)),
     redisScripts: (client) => redisScripts(any(client)),
     "options of an adapter": (value) => checkOptions("adapter", value, { locks: ["a function"] }, ["locks"]),
     "a wrong option": (value) =>
@@ -232,7 +232,12 @@ describe("what was made shows no secret", () => {
     const lease = await locks.acquire("key");
     const inner = await locks.acquire("key", { within: lease });
     const [semaphore, pool] = [locks.semaphore("s", { permits: 1 }), locks.pool("p", { size: 1 })];
-    const others = [detachedLeases(locks), noticesOf(locks), await pool.acquire(), await semaphore.acquire()];
+    const others = [
+      detachedLeases(locks),
+      messagesOf(locks),
+      await pool.acquire(),
+      await semaphore.acquire(),
+    ];
     expect(leaksIn([locks, lease, inner, semaphore, pool, ...others].flatMap(textsOf))).toEqual([]);
   });
 });

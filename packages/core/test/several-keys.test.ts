@@ -143,11 +143,11 @@ it.each([0, 1])(
     const [taken, other] = [keys[lost] ?? keys[0], keys[1 - lost] ?? keys[1]];
     const request = ask({ keys });
     await granted(backend, request);
-    expect(await backend.forceRelease({ prefix: request.prefix, key: taken }, undefined)).toBe(true);
+    expect(await backend.admin?.forceRelease({ prefix: request.prefix, key: taken }, undefined)).toBe(true);
     const next = ask({ key: taken });
     await granted(backend, next);
     expect(await backend.tryAcquire(request)).toMatchObject({ status: "busy" });
-    expect(await backend.inspect({ prefix: request.prefix, key: other })).toBeNull();
+    expect(await backend.admin?.inspect({ prefix: request.prefix, key: other })).toBeNull();
     expect(await backend.release(next)).toBe("released");
     await backend.close();
   },

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Lease } from "@lock/core";
-import { noticesOf } from "@lock/core/adapter";
+import { messagesOf } from "@lock/core/adapter";
 import { TurnInterruptedError } from "./errors.ts";
 import type { HeldTurn, TurnSubject } from "./held-turn.ts";
 
@@ -13,15 +13,15 @@ const TOKEN_SHOWN = 8;
 /** Lets a turn be interrupted by others until it ends. In the background: nobody waits for the connection. */
 export function hearInterrupts(turn: HeldTurn, grace: number): void {
   const { locks, key } = turn.subject;
-  const meant = noticeFor(key, turn.token);
-  const hearing = noticesOf(locks).hear((notice) => {
-    if (notice === meant) turn.stop(new TurnInterruptedError(turn.sessionId), grace);
+  const meant = messageFor(key, turn.token);
+  const hearing = messagesOf(locks).hear((message) => {
+    if (message === meant) turn.stop(new TurnInterruptedError(turn.sessionId), grace);
   });
   turn.onEnd(() => void hearing.then((stop) => stop()));
 }
 
 /** What tells the holder of a key, and nobody else, to stop. */
-function noticeFor(key: string, token: string): string {
+function messageFor(key: string, token: string): string {
   return `interrupt ${token.slice(0, TOKEN_SHOWN)} ${key}`;
 }
 
@@ -50,7 +50,7 @@ export async function acquireInterrupting(
   }
 }
 
-/** Tells whoever holds the session, again and again: a notice may be lost, and the next holder has not heard it. */
+/** Tells whoever holds the session, again and again: a message may be lost, and the next holder has not heard it. */
 async function askToStop(
   locks: TurnSubject["locks"],
   key: string,
@@ -63,7 +63,7 @@ async function askToStop(
       for (const { token, meta } of state?.holders ?? []) {
         // The server may have handed the session to us already, and the message is still on its way.
         const isOther = meta.turn !== id && !settled.aborted;
-        if (isOther) await noticesOf(locks).send(noticeFor(key, token));
+        if (isOther) await messagesOf(locks).send(messageFor(key, token));
       }
     } catch {
       // An outage is told by the acquire, which goes on.

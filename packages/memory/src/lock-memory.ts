@@ -1,4 +1,4 @@
-import { checkOptions, noticesOf } from "@lock/core/adapter";
+import { checkOptions, messagesOf } from "@lock/core/adapter";
 import type { AtEnd } from "./held-turn.ts";
 import { type LockedMemory, lockMethods } from "./locked-object.ts";
 import { checkMethods, MEMORY_SHAPE, type MemoryShape } from "./methods.ts";
@@ -37,6 +37,6 @@ export function lockShape<Memory extends object>(
   checkOptions(name, options, MEMORY_ALLOWED, ["locks", "sessionId"]);
   if (typeof options.sessionId === "string") sessionKey(options.sessionId);
   // Told now rather than by the first turn: whatever is around the locks may not know what interrupts need.
-  if (options.onConcurrentTurn === "interrupt" || options.interruptible) noticesOf(options.locks);
+  if (options.onConcurrentTurn === "interrupt" || options.interruptible) messagesOf(options.locks);
   return lockMethods(name, memory, shape, options.unlisted ?? "none", new Turns(options, atEnd));
 }

@@ -1,5 +1,5 @@
 import { createLocks, type Locks } from "@lock/core";
-import { noticesOf } from "@lock/core/adapter";
+import { messagesOf } from "@lock/core/adapter";
 import { inProcessBackend } from "@lock/core/in-process";
 import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
@@ -12,10 +12,10 @@ const store = { read: async () => 1 };
 /** Locks of which it is known who listens to them, and what they were asked to tell. */
 function watchedLocks() {
   const locks = createLocks({ backend: inProcessBackend() });
-  const listening = { events: 0, notices: 0 };
+  const listening = { events: 0, messages: 0 };
   const sent: string[] = [];
-  const notices = noticesOf(locks);
-  const watched: Locks & { readonly notices: typeof notices } = Object.assign(Object.create(locks), {
+  const messages = messagesOf(locks);
+  const watched: Locks & { readonly messages: typeof messages } = Object.assign(Object.create(locks), {
     readWrite: locks.readWrite.bind(locks),
     inspect: locks.inspect.bind(locks),
     on: (...args: Parameters<Locks["on"]>) => {
@@ -26,16 +26,16 @@ function watchedLocks() {
         stop();
       };
     },
-    notices: {
-      send: (notice: string) => {
-        sent.push(notice);
-        return notices.send(notice);
+    messages: {
+      send: (message: string) => {
+        sent.push(message);
+        return messages.send(message);
       },
-      hear: async (listener: (notice: string) => void) => {
-        listening.notices += 1;
-        const stop = await notices.hear(listener);
+      hear: async (listener: (message: string) => void) => {
+        listening.messages += 1;
+        const stop = await messages.hear(listener);
         return () => {
-          listening.notices -= 1;
+          listening.messages -= 1;
           stop();
         };
       },
@@ -56,7 +56,7 @@ describe("whoever interrupts", () => {
     const last = lockMemory(store, options).withTurn(() => "last");
     await Promise.all([...turns, last]);
     await settle();
-    expect(listening).toEqual({ events: 0, notices: 0 });
+    expect(listening).toEqual({ events: 0, messages: 0 });
   });
 
   it("does not interrupt itself, when the server has handed it the session already", async () => {

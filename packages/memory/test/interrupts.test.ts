@@ -172,12 +172,12 @@ describe("who can be interrupted", () => {
     expect(await second).toBe("second");
   });
 
-  it("not by a notice of another session, of another turn, or that makes no sense", async () => {
+  it("not by a message of another session, of another turn, or that makes no sense", async () => {
     const { one, key } = shared();
     const isInterrupted = one.withTurn(async ({ signal }) => {
       const token = (await scene.locks.inspect(key))?.holders[0]?.token ?? "";
       expect(token).not.toBe("");
-      const notices = [
+      const messages = [
         "",
         "interrupt",
         `interrupt ${token} memory:another`,
@@ -185,7 +185,7 @@ describe("who can be interrupted", () => {
         `interrupt  ${key}`,
         `interrupt ${token}`,
       ];
-      for (const notice of notices) await scene.redis.publish("lock:notices", `notice lock ${notice}`);
+      for (const message of messages) await scene.redis.publish("lock:messages", `message lock ${message}`);
       await pause(50);
       return signal.aborted;
     });

@@ -1,4 +1,5 @@
-import type { LockBackend, LockState } from "../contract/backend.ts";
+import type { LockState } from "../contract/admin.ts";
+import type { LockBackend } from "../contract/backend.ts";
 import type { LockEventName, LockListener } from "../lease/events.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { AcquireOptions } from "../lease/options.ts";

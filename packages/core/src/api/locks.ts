@@ -1,7 +1,9 @@
 import { hostname } from "node:os";
-import type { LockBackend, LockMode, LockState } from "../contract/backend.ts";
+import { adminOf, type LockState } from "../contract/admin.ts";
+import type { LockBackend } from "../contract/backend.ts";
 import { LockUsageError } from "../contract/errors.ts";
 import { checkKey, checkKeys, checkPrefix } from "../contract/key.ts";
+import type { LockMode } from "../contract/mode.ts";
 import { checkOptionNames } from "../contract/option-names.ts";
 import { show } from "../contract/show.ts";
 import { checkDuration, DEFAULT_MAX_TTL } from "../contract/validate.ts";
@@ -16,7 +18,7 @@ import { matcher } from "./key-match.ts";
 import { BoundLock, type Lockable, type UsingArguments } from "./lockable.ts";
 import type { Locks, LocksOn } from "./locks-api.ts";
 import { checkLocksOptions, type LocksOptions } from "./locks-options.ts";
-import { BackendNotices, type Notices } from "./messages.ts";
+import { BackendMessages, type LockMessages } from "./messages.ts";
 import { type Pool, SlotPool } from "./pool.ts";
 import { type ReadWriteLock, readWriteLock } from "./read-write.ts";
 import { checkHolder, checkPermits, checkSize } from "./validate.ts";
@@ -49,8 +51,8 @@ class BackendLocks implements Locks {
   readonly #leases: Leases;
   /** For adapters; see `detachedLeases`. */
   readonly detached: DetachedLeases;
-  /** For adapters; see `noticesOf`. */
-  readonly notices: Notices;
+  /** For adapters; see `messagesOf`. */
+  readonly messages: LockMessages;
 
   constructor(options: LocksOptions) {
     checkLocksOptions(options);
@@ -68,7 +70,7 @@ class BackendLocks implements Locks {
     this.#prefix = prefix;
     this.#leases = new Leases({ backend, prefix, holder, ttl, wait, retry, maxTtl });
     this.detached = this.#leases.detached;
-    this.notices = new BackendNotices(backend, prefix);
+    this.messages = new BackendMessages(backend, prefix);
   }
 
   acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lease> {
@@ -114,14 +116,14 @@ class BackendLocks implements Locks {
   async inspect(key: string): Promise<LockState | null> {
     checkKey(key);
     this.#leases.assertOpen();
-    return this.#backend.inspect({ prefix: this.#prefix, key });
+    return adminOf(this.#backend).inspect({ prefix: this.#prefix, key });
   }
 
   async *list(options: { readonly match?: string } = {}): AsyncIterable<LockState> {
     checkOptionNames("list", options, { match: true }, '{ match: "report:*" }');
     const matches = matcher(options.match ?? "*");
     this.#leases.assertOpen();
-    for await (const state of this.#backend.list(this.#prefix)) {
+    for await (const state of adminOf(this.#backend).list(this.#prefix)) {
       if (matches(state.key)) yield state;
     }
   }
@@ -135,7 +137,7 @@ class BackendLocks implements Locks {
       throw new LockUsageError(`token must have at least ${SHORTEST_TOKEN} characters, got ${got}`);
     }
     this.#leases.assertOpen();
-    return this.#backend.forceRelease({ prefix: this.#prefix, key }, token);
+    return adminOf(this.#backend).forceRelease({ prefix: this.#prefix, key }, token);
   }
 
   adopt(ticket: LeaseTicket): Promise<Lease> {

@@ -1,5 +1,6 @@
-import type { LockState, PermitsMode } from "../contract/backend.ts";
+import type { LockState } from "../contract/admin.ts";
 import type { Clock } from "../contract/clock.ts";
+import type { PermitsMode } from "../contract/mode.ts";
 import { checkOptionNames, type OptionNames } from "../contract/option-names.ts";
 import type { PoolLease } from "../lease/lease.ts";
 import { ACQUIRE_OPTIONS, type AcquireOptions } from "../lease/options.ts";

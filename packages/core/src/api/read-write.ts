@@ -1,4 +1,4 @@
-import type { LockMode } from "../contract/backend.ts";
+import type { LockMode } from "../contract/mode.ts";
 import type { Lease } from "../lease/lease.ts";
 import type { AcquireOptions } from "../lease/options.ts";
 import { type Acquire, BoundLock, type Lockable } from "./lockable.ts";

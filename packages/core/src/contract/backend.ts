@@ -1,33 +1,10 @@
+import type { Admin } from "./admin.ts";
 import type { Clock } from "./clock.ts";
 import type { QuorumVote, SeenHolder } from "./errors.ts";
+import type { Messages } from "./messages.ts";
+import type { LockMode } from "./mode.ts";
 import type { Stop } from "./stop.ts";
 import type { Validity } from "./validity.ts";
-
-/** What is locked: the user's key within the namespace of one `createLocks`. */
-export interface LockName {
-  readonly prefix: string;
-  readonly key: string;
-}
-
-/**
- * How many may hold a key at once: one; any number of readers; or a number of permits, of which each may be a
- * numbered slot (from 1), a chosen one or any that is free. What is held in one mode cannot be held in another.
- */
-export type LockMode = ExclusiveMode | SharedMode | PermitsMode;
-
-export interface ExclusiveMode {
-  readonly kind: "exclusive";
-}
-
-export interface SharedMode {
-  readonly kind: "shared";
-}
-
-export interface PermitsMode {
-  readonly kind: "permits";
-  readonly permits: number;
-  readonly slot?: number | "any";
-}
 
 /** What an owner token asks for or holds: all of the keys, or none. */
 export interface Ownership {
@@ -143,63 +120,6 @@ export type ExtendOutcome = Renewed | Lost;
 /** `notHeld`: the token did not hold the key (any more); nothing was changed. */
 export type ReleaseOutcome = "released" | "notHeld";
 
-/** One who holds a key. */
-export interface HolderState {
-  /** The first 8 characters of the owner token: enough to name it, not enough to act for it. */
-  readonly token: string;
-  /** `LocksOptions.holder` of the process; undefined when a program other than this library holds the key. */
-  readonly holder: string | undefined;
-  readonly fencingToken: number | undefined;
-  /** When it was granted, by the server's clock. */
-  readonly since: Date | undefined;
-  /** Milliseconds left unless it is extended; undefined when it has no end. */
-  readonly remaining: number | undefined;
-  /** The slot of a pool that is held. */
-  readonly slot: number | undefined;
-  readonly meta: Readonly<Record<string, string>>;
-}
-
-/** One who waits for a key. */
-export interface WaiterState {
-  /** The first 8 characters of the owner token. */
-  readonly token: string;
-  readonly mode: LockMode["kind"];
-  /** The slot of a pool that is wanted. */
-  readonly slot: number | "any" | undefined;
-  readonly holder: string | undefined;
-  readonly meta: Readonly<Record<string, string>>;
-}
-
-/** What is known of a key that is held or waited for. */
-export interface LockState {
-  readonly key: string;
-  /** How it is held, or, where nobody holds it, how the first waiter wants it. */
-  readonly mode: LockMode["kind"];
-  /** How many may hold it at once: the smallest number that was asked for since it was free. */
-  readonly permits: number | undefined;
-  /** In the order in which they were granted; the first 1000. Empty where all wait for another key as well. */
-  readonly holders: readonly HolderState[];
-  /** How many hold it in all. */
-  readonly holding: number;
-  /** In the order in which they came; the first 100. */
-  readonly waiters: readonly WaiterState[];
-  /** How many wait in all. */
-  readonly waiting: number;
-}
-
-export type NoticeListener = (notice: string) => void;
-
-/** A server behind a backend, as `checkHealth` examines it. */
-export interface BackendNode {
-  /** Its address, else the backend's name; without credentials. */
-  readonly name: string;
-  /**
-   * Runs a plain Redis command on it, and rejects as the client does, or as `LockBackendError` after the backend's
-   * `requestTimeout`. Undefined where there is no Redis server.
-   */
-  readonly command: ((words: readonly [string, ...string[]]) => Promise<unknown>) | undefined;
-}
-
 /**
  * What grants leases. What is `held` is told by the request that it was granted to. Outcomes are values; a fault is thrown, always as `LockBackendError`.
  */
@@ -263,36 +183,21 @@ export interface LockBackend {
    */
   adopt(request: AcquireRequest, from: string, fencingToken: number, proof: string): Promise<ExtendOutcome>;
 
-  /**
-   * Takes the key from whoever holds it and hands it to who comes next. With `token` (the whole token, or the
-   * first characters that `inspect` shows) only from that owner. Whether it did.
-   */
-  forceRelease(name: LockName, token: string | undefined): Promise<boolean>;
-
-  /** Who holds the key and who waits; null when nobody does. */
-  inspect(name: LockName): Promise<LockState | null>;
-
-  /** The keys of this prefix that are held, in no order. A key may be told twice while the set changes. */
-  list(prefix: string): AsyncIterable<LockState>;
-
-  /** Tells a text to all who hear the notices of this prefix; some may miss it, or hear it late. */
-  notify(prefix: string, notice: string): Promise<void>;
-
-  /**
-   * Hears the notices of this prefix, until the returned function is called. Resolves when they come in, also where
-   * they cannot. The listener must not throw.
-   */
-  hearNotices(prefix: string, listener: NoticeListener): Promise<() => void>;
-
-  /** The servers behind it: one; or, of a quorum, all that have a vote. */
-  nodes(): readonly BackendNode[];
-
   /** Closes what the backend opened itself. It may be used again, and then opens it again. */
   close(): Promise<void>;
+
+  /** Where operators can look at locks, and free them. */
+  readonly admin?: Admin | undefined;
+
+  /** Where processes can tell each other something. */
+  readonly messages?: Messages | undefined;
 }
 
 /** A backend that can be one of the independent nodes of a quorum: a single server. */
 export interface QuorumNode extends LockBackend {
+  readonly admin: Admin;
+  readonly messages: Messages;
+
   /**
    * As `tryAcquire`, as one vote: abstains unless the node is a member. The fencing token of a grant is at least `fence`,
    * and no larger than it must be, so that the nodes can agree on one; asked again with a larger one, the grant is

@@ -1,3 +1,4 @@
+import { adminOf } from "../contract/admin.ts";
 import type { LockBackend } from "../contract/backend.ts";
 import { LockUsageError } from "../contract/errors.ts";
 import { checkPrefix } from "../contract/key.ts";
@@ -60,11 +61,13 @@ export async function checkHealth(
   checkPrefix(prefix);
   const thresholds = checkThresholds(given);
   const examined = checkBackends([backend].flat()).flatMap((each) =>
-    each.nodes().map((node) => {
-      // Only a client of several servers has no address of its own.
-      const clusterClient = node.name === each.name;
-      return examine(node, { clock: each.clock, prefix, clusterClient });
-    }),
+    adminOf(each)
+      .nodes()
+      .map((node) => {
+        // Only a client of several servers has no address of its own.
+        const clusterClient = node.name === each.name;
+        return examine(node, { clock: each.clock, prefix, clusterClient });
+      }),
   );
   return judge(await Promise.all(examined), thresholds);
 }
@@ -88,7 +91,7 @@ function checkThresholds(options: Partial<Thresholds>): Thresholds {
 }
 
 function checkBackends(backends: readonly LockBackend[]): readonly LockBackend[] {
-  const wrong = backends.find((backend) => typeof backend?.nodes !== "function");
+  const wrong = backends.find((backend) => typeof backend?.tryAcquire !== "function");
   if (backends.length === 0 || wrong !== undefined) {
     throw new LockUsageError(
       `checkHealth needs a backend, or a list of them, got ${showForBackend(wrong ?? backends)}`,

@@ -1,5 +1,5 @@
 import { backendError } from "../backends/redis/faults.ts";
-import type { BackendNode } from "../contract/backend.ts";
+import type { BackendNode } from "../contract/admin.ts";
 import type { Clock } from "../contract/clock.ts";
 import { LockBackendError } from "../contract/errors.ts";
 import { withoutSecrets } from "../contract/redaction.ts";

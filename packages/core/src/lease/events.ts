@@ -1,7 +1,8 @@
-import type { LockMode, ReleaseOutcome } from "../contract/backend.ts";
+import type { ReleaseOutcome } from "../contract/backend.ts";
 import type { LockBackendError, LostReason, QuorumVote, SeenHolder } from "../contract/errors.ts";
 import { warn } from "../contract/host.ts";
 import { type Keys, showKeys } from "../contract/key.ts";
+import type { LockMode } from "../contract/mode.ts";
 import { checkListener } from "../contract/option-names.ts";
 import { withoutSecrets } from "../contract/redaction.ts";
 import type { Wait } from "./options.ts";

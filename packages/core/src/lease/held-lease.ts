@@ -1,9 +1,10 @@
 import { inspect } from "node:util";
-import type { ExtendOutcome, Granted, LockBackend, LockMode, ReleaseOutcome } from "../contract/backend.ts";
+import type { ExtendOutcome, Granted, LockBackend, ReleaseOutcome } from "../contract/backend.ts";
 import type { Instant, Timer } from "../contract/clock.ts";
 import { elapsed, ranFor, surelyElapsed } from "../contract/clock.ts";
 import { asBackendError, type LockBackendError, LockLostError, type LostReason } from "../contract/errors.ts";
 import { showKeys } from "../contract/key.ts";
+import type { LockMode } from "../contract/mode.ts";
 import { retry } from "../contract/retry.ts";
 import {
   atMost,

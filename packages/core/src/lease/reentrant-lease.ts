@@ -1,6 +1,6 @@
-import type { LockMode } from "../contract/backend.ts";
 import { LockLostError, LockUsageError } from "../contract/errors.ts";
 import { type Keys, showKeys } from "../contract/key.ts";
+import type { LockMode } from "../contract/mode.ts";
 import type { LeaseContext } from "./held-lease.ts";
 import type { Lease, ReleaseResult } from "./lease.ts";
 import type { Target } from "./target.ts";

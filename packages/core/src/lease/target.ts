@@ -1,5 +1,5 @@
-import type { LockMode } from "../contract/backend.ts";
 import type { Keys } from "../contract/key.ts";
+import type { LockMode } from "../contract/mode.ts";
 
 /** What is to be locked, and how. */
 export interface Target {

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
-import type { LockMode } from "../contract/backend.ts";
 import { LockUsageError } from "../contract/errors.ts";
 import type { Keys } from "../contract/key.ts";
+import type { LockMode } from "../contract/mode.ts";
 import { show } from "../contract/show.ts";
 
 /** A lease that travels, as plain JSON. Whoever has it can adopt the lease: keep it as secret as a password. */

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import type { AcquireRequest, Granted, LockBackend, LockName } from "../contract/backend.ts";
+import { adminOf } from "../contract/admin.ts";
+import type { AcquireRequest, Granted, LockBackend } from "../contract/backend.ts";
+import type { LockName } from "../contract/mode.ts";
 import { newOwnerToken } from "../contract/owner-token.ts";
 import { eventually, type Test, type TestApi, testsOn } from "./test-api.ts";
 
@@ -59,7 +61,7 @@ async function busy(backend: LockBackend, request: AcquireRequest): Promise<void
 async function queue(backend: LockBackend, request: Request): Promise<void> {
   for (;;) {
     await busy(backend, request);
-    const waiters = (await backend.inspect(request))?.waiters ?? [];
+    const waiters = (await adminOf(backend).inspect(request))?.waiters ?? [];
     if (waiters.some(({ token }) => request.token.startsWith(token))) return;
     await backend.waitForTurn(request);
   }
@@ -84,32 +86,32 @@ export function backendSuite({ api, name, open }: BackendSuiteOptions): void {
     ownership(test);
     queueing(test);
     administration(test);
-    notices(test);
+    messages(test);
   });
 }
 
-function notices(test: Test<OpenBackends>): void {
-  test("tells notices to all who hear them, and only those of their prefix", async ({ one, two }) => {
+function messages(test: Test<OpenBackends>): void {
+  test("tells messages to all who hear them, and only those of their prefix", async ({ one, two }) => {
     const heard: string[] = [];
     const stops = await Promise.all([
-      one.hearNotices("told", (notice) => heard.push(`one: ${notice}`)),
-      two.hearNotices("told", (notice) => heard.push(`two: ${notice}`)),
-      two.hearNotices("another", (notice) => heard.push(`another: ${notice}`)),
+      one.messages?.hear("told", (message) => heard.push(`one: ${message}`)),
+      two.messages?.hear("told", (message) => heard.push(`two: ${message}`)),
+      two.messages?.hear("another", (message) => heard.push(`another: ${message}`)),
     ]);
-    await one.notify("told", "any text: ünïcödé\n ");
-    await two.notify("another", "last");
+    await one.messages?.tell("told", "any text: ünïcödé\n ");
+    await two.messages?.tell("another", "last");
     await eventually("all are told", () => heard.length === 3 || undefined);
     const text = "any text: ünïcödé\n ";
     assert.deepEqual(heard.sort(), ["another: last", `one: ${text}`, `two: ${text}`]);
-    for (const stop of stops) stop();
+    for (const stop of stops) stop?.();
   });
 
   test("tells nothing to those who hear no more", async ({ one, two }) => {
     const heard: string[] = [];
-    const stop = await one.hearNotices("untold", (notice) => heard.push(`gone: ${notice}`));
-    await one.hearNotices("untold", (notice) => heard.push(notice));
-    stop();
-    await two.notify("untold", "once");
+    const stop = await one.messages?.hear("untold", (message) => heard.push(`gone: ${message}`));
+    await one.messages?.hear("untold", (message) => heard.push(message));
+    stop?.();
+    await two.messages?.tell("untold", "once");
     await eventually("the other is told", () => heard.length > 0 || undefined);
     assert.deepEqual(heard, ["once"]);
   });
@@ -253,7 +255,7 @@ function queueing(test: Test<OpenBackends>): void {
     await queue(two, leaver);
     await queue(two, stayer);
     await two.cancel(leaver, false);
-    assert.equal((await one.inspect(holder))?.waiting, 1);
+    assert.equal((await adminOf(one).inspect(holder))?.waiting, 1);
     await one.release(holder);
     await waitFor(two, stayer);
   });
@@ -287,22 +289,22 @@ function queueing(test: Test<OpenBackends>): void {
 function administration(test: Test<OpenBackends>): void {
   test("takes a key by force and hands it on", async ({ one, two }) => {
     const holder = ask();
-    assert.equal(await one.forceRelease(holder, undefined), false);
+    assert.equal(await adminOf(one).forceRelease(holder, undefined), false);
     const { fencingToken } = await granted(one, holder);
     const waiter = rival(holder, { queue: true });
     await queue(two, waiter);
-    assert.equal(await two.forceRelease(holder, "not-the-token"), false);
-    assert.equal(await two.forceRelease(holder, holder.token.slice(0, 8)), true);
+    assert.equal(await adminOf(two).forceRelease(holder, "not-the-token"), false);
+    assert.equal(await adminOf(two).forceRelease(holder, holder.token.slice(0, 8)), true);
     assert.ok((await waitFor(two, waiter)).fencingToken > fencingToken);
     assert.deepEqual(await one.extend(holder, 1_000), { status: "lost", reason: "stolen" });
   });
 
   test("shows who holds and who waits", async ({ one, two }) => {
     const holder = ask({ holder: "the holder", meta: { job: "7" } });
-    assert.equal(await one.inspect(holder), null);
+    assert.equal(await adminOf(one).inspect(holder), null);
     const { fencingToken } = await granted(one, holder);
     await queue(two, rival(holder, { queue: true, holder: "the waiter", meta: { job: "8" } }));
-    const state = await eventually("a state", async () => (await one.inspect(holder)) ?? undefined);
+    const state = await eventually("a state", async () => (await adminOf(one).inspect(holder)) ?? undefined);
     assert.equal(state.key, holder.key);
     assert.equal(state.waiting, 1);
     assert.deepEqual(
@@ -324,13 +326,13 @@ function administration(test: Test<OpenBackends>): void {
     for (const request of requests) await granted(one, request);
     await granted(one, ask({ prefix: "listed2" }));
     const keys = new Set<string>();
-    for await (const state of two.list("listed")) keys.add(state.key);
+    for await (const state of adminOf(two).list("listed")) keys.add(state.key);
     assert.deepEqual(keys, new Set(requests.map(({ key }) => key)));
     for (const request of requests) await one.release(request);
   });
 
   test("tells the servers behind it, and each that is a Redis answers", async ({ one }) => {
-    const nodes = one.nodes();
+    const nodes = adminOf(one).nodes();
     assert.ok(nodes.length > 0);
     for (const { name, command } of nodes) {
       assert.match(name, /^[^@\s]+$/);

@@ -1,13 +1,10 @@
+import { adminOf } from "../contract/admin.ts";
 import type {
   AcquireOutcome,
   AcquireRequest,
-  BackendNode,
   ExtendOutcome,
   Granted,
   LockBackend,
-  LockName,
-  LockState,
-  NoticeListener,
   ReleaseOutcome,
 } from "../contract/backend.ts";
 import { LockBackendError } from "../contract/errors.ts";
@@ -44,6 +41,14 @@ export class FaultyBackend implements LockBackend {
 
   get requestTimeout() {
     return this.inner.requestTimeout;
+  }
+
+  get admin() {
+    return adminOf(this.inner);
+  }
+
+  get messages() {
+    return this.inner.messages;
   }
 
   get grantsPermits() {
@@ -109,30 +114,6 @@ export class FaultyBackend implements LockBackend {
 
   waitForTurn(request: AcquireRequest): Promise<Granted | null> {
     return this.inner.waitForTurn(request);
-  }
-
-  forceRelease(name: LockName, token: string | undefined): Promise<boolean> {
-    return this.inner.forceRelease(name, token);
-  }
-
-  inspect(name: LockName): Promise<LockState | null> {
-    return this.inner.inspect(name);
-  }
-
-  list(prefix: string): AsyncIterable<LockState> {
-    return this.inner.list(prefix);
-  }
-
-  notify(prefix: string, notice: string): Promise<void> {
-    return this.inner.notify(prefix, notice);
-  }
-
-  hearNotices(prefix: string, listener: NoticeListener): Promise<() => void> {
-    return this.inner.hearNotices(prefix, listener);
-  }
-
-  nodes(): readonly BackendNode[] {
-    return this.inner.nodes();
   }
 
   close(): Promise<void> {

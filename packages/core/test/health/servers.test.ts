@@ -137,7 +137,7 @@ describe("a single server", () => {
     await using redis = await startRedis({ persist: true });
     await using proxy = await startFaultyProxy(redis);
     const backend = await backendOf(proxy.url);
-    await backend.inspect({ prefix: "lock", key: "warm" });
+    await backend.admin?.inspect({ prefix: "lock", key: "warm" });
     proxy.delay(40);
     const report = await checkHealth(backend, { ...PATIENT, maxPing: 79 });
     expect(codes(report)).toEqual([`warning slow ${place(proxy)}`]);

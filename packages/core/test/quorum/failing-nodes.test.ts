@@ -1,6 +1,7 @@
 import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { detachedLeases } from "../../src/adapter.ts";
+import type { Admin } from "../../src/contract/admin.ts";
 import type { QuorumNode } from "../../src/contract/backend.ts";
 import { inProcessBackend } from "../../src/in-process.ts";
 import { createLocks, LockLostError } from "../../src/index.ts";
@@ -21,7 +22,7 @@ async function threeNodes(options: QuorumBackendOptions = {}) {
   await open().using("founding", () => undefined);
   /** Milliseconds that each node still keeps a key. */
   const left = async (key: string) => {
-    const states = await Promise.all(nodes.map((node) => node.inspect({ prefix: "lock", key })));
+    const states = await Promise.all(nodes.map((node) => node.admin.inspect({ prefix: "lock", key })));
     return states.map((state) => state?.holders[0]?.remaining ?? 0);
   };
   const isFree = (key: string) =>
@@ -177,7 +178,7 @@ it("what a node has queued is taken out of its queue, although the node has no v
   const acquiring = one.acquire("left behind", { wait: 1_000 }).catch((error: unknown) => error);
   const waiting = async () => {
     const states = await Promise.all(
-      nodes.map((node) => node.inspect({ prefix: "lock", key: "left behind" })),
+      nodes.map((node) => node.admin.inspect({ prefix: "lock", key: "left behind" })),
     );
     return states.map((state) => state?.waiting ?? 0);
   };
@@ -244,9 +245,9 @@ it("a forced release that comes late to a node does not take it from the next ho
   const arrivals: Promise<boolean>[] = [];
   const arrives = gate();
   Object.assign(hooks[2] ?? {}, {
-    forceRelease: async (...request: Parameters<QuorumNode["forceRelease"]>) => {
+    forceRelease: async (...request: Parameters<Admin["forceRelease"]>) => {
       await arrives.opened;
-      const arrival = slow?.forceRelease(...request) ?? Promise.resolve(false);
+      const arrival = slow?.admin.forceRelease(...request) ?? Promise.resolve(false);
       arrivals.push(arrival);
       return arrival;
     },
@@ -279,7 +280,7 @@ it("a forced release takes a lease that only slow nodes and one other have", asy
   const hooks: Hooks[] = [{}, {}, {}];
   const [forcing, locks] = [open(hooks), open()];
   await locks.acquire("slow", { ttl: 60_000, renew: false });
-  await nodes[0]?.forceRelease({ prefix: "lock", key: "slow" }, undefined);
+  await nodes[0]?.admin.forceRelease({ prefix: "lock", key: "slow" }, undefined);
   Object.assign(hooks[2] ?? {}, { inspect: () => new Promise(() => {}) });
   expect(await forcing.forceRelease("slow")).toBe(true);
   await isFree("slow");

@@ -54,7 +54,7 @@ describe("a request that arrives late", () => {
     const deliver = await eventually("a request under way", () => state.deliver);
     await backend.cancel(request, true);
     expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /)]);
-    expect((await scene.one.inspect(request))?.holders.length ?? 0).toBe(contended ? 1 : 0);
+    expect((await scene.one.admin?.inspect(request))?.holders.length ?? 0).toBe(contended ? 1 : 0);
   });
 
   it("is refused when it was cancelled before, also where others were cancelled since", async () => {
@@ -67,7 +67,7 @@ describe("a request that arrives late", () => {
     await backend.cancel(request, true);
     for (let turn = 0; turn < 3; turn++) await backend.cancel(rival(request), true);
     expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /)]);
-    expect(await scene.one.inspect(request)).toBeNull();
+    expect(await scene.one.admin?.inspect(request)).toBeNull();
   });
 });
 
@@ -121,7 +121,7 @@ describe("a vote of a quorum that arrives late", () => {
     const deliver = await eventually("a vote under way", () => state.deliver);
     await node.cancel(request, true);
     expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /)]);
-    expect(await scene.one.inspect(request)).toBeNull();
+    expect(await scene.one.admin?.inspect(request)).toBeNull();
   });
 });
 
@@ -139,7 +139,7 @@ describe("a caller that gives up while its request is under way", () => {
     await acquiring;
     await eventually("a cancellation", () => state.cancelled);
     expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /)]);
-    expect(await scene.one.inspect(request)).toBeNull();
+    expect(await scene.one.admin?.inspect(request)).toBeNull();
     await locks.close();
   });
 });
@@ -280,7 +280,7 @@ describe("a waiter", () => {
     state.isLate = true;
     const asking = backend.tryAcquire(waiter);
     await eventually("a waiter", async () =>
-      (await scene.one.inspect(held))?.waiting === 1 ? true : undefined,
+      (await scene.one.admin?.inspect(held))?.waiting === 1 ? true : undefined,
     );
     await backend.cancel(waiter, true);
     deliver();
@@ -297,7 +297,7 @@ describe("a waiter", () => {
         isHeard = true;
       },
       answered: async () => {
-        if (state.isWaiting && (await scene.one.inspect(waiter))?.waiting === 1) {
+        if (state.isWaiting && (await scene.one.admin?.inspect(waiter))?.waiting === 1) {
           await scene.one.release(held);
           await eventually("the message", () => (isHeard ? true : undefined));
         }

@@ -21,7 +21,7 @@ describe("the line", () => {
       holding = 0,
       waiting: count = 0,
       holders = [],
-    } = (await scene.two.inspect({ prefix: "lock", key })) ?? {};
+    } = (await scene.two.admin?.inspect({ prefix: "lock", key })) ?? {};
     return { holding, waiting: count, slots: holders.map(({ slot }) => slot) };
   };
 
@@ -91,7 +91,7 @@ describe("the line", () => {
     for (let held = 0; held < 2; held++) await granted(scene.two, ask({ key, mode: permits(3) }));
     expect(await attempt(queued(key, { mode: permits(2) }))).toBe("busy");
     expect(await attempt(ask({ key, mode: permits(3) }), scene.two)).toBe("busy");
-    expect((await scene.two.inspect({ prefix: "lock", key }))?.permits).toBe(2);
+    expect((await scene.two.admin?.inspect({ prefix: "lock", key }))?.permits).toBe(2);
     expect(await state(key)).toMatchObject({ holding: 2, waiting: 1 });
   });
 

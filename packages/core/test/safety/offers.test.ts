@@ -20,14 +20,14 @@ describe("an offer", () => {
         expect((await scene.two.tryAcquire(waiter)).status).toBe("busy");
         await scene.one.release(held);
         const [lock] = lockKeys(held);
-        const [offered] = (await scene.one.inspect(held))?.holders ?? [];
+        const [offered] = (await scene.one.admin?.inspect(held))?.holders ?? [];
         expect(offered?.fencingToken).toBeUndefined();
         for (const left of [await pttl(lock), offered?.remaining]) {
           expect(left).toBeLessThanOrEqual(Math.min(1_000, ttl));
         }
         const { fencingToken, ttl: told } = await granted(scene.two, waiter);
         expect(told).toBe(ttl);
-        const [lease] = (await scene.one.inspect(held))?.holders ?? [];
+        const [lease] = (await scene.one.admin?.inspect(held))?.holders ?? [];
         expect(lease?.fencingToken).toBe(fencingToken);
         for (const left of [await pttl(lock), lease?.remaining]) expect(left).toBeGreaterThan(ttl / 4);
         await scene.two.release(waiter);
@@ -44,7 +44,7 @@ describe("an offer", () => {
     expect((await scene.two.tryAcquire(waiter)).status).toBe("busy");
     await scene.one.release(second);
     expect((await granted(scene.two, waiter)).slot).toBe(2);
-    const { holders = [] } = (await scene.one.inspect(first)) ?? {};
+    const { holders = [] } = (await scene.one.admin?.inspect(first)) ?? {};
     expect(holders.map(({ slot }) => slot).toSorted()).toEqual([1, 2]);
     for (const request of [first, waiter]) await scene.two.release(request);
   });
@@ -78,7 +78,7 @@ describe("an offer", () => {
     await scene.two.tryAcquire(waiter);
     await scene.admin.command("ZADD", liveness, "1", channel);
     await scene.two.release(held);
-    const [offered] = (await scene.two.inspect(held))?.holders ?? [];
+    const [offered] = (await scene.two.admin?.inspect(held))?.holders ?? [];
     expect(offered?.token).toBe(waiter.token.slice(0, 8));
     for (const request of silent) await scene.one.cancel(request, false);
     await scene.two.cancel(waiter, false);

@@ -52,7 +52,7 @@ describe("ownership", () => {
     const held = ask();
     await granted(scene.one, held);
     await scene.one.cancel(held, false);
-    expect(await scene.two.inspect(held)).toBeNull();
+    expect(await scene.two.admin?.inspect(held)).toBeNull();
   });
 
   it("is not lost by another's cancellation", async () => {
@@ -146,7 +146,7 @@ describe("fences", () => {
           ambiguous: false,
           message: expect.stringMatching(`counter.*${request.key}.*:fence`),
         });
-        expect((await scene.two.inspect(request))?.holding ?? 0).toBe(0);
+        expect((await scene.two.admin?.inspect(request))?.holding ?? 0).toBe(0);
         const { fencingToken } = await granted(scene.one, request);
         expect(fencingToken).toBeGreaterThan((Date.now() - 3_600_000) * 1_000);
         expect(Number.isSafeInteger(fencingToken + 1)).toBe(true);
@@ -157,7 +157,7 @@ describe("fences", () => {
 });
 
 describe("the queue", () => {
-  const isFree = async (request: Request) => ((await scene.one.inspect(request))?.holding ?? 0) === 0;
+  const isFree = async (request: Request) => ((await scene.one.admin?.inspect(request))?.holding ?? 0) === 0;
 
   /** A waiter of a process that is gone; the server may not know that yet. */
   async function addDead(request: Request, aliveUntil: string | undefined): Promise<string> {
@@ -251,7 +251,7 @@ describe("the queue", () => {
     await scene.two.tryAcquire(first);
     await scene.one.release(held);
     await served(scene.two, first);
-    expect((await scene.one.inspect(held))?.waiting).toBe(1);
+    expect((await scene.one.admin?.inspect(held))?.waiting).toBe(1);
   });
 
   it("tells the same place again to one that asks again", async () => {
@@ -277,7 +277,7 @@ describe("the queue", () => {
   const endings = [
     ["release", (held: Request) => scene.one.release(held)],
     ["cancellation", (held: Request) => scene.one.cancel(held, false)],
-    ["forced release", (held: Request) => scene.one.forceRelease(held, undefined)],
+    ["forced release", (held: Request) => scene.one.admin?.forceRelease(held, undefined)],
   ] as const;
   const modes = [{ kind: "exclusive" }, { kind: "shared" }, { kind: "permits", permits: 1 }] as const;
   const cases = endings.flatMap(([title, end]) =>
@@ -339,7 +339,7 @@ describe("a batch of forced releases", () => {
     const [held, foreign, free] = [ask(), ask(), ask()];
     const { fencingToken } = await granted(scene.one, held);
     await scene.admin.command("HSET", lockKeys(foreign)[0], "field", "value");
-    const forced = [held, foreign, free].map((name) => scene.two.forceRelease(name, undefined));
+    const forced = [held, foreign, free].map((name) => scene.two.admin?.forceRelease(name, undefined));
     const [first, second, third] = await Promise.allSettled(forced);
     expect(first).toEqual({ status: "fulfilled", value: true });
     expect(second).toMatchObject({ status: "rejected", reason: { code: "LOCK_BACKEND" } });

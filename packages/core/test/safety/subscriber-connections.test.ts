@@ -100,10 +100,10 @@ describe("several locks on one backend", () => {
     const [backend, elsewhere] = clients.map((client) => client.backend());
     if (backend === undefined || elsewhere === undefined) throw new Error("two clients were asked for");
     const heard: string[] = [];
-    const stop = await backend.hearNotices("lock", (text) => heard.push(text));
+    const stop = await backend.messages?.hear("lock", (text) => heard.push(text));
     await createLocks({ backend, prefix: "another" }).close();
-    await elsewhere.notify("lock", "a notice");
-    await eventually("a notice", () => (heard.length > 0 ? true : undefined));
+    await elsewhere.messages?.tell("lock", "a message");
+    await eventually("a message", () => (heard.length > 0 ? true : undefined));
     stop();
     const subscribers = async () => String(await clients[1]?.command("CLIENT", "LIST", "TYPE", "pubsub"));
     await eventually("none is left", async () => ((await subscribers()).trim() === "" ? true : undefined));

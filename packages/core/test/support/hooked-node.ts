@@ -1,15 +1,23 @@
+import type { Admin } from "../../src/contract/admin.ts";
 import type { QuorumNode } from "../../src/contract/backend.ts";
 import { LockBackendError } from "../../src/contract/errors.ts";
 
-/** Methods of a node that a test replaces, for as long as they are set. */
-export type Hooks = Partial<QuorumNode>;
+/** Methods of a node, and of its admin, that a test replaces, for as long as they are set. */
+export type Hooks = Partial<Omit<QuorumNode, "admin"> & Admin>;
 
 /** One client's way to a node. */
 export function hooked(node: QuorumNode, hooks: Hooks): QuorumNode {
-  return new Proxy(node, {
-    get(target, name) {
-      const replaced: unknown = Reflect.get(hooks, name);
-      if (replaced !== undefined) return replaced;
+  const admin = replacing(node.admin, hooks);
+  return replacing(node, hooks, { admin });
+}
+
+function replacing<Target extends object>(target: Target, ...replacements: readonly object[]): Target {
+  return new Proxy(target, {
+    get(_, name) {
+      for (const each of replacements) {
+        const replaced: unknown = Reflect.get(each, name);
+        if (replaced !== undefined) return replaced;
+      }
       const value: unknown = Reflect.get(target, name);
       return typeof value === "function" ? value.bind(target) : value;
     },

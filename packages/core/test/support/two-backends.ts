@@ -1,6 +1,7 @@
 import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
-import type { AcquireRequest, Granted, LockBackend, LockName } from "../../src/contract/backend.ts";
+import type { AcquireRequest, Granted, LockBackend } from "../../src/contract/backend.ts";
+import type { LockName } from "../../src/contract/mode.ts";
 import { newOwnerToken } from "../../src/contract/owner-token.ts";
 import { ioredis6, type TestClient } from "./clients.ts";
 

@@ -1,5 +1,6 @@
-import type { AcquireRequest, Granted, PermitsMode } from "../../contract/backend.ts";
+import type { AcquireRequest, Granted } from "../../contract/backend.ts";
 import type { Instant, Timer } from "../../contract/clock.ts";
+import type { PermitsMode } from "../../contract/mode.ts";
 
 /** A lease: the same object stands in the entry of each of its keys. */
 export interface Grant {

@@ -1,29 +1,27 @@
-import { EventEmitter } from "node:events";
+import type { Admin } from "../../contract/admin.ts";
 import type {
   AcquireOutcome,
   AcquireRequest,
-  BackendNode,
   Busy,
   Enrolment,
   ExtendOutcome,
   Granted,
-  HolderState,
-  LockName,
-  LockState,
   Membership,
-  NoticeListener,
   Ownership,
   QuorumNode,
   ReleaseOutcome,
   Vote,
-  WaiterState,
 } from "../../contract/backend.ts";
 import { type Clock, elapsed, type Instant, systemClock } from "../../contract/clock.ts";
 import { randomText } from "../../contract/host.ts";
+import type { Messages } from "../../contract/messages.ts";
+import type { LockName } from "../../contract/mode.ts";
 import { checkOptionNames } from "../../contract/option-names.ts";
 import { checkClock } from "../../contract/validate.ts";
+import { InProcessAdmin } from "./admin.ts";
 import { Entry, type Grant } from "./entry.ts";
 import { Fences } from "./fences.ts";
+import { InProcessMessages } from "./messages.ts";
 
 /** Grants leases within this process. It may be a node of a quorum, in tests. */
 export interface InProcessLockBackend extends QuorumNode {
@@ -37,10 +35,6 @@ export interface InProcessBackendOptions {
   readonly clock?: Clock;
 }
 
-const TOKEN_SHOWN = 8;
-const WAITERS_SHOWN = 100;
-const HOLDERS_SHOWN = 1_000;
-
 /**
  * Grants leases within this process: for tests, development, and services of a single process. It keeps every
  * promise of the Redis backend, with this process's clock as the server's.
@@ -50,8 +44,9 @@ export class InProcessBackend implements InProcessLockBackend {
   readonly requestTimeout = 0;
   readonly grantsPermits = true;
   readonly clock: Clock;
+  readonly messages: Messages = new InProcessMessages();
+  readonly admin: Admin;
   readonly #entries = new Map<string, Entry>();
-  readonly #notices = new EventEmitter().setMaxListeners(0);
   readonly #fences: Fences;
   /** By prefix: since when it is a member of a quorum, and after how many milliseconds it votes. */
   readonly #members = new Map<string, { readonly since: Instant; readonly after: number }>();
@@ -63,6 +58,13 @@ export class InProcessBackend implements InProcessLockBackend {
     checkClock(clock);
     this.clock = clock;
     this.#fences = new Fences(this.clock);
+    this.admin = new InProcessAdmin({
+      ids: () => [...this.#entries.keys()],
+      entry: (name) => this.#entry(name),
+      left: (grant) => this.#left(grant),
+      serve: (name, entry) => this.#serve(name, entry),
+      tidy: ({ prefix, key }, entry) => this.#tidy({ prefix, keys: [key] }, [entry]),
+    });
   }
 
   takesTogether(): boolean {
@@ -186,54 +188,6 @@ export class InProcessBackend implements InProcessLockBackend {
       grants.set(request.token, grant);
     }
     return this.#prolong(entries, grant, request.ttl);
-  }
-
-  async forceRelease(name: LockName, token = ""): Promise<boolean> {
-    const entry = this.#entry(name);
-    const taken = [...entry.grants.keys()].filter((held) => held.startsWith(token));
-    for (const held of taken) entry.grants.delete(held);
-    this.#serve(name, entry);
-    return taken.length > 0;
-  }
-
-  async inspect(name: LockName): Promise<LockState | null> {
-    const entry = this.#entry(name);
-    this.#tidy({ prefix: name.prefix, keys: [name.key] }, [entry]);
-    const grants = [...entry.grants.values()];
-    const waiters = [...entry.waiters.values()].map(({ request }) => waiterState(request));
-    const mode = grants[0]?.request.mode.kind ?? waiters[0]?.mode;
-    if (mode === undefined) return null;
-    return {
-      key: name.key,
-      mode,
-      permits: entry.permits,
-      holders: grants.slice(0, HOLDERS_SHOWN).map((grant) => this.#holderState(grant)),
-      holding: grants.length,
-      waiters: waiters.slice(0, WAITERS_SHOWN),
-      waiting: waiters.length,
-    };
-  }
-
-  async *list(prefix: string): AsyncIterable<LockState> {
-    for (const id of [...this.#entries.keys()]) {
-      const key = id.slice(prefix.length + 1);
-      const state = id.startsWith(`${prefix}/`) ? await this.inspect({ prefix, key }) : null;
-      if (state !== null) yield state;
-    }
-  }
-
-  async notify(prefix: string, notice: string): Promise<void> {
-    // As over a network: never within the call of whoever tells it.
-    queueMicrotask(() => this.#notices.emit(eventOf(prefix), notice));
-  }
-
-  async hearNotices(prefix: string, listener: NoticeListener): Promise<() => void> {
-    this.#notices.on(eventOf(prefix), listener);
-    return () => void this.#notices.off(eventOf(prefix), listener);
-  }
-
-  nodes(): readonly BackendNode[] {
-    return [{ name: this.name, command: undefined }];
   }
 
   async close(): Promise<void> {}
@@ -389,19 +343,6 @@ export class InProcessBackend implements InProcessLockBackend {
       keepAlive,
     );
   }
-
-  #holderState(grant: Grant): HolderState {
-    const { token, holder, meta = {} } = grant.request;
-    return {
-      token: token.slice(0, TOKEN_SHOWN),
-      holder,
-      fencingToken: grant.fencingToken,
-      since: new Date(grant.grantedAt.wall),
-      remaining: this.#left(grant),
-      slot: grant.slot,
-      meta,
-    };
-  }
 }
 
 /** Prefixes hold no slash, so no two names meet. */
@@ -424,14 +365,4 @@ function granted({ fencingToken, since, ttl, slot }: Grant): Granted {
 function otherPermitsIn([entry]: readonly [Entry, ...Entry[]], { mode }: AcquireRequest): number | undefined {
   const others = entry.permits;
   return mode.kind === "permits" && others !== mode.permits ? others : undefined;
-}
-
-function waiterState({ token, mode, holder, meta = {} }: AcquireRequest): WaiterState {
-  const slot = mode.kind === "permits" ? mode.slot : undefined;
-  return { token: token.slice(0, TOKEN_SHOWN), mode: mode.kind, slot, holder, meta };
-}
-
-/** An emitter has a meaning of its own for "error", which is a prefix as good as any. */
-function eventOf(prefix: string): string {
-  return `notice ${prefix}`;
 }

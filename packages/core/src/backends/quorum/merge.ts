@@ -1,4 +1,4 @@
-import type { HolderState, LockState, WaiterState } from "../../contract/backend.ts";
+import type { HolderState, LockState, WaiterState } from "../../contract/admin.ts";
 
 /** What a majority of nodes says of a key, from what each of them says; null when nobody holds it or waits for it. */
 export function mergeStates(states: readonly (LockState | null)[], majority: number): LockState | null {

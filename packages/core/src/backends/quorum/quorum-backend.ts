@@ -1,32 +1,30 @@
+import type { Admin } from "../../contract/admin.ts";
 import type {
   AcquireOutcome,
   AcquireRequest,
-  BackendNode,
   ExtendOutcome,
   LockBackend,
-  LockName,
-  LockState,
-  NoticeListener,
   QuorumNode,
   ReleaseOutcome,
 } from "../../contract/backend.ts";
 import type { Clock } from "../../contract/clock.ts";
 import { LockUsageError } from "../../contract/errors.ts";
+import type { Messages } from "../../contract/messages.ts";
 import { checkOptionNames, type OptionNames } from "../../contract/option-names.ts";
 import { show, showForBackend } from "../../contract/show.ts";
 import { checkDuration } from "../../contract/validate.ts";
 import { DRIFT } from "../../contract/validity.ts";
+import { QuorumAdmin } from "./admin.ts";
 import { Candidate } from "./candidate.ts";
 import type { Electorate } from "./electorate.ts";
 import { majorityOf } from "./fence.ts";
 import { Holding } from "./holding.ts";
-import { mergeStates } from "./merge.ts";
+import { QuorumMessages } from "./messages.ts";
 import { Node } from "./node.ts";
-import { QuorumNotices } from "./notices.ts";
-import { poll, valuesOf } from "./poll.ts";
+import { poll } from "./poll.ts";
 import { readProof, writeProof } from "./proof.ts";
 import { Roll } from "./roll.ts";
-import { ending, renewal, undecided } from "./tenure.ts";
+import { ending, renewal } from "./tenure.ts";
 
 /** Options of the quorum backend. Durations are milliseconds. */
 export interface QuorumBackendOptions {
@@ -69,10 +67,11 @@ export class QuorumBackend implements LockBackend {
   readonly clock: Clock;
   readonly requestTimeout: number;
   readonly maxTtl: number;
+  readonly admin: Admin;
+  readonly messages: Messages;
   readonly #nodes: readonly Node[];
   readonly #electorate: Electorate;
   readonly #roll: Roll;
-  readonly #notices: QuorumNotices;
   readonly #candidates = new WeakMap<AcquireRequest, Candidate>();
   readonly #background = new Set<Promise<unknown>>();
 
@@ -103,7 +102,8 @@ export class QuorumBackend implements LockBackend {
     const terms = { nodeTimeout, drift, maxTtl, durable };
     this.#electorate = { clock, nodes, majority, ...terms, waiting, background };
     this.#roll = new Roll(this.#electorate);
-    this.#notices = new QuorumNotices(backends);
+    this.admin = new QuorumAdmin(this.#electorate);
+    this.messages = new QuorumMessages(backends);
   }
 
   takesTogether(): boolean {
@@ -175,52 +175,6 @@ export class QuorumBackend implements LockBackend {
     return outcome;
   }
 
-  /** Names whom it is taken from: what comes late to a slow node must not take it from the next holder. */
-  async forceRelease(name: LockName, token?: string): Promise<boolean> {
-    if (token !== undefined) return this.#takeFrom(name, [token]);
-    for (let wasTaken = false; ; wasTaken = true) {
-      const states = await this.#ask(name.key, (backend) => backend.inspect(name));
-      // Their first characters, which are the same at all nodes.
-      const tokens = states.flatMap((state) => state?.holders ?? []).map((holder) => holder.token);
-      const isTaken = await this.#takeFrom(name, [...new Set(tokens)]);
-      // No more than so many are shown at once.
-      const hasMore = states.some((state) => state !== null && state.holding > state.holders.length);
-      if (!isTaken || !hasMore) return wasTaken || isTaken;
-    }
-  }
-
-  async #takeFrom(name: LockName, tokens: readonly string[]): Promise<boolean> {
-    const taken = await this.#ask(name.key, (backend) =>
-      Promise.all(tokens.map((token) => backend.forceRelease(name, token))),
-    );
-    return taken.flat().includes(true);
-  }
-
-  async inspect(name: LockName): Promise<LockState | null> {
-    const states = await this.#ask(name.key, (backend) => backend.inspect(name));
-    return mergeStates(states, this.#electorate.majority);
-  }
-
-  async *list(prefix: string): AsyncIterable<LockState> {
-    const listed = await this.#ask(`${prefix}:*`, (backend) => keysOf(backend.list(prefix)), "no limit");
-    for (const key of new Set(listed.flat())) {
-      const state = await this.inspect({ prefix, key });
-      if (state !== null) yield state;
-    }
-  }
-
-  notify(prefix: string, notice: string): Promise<void> {
-    return this.#notices.notify(prefix, notice);
-  }
-
-  hearNotices(prefix: string, listener: NoticeListener): Promise<() => void> {
-    return this.#notices.hear(prefix, listener);
-  }
-
-  nodes(): readonly BackendNode[] {
-    return this.#nodes.flatMap(({ backend }) => backend.nodes());
-  }
-
   async close(): Promise<void> {
     await this.#inTime([...this.#background]);
     await Promise.all(this.#nodes.map(({ backend }) => backend.close()));
@@ -237,20 +191,6 @@ export class QuorumBackend implements LockBackend {
     return holding;
   }
 
-  /** Asks all nodes. @throws QuorumError when no majority answers */
-  async #ask<T>(
-    key: string,
-    question: (backend: QuorumNode) => Promise<T>,
-    limit?: "no limit",
-  ): Promise<T[]> {
-    const questions = this.#nodes.map((node) => (limit ? question(node.backend) : node.ask(question)));
-    const timeout = limit && Number.MAX_SAFE_INTEGER;
-    const answers = await poll(this.clock, timeout ?? this.#electorate.nodeTimeout, questions);
-    const values = valuesOf(answers);
-    if (values.length >= this.#electorate.majority) return values;
-    throw undecided(this.#electorate, { keys: [key] }, answers);
-  }
-
   #inTime(work: readonly Promise<unknown>[]): Promise<unknown> {
     return poll(this.clock, this.#electorate.nodeTimeout, work);
   }
@@ -261,12 +201,6 @@ export class QuorumBackend implements LockBackend {
     this.#background.add(work);
     work.then(ended, ended);
   }
-}
-
-async function keysOf(states: AsyncIterable<LockState>): Promise<string[]> {
-  const keys: string[] = [];
-  for await (const { key } of states) keys.push(key);
-  return keys;
 }
 
 /** @throws LockUsageError */

@@ -2,8 +2,6 @@ import type {
   AcquireRequest,
   Enrolment,
   ExtendOutcome,
-  LockMode,
-  LockName,
   Membership,
   Ownership,
   ReleaseOutcome,
@@ -12,9 +10,10 @@ import { type Instant, ranFor, shift } from "../../contract/clock.ts";
 import { LockBackendError } from "../../contract/errors.ts";
 import { randomText } from "../../contract/host.ts";
 import { showKeys } from "../../contract/key.ts";
+import type { LockMode, LockName } from "../../contract/mode.ts";
 import { newOwnerToken } from "../../contract/owner-token.ts";
+import type { ScriptRunner } from "./driver.ts";
 import { backendError, unreadable } from "./faults.ts";
-import type { RunOnce } from "./inspection.ts";
 import { lockKey, lockKeys, memberKey } from "./keys.ts";
 import * as scripts from "./lua/index.ts";
 import { writeMode } from "./modes.ts";
@@ -43,6 +42,16 @@ const KEEP_QUEUE = 10_000;
 const MOST_LATE_ANSWERS = 3;
 
 type Decided = Exclude<AcquireAnswer, { status: "cancelled" }>;
+
+/** Runs a script that is not on a hot path. */
+export type RunOnce = (
+  key: string | undefined,
+  script: Script,
+  keys: readonly string[],
+  args: readonly string[],
+  /** Where; by its keys if left out. */
+  on?: ScriptRunner,
+) => Promise<readonly string[]>;
 
 /** Packs requests for the scripts and reads their answers. */
 export class Commands {

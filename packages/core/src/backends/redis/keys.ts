@@ -1,4 +1,4 @@
-import type { LockName } from "../../contract/backend.ts";
+import type { LockName } from "../../contract/mode.ts";
 
 const SPECIAL = /[{}%]/g;
 const ENCODED = /%(7B|7D|25)/g;

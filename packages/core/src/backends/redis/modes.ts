@@ -1,4 +1,5 @@
-import type { LockMode, WaiterState } from "../../contract/backend.ts";
+import type { WaiterState } from "../../contract/admin.ts";
+import type { LockMode } from "../../contract/mode.ts";
 
 /** In the scripts slot 0 is any that is free. */
 const ANY_SLOT = 0;

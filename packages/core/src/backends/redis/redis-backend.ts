@@ -1,13 +1,10 @@
+import type { Admin } from "../../contract/admin.ts";
 import type {
   AcquireOutcome,
   AcquireRequest,
-  BackendNode,
   Enrolment,
   ExtendOutcome,
-  LockName,
-  LockState,
   Membership,
-  NoticeListener,
   Ownership,
   QuorumNode,
   ReleaseOutcome,
@@ -19,11 +16,11 @@ import { randomText } from "../../contract/host.ts";
 import { checkOptionNames, type OptionNames } from "../../contract/option-names.ts";
 import { checkClock, checkCount, checkDuration } from "../../contract/validate.ts";
 import { validityLeft } from "../../contract/validity.ts";
+import { RedisAdmin } from "./admin.ts";
 import { Commands, type Part, partsOf } from "./commands.ts";
 import type { RedisDriver } from "./driver.ts";
 import { unreadable } from "./faults.ts";
-import { inspectLock, listLocks } from "./inspection.ts";
-import { Notices, noticeChannel, writeNotice } from "./notices.ts";
+import { RedisMessages } from "./messages.ts";
 import { Replication } from "./replication.ts";
 import { withDeadline } from "./script-runner.ts";
 import { Slots } from "./slots.ts";
@@ -68,8 +65,8 @@ const OPTIONS: OptionNames<RedisBackendOptions> = {
 
 /** Milliseconds between two looks whether messages come in: a waiter that is not told loses up to half a second. */
 const PROBE_FOR_WAITERS = 400;
-/** Notices only save time. */
-const PROBE_FOR_NOTICES = 5_000;
+/** Messages only save time. */
+const PROBE_FOR_MESSAGES = 5_000;
 
 /**
  * Grants leases on one Redis server (or a cluster of them) through a driver. What happens on the server is in
@@ -80,12 +77,12 @@ export class RedisBackend implements RedisLockBackend {
   readonly grantsPermits = true;
   readonly clock: Clock;
   readonly requestTimeout: number;
-  readonly #driver: RedisDriver;
+  readonly admin: Admin;
+  readonly messages: RedisMessages;
   readonly #commands: Commands;
   readonly #slots: Slots;
   readonly #wake: Wake;
   readonly #subscription: Subscription;
-  readonly #notices = new Notices();
   readonly #replication: Replication;
   readonly #id = randomText(12);
   #isClosed = false;
@@ -105,7 +102,6 @@ export class RedisBackend implements RedisLockBackend {
     checkClock(clock);
     this.clock = clock;
     this.requestTimeout = requestTimeout;
-    this.#driver = driver;
     this.#slots = new Slots(driver);
     const slots = this.#slots;
     const channelOf = (prefix: string) => this.#channel(prefix);
@@ -118,6 +114,16 @@ export class RedisBackend implements RedisLockBackend {
       slots,
       minReplicas,
     });
+    const inTime = <T>(work: Promise<T>) => withDeadline(clock, requestTimeout, undefined, work);
+    this.admin = new RedisAdmin(this.#commands, driver, inTime);
+    this.messages = new RedisMessages({
+      publish: (channel, text) => this.#commands.notify(channel, text),
+      listen: async (channel, prefix) => {
+        await this.#subscription.listen(channel);
+        this.#subscription.watch(this.#channel(prefix));
+      },
+      ended: () => this.#closeIfUnused(),
+    });
     this.#wake = new Wake(clock);
     this.#subscription = new Subscription({
       clock,
@@ -126,7 +132,7 @@ export class RedisBackend implements RedisLockBackend {
       answeredAt: () => this.#commands.answeredAt,
       publish: (channel, text) => this.#commands.notify(channel, text),
       pace: () => this.#pace(),
-      message: (text) => this.#notices.message(text) || this.#wake.message(text),
+      message: (text) => this.messages.receive(text) || this.#wake.message(text),
       resumed: () => this.#wake.resumed(),
     });
   }
@@ -191,37 +197,6 @@ export class RedisBackend implements RedisLockBackend {
     return outcome;
   }
 
-  forceRelease(name: LockName, token = ""): Promise<boolean> {
-    return this.#commands.forceRelease(name, token);
-  }
-
-  inspect(name: LockName): Promise<LockState | null> {
-    return inspectLock(this.#commands.run, name);
-  }
-
-  list(prefix: string): AsyncIterable<LockState> {
-    return listLocks(this.#commands.run, this.#driver, prefix);
-  }
-
-  async notify(prefix: string, notice: string): Promise<void> {
-    await this.#commands.notify(noticeChannel(prefix), writeNotice(prefix, notice));
-  }
-
-  async hearNotices(prefix: string, listener: NoticeListener): Promise<() => void> {
-    const stop = this.#notices.add(prefix, listener);
-    await this.#subscription.listen(noticeChannel(prefix));
-    this.#subscription.watch(this.#channel(prefix));
-    return () => {
-      stop();
-      this.#closeIfUnused();
-    };
-  }
-
-  nodes(): readonly BackendNode[] {
-    const { address = this.name } = this.#driver;
-    return [{ name: address, command: (words) => this.#inTime(this.#driver.command(words)) }];
-  }
-
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#closeIfUnused();
@@ -230,10 +205,6 @@ export class RedisBackend implements RedisLockBackend {
   /** Others may share this backend, and go on. */
   #closeIfUnused(): void {
     if (this.#isClosed && this.#pace() === undefined) this.#subscription.close();
-  }
-
-  #inTime<T>(work: Promise<T>): Promise<T> {
-    return withDeadline(this.clock, this.requestTimeout, undefined, work);
   }
 
   async #attempt(request: AcquireRequest, proposed: number | undefined): Promise<Vote> {
@@ -261,7 +232,7 @@ export class RedisBackend implements RedisLockBackend {
   /** How often to make sure that messages come in. */
   #pace(): number | undefined {
     if (this.#wake.isWaiting) return PROBE_FOR_WAITERS;
-    return this.#notices.isHeard ? PROBE_FOR_NOTICES : undefined;
+    return this.messages.isHeard ? PROBE_FOR_MESSAGES : undefined;
   }
 
   #channel(prefix: string): string {

@@ -1,5 +1,5 @@
-import type { LockName } from "../../contract/backend.ts";
 import { LockBackendError, UnconfirmedGrantError } from "../../contract/errors.ts";
+import type { LockName } from "../../contract/mode.ts";
 import { backendError } from "./faults.ts";
 import { lockKeys } from "./keys.ts";
 import { type BatchOptions, withDeadline } from "./script-runner.ts";

@@ -1,4 +1,4 @@
-import type { HolderState, WaiterState } from "../../contract/backend.ts";
+import type { HolderState, WaiterState } from "../../contract/admin.ts";
 import type { SeenHolder } from "../../contract/errors.ts";
 import { unreadable } from "./faults.ts";
 import { readMode } from "./modes.ts";

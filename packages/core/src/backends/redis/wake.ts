@@ -1,6 +1,7 @@
-import type { AcquireRequest, LockName } from "../../contract/backend.ts";
+import type { AcquireRequest } from "../../contract/backend.ts";
 import type { Clock, Timer } from "../../contract/clock.ts";
 import { random } from "../../contract/host.ts";
+import type { LockName } from "../../contract/mode.ts";
 import { readAskNow } from "./replies.ts";
 
 /** For how long at most the server keeps a key for a waiter that was told to ask: see `lua/line.lua`. */

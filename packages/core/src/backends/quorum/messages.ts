@@ -1,22 +1,25 @@
-import type { NoticeListener, QuorumNode } from "../../contract/backend.ts";
+import type { QuorumNode } from "../../contract/backend.ts";
 import { randomText } from "../../contract/host.ts";
+import type { MessageListener, Messages } from "../../contract/messages.ts";
 
-/** Each notice comes in once from every node: so many of the last ones are remembered. */
+/** Each message comes in once from every node: so many of the last ones are remembered. */
 const REMEMBERED = 1_000;
 
-/** Notices by way of all nodes: whoever hears one of them hears a notice. */
-export class QuorumNotices {
+/** Messages by way of all nodes: one node is enough to hear them. */
+export class QuorumMessages implements Messages {
   constructor(private readonly nodes: readonly QuorumNode[]) {}
 
-  async notify(prefix: string, notice: string): Promise<void> {
-    const text = `${randomText(9)} ${notice}`;
+  async tell(prefix: string, message: string): Promise<void> {
+    const text = `${randomText(9)} ${message}`;
     // One that heard it is enough.
-    await Promise.any(this.nodes.map((node) => node.notify(prefix, text))).catch((error: AggregateError) => {
-      throw error.errors[0];
-    });
+    await Promise.any(this.nodes.map((node) => node.messages.tell(prefix, text))).catch(
+      (error: AggregateError) => {
+        throw error.errors[0];
+      },
+    );
   }
 
-  async hear(prefix: string, listener: NoticeListener): Promise<() => void> {
+  async hear(prefix: string, listener: MessageListener): Promise<() => void> {
     const heard = new Set<string>();
     let isOver = false;
     const hear = (text: string) => {
@@ -28,7 +31,7 @@ export class QuorumNotices {
       if (heard.size > REMEMBERED && oldest !== undefined) heard.delete(oldest);
       listener(text.slice(end + 1));
     };
-    const hearing = this.nodes.map((node) => node.hearNotices(prefix, hear));
+    const hearing = this.nodes.map((node) => node.messages.hear(prefix, hear));
     // Those that are away are heard when they come back.
     await Promise.any(hearing);
     return () => {

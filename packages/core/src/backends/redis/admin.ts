@@ -1,27 +1,46 @@
-import type { LockName, LockState } from "../../contract/backend.ts";
+import type { Admin, BackendNode, LockState } from "../../contract/admin.ts";
+import type { LockName } from "../../contract/mode.ts";
+import type { Commands, RunOnce } from "./commands.ts";
 import type { RedisDriver, ScriptRunner } from "./driver.ts";
 import { keyOf, lockKeys, scanPattern } from "./keys.ts";
 import { inspectScript, scanScript } from "./lua/index.ts";
 import { readKind } from "./modes.ts";
 import { readHolderState, readNumber, readWaiterState } from "./replies.ts";
-import type { Script } from "./script.ts";
 
 const WAITERS_SHOWN = 100;
 const HOLDERS_SHOWN = 1_000;
 const SCAN_COUNT = "500";
 
-/** Runs a script that is not on a hot path. */
-export type RunOnce = (
-  key: string | undefined,
-  script: Script,
-  keys: readonly string[],
-  args: readonly string[],
-  /** Where; by its keys if left out. */
-  on?: ScriptRunner,
-) => Promise<readonly string[]>;
+/** What is asked and done by operators, on one server or a cluster. */
+export class RedisAdmin implements Admin {
+  constructor(
+    private readonly commands: Pick<Commands, "run" | "forceRelease">,
+    private readonly driver: RedisDriver,
+    /** Ends what takes too long. */
+    private readonly inTime: <T>(work: Promise<T>) => Promise<T>,
+  ) {}
+
+  forceRelease(name: LockName, token = ""): Promise<boolean> {
+    return this.commands.forceRelease(name, token);
+  }
+
+  inspect(name: LockName): Promise<LockState | null> {
+    return inspectLock(this.commands.run, name);
+  }
+
+  list(prefix: string): AsyncIterable<LockState> {
+    return listLocks(this.commands.run, this.driver, prefix);
+  }
+
+  nodes(): readonly BackendNode[] {
+    const { driver } = this;
+    const { address = "redis" } = driver;
+    return [{ name: address, command: (words) => this.inTime(driver.command(words)) }];
+  }
+}
 
 /** Who holds a key and who waits for it; null when nobody does. */
-export async function inspectLock(run: RunOnce, name: LockName): Promise<LockState | null> {
+async function inspectLock(run: RunOnce, name: LockName): Promise<LockState | null> {
   const args = [String(HOLDERS_SHOWN), String(WAITERS_SHOWN)];
   const [kind, permits, holding, waiting, told, ...rest] = await run(
     name.key,
@@ -47,11 +66,7 @@ export async function inspectLock(run: RunOnce, name: LockName): Promise<LockSta
 }
 
 /** The keys of a prefix that are held, by SCAN: one may be told twice while the set changes. */
-export async function* listLocks(
-  run: RunOnce,
-  driver: RedisDriver,
-  prefix: string,
-): AsyncIterable<LockState> {
+async function* listLocks(run: RunOnce, driver: RedisDriver, prefix: string): AsyncIterable<LockState> {
   for (const node of (await driver.masters?.()) ?? [driver]) {
     for await (const redisKey of scan(run, node, scanPattern(driver.keyPrefix, prefix))) {
       const key = keyOf(driver.keyPrefix, prefix, redisKey);
