@@ -59,7 +59,7 @@ describe.concurrent("pnpm demo express-orders", () => {
 async function expectNothingLocked(given: Awaited<ReturnType<typeof startGivenRedis>>): Promise<void> {
   const left = await given.keys();
   for (const { key, expiresIn } of left) {
-    expect(key).toMatch(/^express-orders-[0-9a-f]{8}:\{order:10\d\d\}:(fence|presence)$/);
+    expect(key).toMatch(/^express-orders-[0-9a-f]{8}:\{order:10\d\d\}:(fence|liveness)$/);
     expect(expiresIn).toBeGreaterThan(0);
   }
   expect(left).not.toHaveLength(0);

@@ -30,7 +30,7 @@ describe.concurrent("pnpm demo model-pool", () => {
     const left = await given.keys();
     // What waiters and fencing tokens leave behind goes by itself.
     for (const { key, expiresIn } of left) {
-      expect(key).toMatch(/^model-pool-[0-9a-f]{8}:\{models\}:(fence|presence)$/);
+      expect(key).toMatch(/^model-pool-[0-9a-f]{8}:\{models\}:(fence|liveness)$/);
       expect(expiresIn).toBeGreaterThan(0);
     }
     expect(left).not.toHaveLength(0);

@@ -54,7 +54,8 @@ describe("a lease of five nodes", () => {
   });
 
   it("is not lost while a majority may have it: one node has lost it, and two are silent", async () => {
-    const { locks } = await found(sites, { nodeTimeout: 200, proxied: ALL });
+    // A node that a loaded machine keeps from voting in time gets no vote later: the lease is not renewed.
+    const { locks } = await found(sites, { nodeTimeout: 1_000, proxied: ALL });
     const lease = await locks.acquire("in doubt", { ttl: 20_000, renew: false });
     await everywhere("in doubt");
     await askServer(sites.at(1).server.port, "DEL", "lock:{in doubt}");

@@ -32,7 +32,7 @@ async function overlaps(): Promise<number> {
 
 /** The keys of locks that somebody holds or awaits. */
 async function held(): Promise<string[]> {
-  return (await admin.keys("lock:*")).filter((key) => !/:(fence|presence)$/.test(key));
+  return (await admin.keys("lock:*")).filter((key) => !/:(fence|liveness)$/.test(key));
 }
 
 const ROUNDS = fewOrMany(6, 100);
