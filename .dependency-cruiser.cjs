@@ -1,34 +1,24 @@
+/** What each layer of the core may import beside itself. */
+const LAYERS = {
+  contract: [],
+  lease: ["contract"],
+  api: ["contract", "lease"],
+  backends: ["contract"],
+  adapter: ["contract"],
+};
+
+const layers = Object.entries(LAYERS).map(([layer, below]) => ({
+  name: `${layer}-stands-on-${below.join("-and-") || "nothing"}`,
+  severity: "error",
+  from: { path: `^packages/core/src/${layer}/` },
+  to: { path: "^packages/core/src/", pathNot: `^packages/core/src/(${[layer, ...below].join("|")})/` },
+}));
+
 /** The house rules of docs/architecture.md, enforced: everything flows one way. Type imports count. */
 module.exports = {
   forbidden: [
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
-    {
-      name: "contract-is-the-ground",
-      comment: "what everything stands on imports nothing above it",
-      severity: "error",
-      from: { path: "^packages/core/src/contract/" },
-      to: { path: "^packages/core/src/", pathNot: "^packages/core/src/contract/" },
-    },
-    {
-      name: "leases-stand-on-the-contract",
-      comment: "who acquires, waits and renews knows no backend, and not who calls",
-      severity: "error",
-      from: { path: "^packages/core/src/lease/" },
-      to: { path: "^packages/core/src/", pathNot: "^packages/core/src/(contract|lease)/" },
-    },
-    {
-      name: "api-stands-on-leases",
-      severity: "error",
-      from: { path: "^packages/core/src/api/" },
-      to: { path: "^packages/core/src/", pathNot: "^packages/core/src/(contract|lease|api)/" },
-    },
-    {
-      name: "backends-stand-on-the-contract",
-      comment: "a backend grants leases; who acquires, waits and renews is beside it, not below",
-      severity: "error",
-      from: { path: "^packages/core/src/backends/" },
-      to: { path: "^packages/core/src/", pathNot: "^packages/core/src/(contract|backends)/" },
-    },
+    ...layers,
     {
       name: "entries-are-the-top",
       comment: "entry points name what users import; nothing inside imports them",

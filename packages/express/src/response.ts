@@ -68,15 +68,20 @@ const lookers = new WeakMap<ServerResponse, EndedBehind[]>();
 export function whenEndedBehind(res: ServerResponse, callback: EndedBehind): void {
   const others = lookers.get(res);
   lookers.set(res, [...(others ?? []), callback]);
-  if (others === undefined) onAssign(res, "end", (end) => seenEnd(res, end));
+  if (others === undefined) watchEnd(res);
 }
 
 /** Of what has defined `end` as a new property instead of assigning it, as shimmer does, only a look tells. */
 export function lookAtEnd(res: ServerResponse): void {
+  if (!lookers.has(res)) return;
   const { value } = Object.getOwnPropertyDescriptor(res, "end") ?? {};
-  if (value === undefined || !lookers.has(res)) return;
-  onAssign(res, "end", (end) => seenEnd(res, end));
+  if (value === undefined) return;
+  watchEnd(res);
   res.end = value;
+}
+
+function watchEnd(res: ServerResponse): void {
+  onAssign(res, "end", (end) => seenEnd(res, end));
 }
 
 /** The same `end`. Of those who come to look later, it is in front. */

@@ -70,13 +70,13 @@ function isForNextHandler(reason: unknown): boolean {
 /** Whose handlers are seen by the holds of their requests. */
 const watched = new WeakSet<object>();
 
-/** Of Express, as far as it is looked at. That of Express 5 has error handlers answer for promises that are rejected. */
+/** Of Express, as far as it is looked at. */
 interface Layer {
   handle: RequestHandler;
+  /** Of Express 5, which has error handlers answer for promises that are rejected. */
   readonly handleRequest?: unknown;
 }
 
-/** Of Express, too. */
 interface Route {
   readonly stack?: Layer[];
 }

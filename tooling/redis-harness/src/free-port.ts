@@ -66,25 +66,22 @@ const ATTEMPTS = 200;
 export async function findFreePort(count = 1): Promise<number> {
   if (!(count < BLOCK))
     throw new RangeError(`count is ${count}; at most ${BLOCK - 1} ports follow each other`);
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const first = await plain.take(count);
-    if (await canListenOn(Array.from({ length: count }, (_, index) => first + index))) return first;
-  }
-  throw new Error(`no ${count} free ports found on 127.0.0.1`);
+  return findFree(plain, count, [...Array(count).keys()]);
 }
 
 /** The same for a node of a Redis Cluster, and for the port {@link BUS} above it. */
-export async function findPortWithBus(): Promise<number> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const port = await withBus.take(1);
-    if (await canListenOn([port, port + BUS])) return port;
-  }
-  throw new Error(`no free port found on 127.0.0.1 with a free one ${BUS} above it`);
+export function findPortWithBus(): Promise<number> {
+  return findFree(withBus, 1, [0, BUS]);
 }
 
-async function canListenOn(ports: readonly number[]): Promise<boolean> {
-  const free = await Promise.all(ports.map(canListen));
-  return !free.includes(false);
+/** The first of `count` ports, where nothing listens at any of the offsets from it. */
+async function findFree(ports: Ports, count: number, offsets: readonly number[]): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const first = await ports.take(count);
+    const free = await Promise.all(offsets.map((offset) => canListen(first + offset)));
+    if (!free.includes(false)) return first;
+  }
+  throw new Error(`no free ports found on 127.0.0.1 in ${ATTEMPTS} attempts`);
 }
 
 /** Listens until this process ends, without keeping it alive. */
