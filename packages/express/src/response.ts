@@ -73,11 +73,10 @@ export function whenEndedBehind(res: ServerResponse, callback: EndedBehind): voi
 
 /** Of what has defined `end` as a new property instead of assigning it, as shimmer does, only a look tells. */
 export function lookAtEnd(res: ServerResponse): void {
-  if (!lookers.has(res)) return;
-  const { value } = Object.getOwnPropertyDescriptor(res, "end") ?? {};
-  if (value === undefined) return;
+  const end = lookers.has(res) && Object.getOwnPropertyDescriptor(res, "end")?.value;
+  if (!end) return;
   watchEnd(res);
-  res.end = value;
+  res.end = end;
 }
 
 function watchEnd(res: ServerResponse): void {
