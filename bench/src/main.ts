@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { startRedis } from "@lock/redis-harness";
-import { buildOf } from "./against/builds.ts";
+import { folderOf, thisFolder } from "./against/builds.ts";
 import { measureAgainst } from "./against/measure.ts";
-import { judgeComparisons, showComparisons } from "./against/report.ts";
+import { INSTRUMENTED, judgeComparisons, REBUILT, showComparisons } from "./against/report.ts";
 import { openIoredis5 } from "./contestants/clients.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import type { Verdict } from "./report/compare.ts";
@@ -59,7 +59,7 @@ async function run(options: Options): Promise<void> {
 
 /** What the options ask for; what is wrong with them is said before anything is started. */
 async function measurement(options: Options): Promise<(bench: Bench) => Promise<Measured>> {
-  const { against, rounds } = options;
+  const { against, instrumented, rounds } = options;
   if (against === undefined) {
     return async (bench) => {
       const results = await runAll(bench, options);
@@ -67,10 +67,18 @@ async function measurement(options: Options): Promise<(bench: Bench) => Promise<
     };
   }
   // pnpm changes to the folder of the package; what is relative is so to where it was called.
-  const other = await buildOf(resolve(process.env.INIT_CWD ?? "", against));
+  const folder = await folderOf(resolve(process.env.INIT_CWD ?? "", against));
+  const builds = {
+    mine: { folder: thisFolder, instrumented },
+    theirs: { folder, instrumented: false },
+  };
   return async (bench) => {
-    const results = await measureAgainst(bench, other, rounds);
-    return { results, tables: showComparisons(results), verdicts: judgeComparisons(results) };
+    const results = await measureAgainst(bench, builds, rounds);
+    return {
+      results,
+      tables: showComparisons(results),
+      verdicts: judgeComparisons(results, instrumented ? INSTRUMENTED : REBUILT),
+    };
   };
 }
 

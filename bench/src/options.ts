@@ -9,6 +9,7 @@ export const USAGE = `pnpm bench [options]
   --only WORKLOAD   ${WORKLOADS.join(", ")}
   --rivals no       only plain commands and @lock/core
   --against FOLDER  only the client CPU of a free key, of this build by that of another checkout
+  --instrumented    with --against: this build with @lock/otel and no provider, the other one without
   --rounds N        with --against: how many (20)
   --help            this text`;
 
@@ -18,6 +19,7 @@ export interface Options {
   readonly rivals: boolean;
   /** Another checkout. */
   readonly against: string | undefined;
+  readonly instrumented: boolean;
   readonly rounds: number;
 }
 
@@ -34,15 +36,25 @@ export function parseOptions(args: readonly string[]): Options | "help" {
       quick: { type: "boolean" },
       rivals: { type: "string" },
       against: { type: "string" },
+      instrumented: { type: "boolean" },
       rounds: { type: "string" },
       help: { type: "boolean" },
     },
   });
-  const { only, quick = false, rivals = "yes", against, rounds = "20", help = false } = values;
+  const {
+    only,
+    quick = false,
+    rivals = "yes",
+    against,
+    instrumented = false,
+    rounds = "20",
+    help = false,
+  } = values;
   if (help) return "help";
   if (rivals !== "yes" && rivals !== "no") throw new Error(`--rivals is yes or no, got ${rivals}`);
   if (!/^[1-9]\d{0,3}$/.test(rounds)) throw new Error(`--rounds is a number from 1 to 9999, got ${rounds}`);
+  if (instrumented && against === undefined) throw new Error("--instrumented needs --against FOLDER");
   const chosen = WORKLOADS.filter((name) => only === undefined || name === only);
   if (chosen.length === 0) throw new Error(`--only is one of ${WORKLOADS.join(", ")}, got ${only}`);
-  return { only: chosen, quick, rivals: rivals === "yes", against, rounds: Number(rounds) };
+  return { only: chosen, quick, rivals: rivals === "yes", against, instrumented, rounds: Number(rounds) };
 }

@@ -1,6 +1,7 @@
 import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { instrument } from "@lock/otel";
 import { type Contestant, idOf } from "../contestants/contestant.ts";
 import { type Build, oursOf } from "../contestants/ours.ts";
 
@@ -8,17 +9,20 @@ const HERE = fileURLToPath(new URL("../../..", import.meta.url));
 const DIST = join("packages", "core", "dist");
 const ENTRIES = ["index.js", "ioredis.js", "node-redis.js"] as const;
 
-/** Where a build of `@lock/core` lies. */
-export type BuildFolder = string;
+/** A build of `@lock/core`, and whether its locks are traced and measured by the `@lock/otel` of this checkout. */
+export interface MeasuredBuild {
+  readonly folder: string;
+  readonly instrumented: boolean;
+}
 
-/** The build of this checkout. */
-export const thisBuild: BuildFolder = join(HERE, DIST);
+/** The folder of this checkout's build. */
+export const thisFolder = join(HERE, DIST);
 
 /**
- * The build of another checkout.
+ * The folder of another checkout's build.
  * @throws Error that says what to run, where there is none
  */
-export async function buildOf(checkout: string): Promise<BuildFolder> {
+export async function folderOf(checkout: string): Promise<string> {
   const folder = join(resolve(checkout), DIST);
   try {
     await Promise.all(ENTRIES.map((entry) => access(join(folder, entry))));
@@ -29,11 +33,16 @@ export async function buildOf(checkout: string): Promise<BuildFolder> {
 }
 
 /** `@lock/core` as it was built into the folder. */
-export async function contestantOfBuild(folder: BuildFolder, id: string): Promise<Contestant> {
+export async function contestantOfBuild(
+  { folder, instrumented }: MeasuredBuild,
+  id: string,
+): Promise<Contestant> {
   const load = (entry: (typeof ENTRIES)[number]) => import(pathToFileURL(join(folder, entry)).href);
   const [core, ioredis, nodeRedis] = await Promise.all(ENTRIES.map(load));
   const build: Build = { ...core, ...ioredis, ...nodeRedis };
-  const found = Object.values(oursOf(build)).find((contestant) => idOf(contestant) === id);
+  const found = Object.values(
+    oursOf(build, instrumented ? (locks) => void instrument(locks) : undefined),
+  ).find((contestant) => idOf(contestant) === id);
   if (found === undefined) throw new Error(`no contestant is called ${id}`);
   return found;
 }

@@ -2,7 +2,7 @@ import type { ClientName, Label } from "../contestants/contestant.ts";
 import { sum } from "../stats.ts";
 import { Worker } from "../worker/worker.ts";
 import type { Bench } from "../workloads/workload.ts";
-import { type BuildFolder, thisBuild } from "./builds.ts";
+import type { MeasuredBuild } from "./builds.ts";
 
 const CLIENTS: readonly ClientName[] = ["ioredis 6", "node-redis 6"];
 /** How many pairs are under way at once. */
@@ -48,10 +48,10 @@ const ORDERS: readonly Duel["builds"][] = [
   ["theirs", "mine"],
 ];
 
-/** Measures the build of this checkout and another one, in turns. */
+/** Measures two builds in turns. */
 export async function measureAgainst(
   bench: Bench,
-  other: BuildFolder,
+  builds: Readonly<Record<Side, MeasuredBuild>>,
   rounds: number,
 ): Promise<readonly Comparison[]> {
   const measured = CLIENTS.flatMap((client) =>
@@ -60,7 +60,7 @@ export async function measureAgainst(
   for (let round = 0; round < rounds; round++) {
     bench.say(`round ${round + 1} of ${rounds}`);
     for (const client of CLIENTS) {
-      await withDuels(bench, client, other, async (duels) => {
+      await withDuels(bench, client, builds, async (duels) => {
         for (const use of measured.filter((each) => each.client === client)) {
           use.rounds.push(await measureRound(bench, duels, use.atOnce));
         }
@@ -91,11 +91,10 @@ async function measureRound(bench: Bench, duels: readonly Duel[], atOnce: number
 async function withDuels(
   { url }: Bench,
   client: ClientName,
-  other: BuildFolder,
+  measured: Readonly<Record<Side, MeasuredBuild>>,
   work: (duels: readonly Duel[]) => Promise<void>,
 ): Promise<void> {
   const label: Label = { name: "@lock/core", family: "ours", client, settings: "" };
-  const folders: Record<Side, BuildFolder> = { mine: thisBuild, theirs: other };
   const duels: Duel[] = [];
   try {
     await Promise.all(
@@ -103,7 +102,7 @@ async function withDuels(
         const worker = await Worker.start(
           label,
           url,
-          builds.map((side) => folders[side]),
+          builds.map((side) => measured[side]),
         );
         duels.push({ worker, builds });
         await warmUp(worker);

@@ -1,4 +1,4 @@
-import type { createLocks, LockBackend } from "@lock/core";
+import type { createLocks, LockBackend, Locks } from "@lock/core";
 import type { ioredisBackend } from "@lock/core/ioredis";
 import type { nodeRedisBackend } from "@lock/core/node-redis";
 import { openIoredis5, openIoredis6, openNodeRedis5, openNodeRedis6 } from "./clients.ts";
@@ -17,10 +17,14 @@ function ours(client: ClientName, open: (url: string) => Promise<Session>): Cont
   return { name: "@lock/core", family: "ours", client, settings: "renewal on (its default)", open };
 }
 
-/** One build on each client. */
-export function oursOf({ createLocks, ioredisBackend, nodeRedisBackend }: Build) {
+/** One build on each client. `prepare` sees each locks object before its first use. */
+export function oursOf(
+  { createLocks, ioredisBackend, nodeRedisBackend }: Build,
+  prepare?: (locks: Locks) => void,
+) {
   function session(backend: LockBackend, hangUp: () => void): Session {
     const locks = createLocks({ backend });
+    prepare?.(locks);
     return {
       acquire: async (key) => {
         const lease = await locks.acquire(key, ACQUIRE);

@@ -31,7 +31,7 @@ async function findContestants(): Promise<readonly Contestant[]> {
   }
   const found: Contestant[] = [];
   // One after the other: the order in which they are loaded makes a difference.
-  for (const build of builds) found.push(await contestantOfBuild(build, id));
+  for (const build of builds) found.push(await contestantOfBuild(JSON.parse(build), id));
   return found;
 }
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { MeasuredBuild } from "../against/builds.ts";
 import { idOf, type Label } from "../contestants/contestant.ts";
 import type { FromWorker, JobName, Outcome, Request } from "./jobs.ts";
 
@@ -20,9 +21,9 @@ export class Worker {
     });
   }
 
-  /** `builds`: the folders with the builds of `@lock/core` that are measured; else it is the one of this checkout. */
-  static async start(contestant: Label, url: string, builds: readonly string[] = []): Promise<Worker> {
-    const child = fork(PROCESS, [idOf(contestant), url, ...builds], {
+  /** `builds`: the builds of `@lock/core` that are measured; else it is the one of this checkout. */
+  static async start(contestant: Label, url: string, builds: readonly MeasuredBuild[] = []): Promise<Worker> {
+    const child = fork(PROCESS, [idOf(contestant), url, ...builds.map((build) => JSON.stringify(build))], {
       cwd: PACKAGE,
       execArgv: ["--import", "tsx"],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
