@@ -1,4 +1,4 @@
-import { type Clock, ranFor } from "./clock.ts";
+import { type Clock, type Instant, ranFor } from "./clock.ts";
 import { asBackendError } from "./errors.ts";
 import type { Stop } from "./stop.ts";
 import { pauseToRetry } from "./validity.ts";
@@ -9,6 +9,8 @@ export interface RetryLimit {
   readonly key: string;
   /** Whether the process stays alive for the next try. */
   readonly keepAlive: boolean;
+  /** When the first try began. Default: now. */
+  readonly since?: Instant;
   /** Whether to give up, so many milliseconds after the first try began. */
   isOver(waited: number): boolean;
   /** Tries again whatever the fault. Default: only where that may help. */
@@ -20,16 +22,15 @@ export interface RetryLimit {
 /** Tries again and again while that may help. @throws the fault that it gave up with */
 export async function retry<T>(
   clock: Clock,
-  { key, keepAlive, isOver, anyFault = false, stop }: RetryLimit,
+  { key, keepAlive, isOver, anyFault = false, stop, since = clock.now() }: RetryLimit,
   work: () => Promise<T>,
 ): Promise<T> {
-  const start = clock.now();
   for (let faults = 0; ; faults++) {
     try {
       return await work();
     } catch (fault) {
       const mayHelp = anyFault || asBackendError(fault, key).retryable;
-      if (!mayHelp || isOver(ranFor(start, clock.now())) || stop?.isOver) throw fault;
+      if (!mayHelp || isOver(ranFor(since, clock.now())) || stop?.isOver) throw fault;
       await pauseToRetry(clock, faults, keepAlive, { stop });
       if (stop?.isOver) throw fault;
     }

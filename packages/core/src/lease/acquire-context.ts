@@ -1,7 +1,8 @@
 import type { Granted, LockBackend, Votes } from "../contract/backend.ts";
 import type { SeenHolder } from "../contract/errors.ts";
 import type { Deadline } from "./deadline.ts";
-import type { HeldLease, LeaseTerms } from "./held-lease.ts";
+import type { HeldLease } from "./held-lease.ts";
+import type { LeaseTerms } from "./terms.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
 /** What the loop needs from its surroundings; one for all acquires. */
@@ -9,6 +10,10 @@ export interface AcquireContext {
   readonly backend: LockBackend;
   /** Makes the lease of what was granted. */
   lease(request: TrackedRequest, granted: Granted, deadline: Deadline, terms: LeaseTerms): HeldLease;
+  /** Whether leases are still wanted. */
+  isOpen(): boolean;
+  /** The acquire was not granted at once: from now on its caller waits. */
+  waits(deadline: Deadline): void;
   /** The acquire has ended, in whatever way. */
   ended(deadline: Deadline): void;
   /** The acquire has ended without a lease. */

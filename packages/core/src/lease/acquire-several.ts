@@ -4,10 +4,12 @@ import { type Keys, showKeys } from "../contract/key.ts";
 import { newOwnerToken } from "../contract/owner-token.ts";
 import { retry } from "../contract/retry.ts";
 import { pauseToRetry } from "../contract/validity.ts";
-import { acquireLock, unanswered } from "./acquire.ts";
+import { acquireLock } from "./acquire.ts";
 import type { AcquireContext } from "./acquire-context.ts";
+import { unanswered } from "./acquisition.ts";
 import { type Deadline, TIME_OVER } from "./deadline.ts";
-import { type HeldLease, type LeaseTerms, RENEWED } from "./held-lease.ts";
+import type { HeldLease } from "./held-lease.ts";
+import { type LeaseTerms, RENEWED } from "./terms.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
 /** How several keys are acquired: all at once, or each as a part of the whole. */

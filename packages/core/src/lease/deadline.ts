@@ -12,8 +12,6 @@ export interface Cancellable {
 
 /** How long one caller is ready to wait, and whether it still wants to. */
 export class Deadline {
-  /** By the monotonic clock: a wait may be longer by the time of a suspension, which harms no caller. */
-  readonly #start: number;
   #work: Cancellable | undefined;
   #timer: Timer | undefined;
   #interrupted: { readonly reason: unknown } | undefined;
@@ -22,18 +20,23 @@ export class Deadline {
     private readonly clock: Clock,
     private readonly wait: Wait,
     private readonly signal: AbortSignal | undefined,
-  ) {
-    this.#start = clock.now().mono;
-  }
+    /** By the monotonic clock: a wait may be longer by the time of a suspension, which harms no caller. */
+    readonly begun: number = clock.now().mono,
+  ) {}
 
   /** Milliseconds since the caller came. */
   get waited(): number {
-    return this.clock.now().mono - this.#start;
+    return this.clock.now().mono - this.begun;
   }
 
   /** Milliseconds that are left. */
   get left(): number {
     return this.wait === "forever" ? Number.POSITIVE_INFINITY : this.wait - this.waited;
+  }
+
+  /** Whether it surely ends later than work that settles within `bound` milliseconds: then the work needs no timer. */
+  outlasts(bound: number): boolean {
+    return this.signal === undefined && this.left > bound;
   }
 
   /** Ends the waiting from outside, with what the caller's promise shall reject with. */
@@ -82,7 +85,7 @@ export class Deadline {
       work.catch(() => undefined);
       return Promise.reject(over.reason);
     }
-    if (this.signal === undefined && this.left > bound) return work;
+    if (this.outlasts(bound)) return work;
     return new Promise((resolve, reject) => {
       const waiting: Cancellable = {
         cancel: () => {

@@ -1,8 +1,8 @@
 import { LockLostError, LockUsageError } from "../contract/errors.ts";
 import { type Keys, showKeys } from "../contract/key.ts";
 import type { LockMode } from "../contract/mode.ts";
-import type { LeaseContext } from "./held-lease.ts";
 import type { Lease, ReleaseResult } from "./lease.ts";
+import type { LeaseContext } from "./lease-context.ts";
 import type { Target } from "./target.ts";
 import type { LeaseTicket } from "./ticket.ts";
 

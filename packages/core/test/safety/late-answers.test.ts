@@ -39,7 +39,7 @@ describe("a request that arrives late", () => {
       await expect(backend.tryAcquire(request)).rejects.toMatchObject({ ambiguous: true });
       // Timers may be early by a millisecond.
       await new Promise((resume) => setTimeout(resume, 5));
-      expect(await state.deliver?.()).toEqual([expect.stringMatching(/^late /)]);
+      expect(await state.deliver?.()).toEqual([expect.stringMatching(/^late /), expect.any(Number)]);
       expect(await scene.admin.command("EXISTS", ...lockKeys(request))).toBe(0);
     },
   );
@@ -53,7 +53,7 @@ describe("a request that arrives late", () => {
     backend.tryAcquire(request).catch(() => undefined);
     const deliver = await eventually("a request under way", () => state.deliver);
     await backend.cancel(request, true);
-    expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /)]);
+    expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /), expect.any(Number)]);
     expect((await scene.one.admin?.inspect(request))?.holders.length ?? 0).toBe(contended ? 1 : 0);
   });
 
@@ -66,7 +66,7 @@ describe("a request that arrives late", () => {
     const deliver = await eventually("a request under way", () => state.deliver);
     await backend.cancel(request, true);
     for (let turn = 0; turn < 3; turn++) await backend.cancel(rival(request), true);
-    expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /)]);
+    expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /), expect.any(Number)]);
     expect(await scene.one.admin?.inspect(request)).toBeNull();
   });
 });
@@ -110,7 +110,7 @@ describe("a vote of a quorum that arrives late", () => {
     const deliver = await eventually("a vote under way", () => state.deliver);
     // Timers may be early by a millisecond.
     await new Promise((resume) => setTimeout(resume, 5));
-    expect(await deliver()).toEqual([expect.stringMatching(/^late /)]);
+    expect(await deliver()).toEqual([expect.stringMatching(/^late /), expect.any(Number)]);
     expect(await scene.admin.command("EXISTS", ...lockKeys(request))).toBe(0);
   });
 
@@ -120,7 +120,7 @@ describe("a vote of a quorum that arrives late", () => {
     node.vote(request, 1).catch(() => undefined);
     const deliver = await eventually("a vote under way", () => state.deliver);
     await node.cancel(request, true);
-    expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /)]);
+    expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /), expect.any(Number)]);
     expect(await scene.one.admin?.inspect(request)).toBeNull();
   });
 });
@@ -138,7 +138,7 @@ describe("a caller that gives up while its request is under way", () => {
     abort.abort(new Error("enough"));
     await acquiring;
     await eventually("a cancellation", () => state.cancelled);
-    expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /)]);
+    expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /), expect.any(Number)]);
     expect(await scene.one.admin?.inspect(request)).toBeNull();
     await locks.close();
   });

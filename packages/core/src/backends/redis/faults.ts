@@ -124,6 +124,15 @@ function wrongCounter(key = ""): LockBackendError {
   return new LockBackendError(text, { key, retryable: true, ambiguous: false });
 }
 
+/** A request that the server has not executed. */
+export function refused(status: "late" | "cancelled"): LockBackendError {
+  const why = status === "late" ? "too late, by the server's clock" : "after it was given up";
+  return new LockBackendError(`redis refused a request that arrived ${why}`, {
+    retryable: status === "late",
+    ambiguous: false,
+  });
+}
+
 /** No answer within the time that a request may take. */
 export function noAnswer(ms: number, key: string | undefined): LockBackendError {
   const advice = "is it running and reachable? the client's 'error' event may tell";

@@ -23,6 +23,7 @@ import { unreadable } from "./faults.ts";
 import { RedisMessages } from "./messages.ts";
 import { Replication } from "./replication.ts";
 import { withDeadline } from "./script-runner.ts";
+import { ServerTime } from "./server-time.ts";
 import { Slots } from "./slots.ts";
 import { Subscription } from "./subscription.ts";
 import { Wake } from "./wake.ts";
@@ -105,7 +106,8 @@ export class RedisBackend implements RedisLockBackend {
     this.#slots = new Slots(driver);
     const slots = this.#slots;
     const channelOf = (prefix: string) => this.#channel(prefix);
-    this.#commands = new Commands({ driver, clock, requestTimeout, fenceRetention, slots, channelOf });
+    const time = new ServerTime(clock, requestTimeout);
+    this.#commands = new Commands({ driver, clock, requestTimeout, fenceRetention, slots, time, channelOf });
     this.#replication = new Replication({
       driver,
       clock,
@@ -129,7 +131,7 @@ export class RedisBackend implements RedisLockBackend {
       clock,
       requestTimeout,
       open: (...how) => driver.openSubscriber(...how),
-      answeredAt: () => this.#commands.answeredAt,
+      answeredAt: () => time.toldAt,
       publish: (channel, text) => this.#commands.notify(channel, text),
       pace: () => this.#pace(),
       message: (text) => this.messages.receive(text) || this.#wake.message(text),
@@ -145,12 +147,14 @@ export class RedisBackend implements RedisLockBackend {
   async tryAcquire(request: AcquireRequest): Promise<AcquireOutcome> {
     const outcome = await this.#attempt(request, undefined);
     if (outcome.status === "abstained") throw unreadable(outcome.status);
-    if (outcome.status === "granted") await this.#replication.confirm(partsOf(request)[0]);
+    if (outcome.status === "granted" && this.#replication.isAsked) {
+      await this.#replication.confirm(partsOf(request)[0]);
+    }
     return outcome;
   }
 
   vote(request: AcquireRequest, fence: number): Promise<Vote> {
-    if (!this.#commands.mayVote(request.prefix)) return this.#firstVote(request, fence);
+    if (!this.#commands.voting.mayVote(request)) return this.#firstVote(request, fence);
     return this.#attempt(request, fence);
   }
 
@@ -160,7 +164,7 @@ export class RedisBackend implements RedisLockBackend {
   }
 
   enroll(prefix: string, enrolment: Enrolment): Promise<Membership> {
-    return this.#commands.enroll(prefix, enrolment);
+    return this.#commands.voting.enroll(prefix, enrolment);
   }
 
   waitForTurn(request: AcquireRequest): Promise<null> {
@@ -177,7 +181,13 @@ export class RedisBackend implements RedisLockBackend {
     return this.#shortest(await each(held, (part) => this.#commands.extend(part, held.mode, ttl, fence)));
   }
 
-  async release(held: AcquireRequest): Promise<ReleaseOutcome> {
+  release(held: AcquireRequest): Promise<ReleaseOutcome> {
+    const { keys, mode, prefix, token } = held;
+    if (keys.length === 1) return this.#commands.release({ prefix, key: keys[0], token }, mode);
+    return this.#releaseAll(held);
+  }
+
+  async #releaseAll(held: AcquireRequest): Promise<ReleaseOutcome> {
     return allReleased(await each(held, (part) => this.#commands.release(part, held.mode)));
   }
 
@@ -209,7 +219,13 @@ export class RedisBackend implements RedisLockBackend {
 
   async #attempt(request: AcquireRequest, proposed: number | undefined): Promise<Vote> {
     const ticket = this.#wake.asking(request);
-    const { answer, sentAt } = await this.#commands.acquire(request, ticket, proposed);
+    const first = await this.#commands.ask(request, ticket, proposed);
+    const said = "text" in first ? await this.#commands.decide(request, first, ticket, proposed) : first;
+    if (said.status === "granted") {
+      this.#wake.forget(request);
+      return said;
+    }
+    const { answer, sentAt } = said;
     if (answer.status === "abstained") {
       this.#wake.forget(request);
       return answer;

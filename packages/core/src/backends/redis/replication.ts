@@ -1,8 +1,9 @@
 import { LockBackendError, UnconfirmedGrantError } from "../../contract/errors.ts";
 import type { LockName } from "../../contract/mode.ts";
+import type { BatchOptions } from "./batch.ts";
 import { backendError } from "./faults.ts";
 import { lockKeys } from "./keys.ts";
-import { type BatchOptions, withDeadline } from "./script-runner.ts";
+import { withDeadline } from "./script-runner.ts";
 
 export interface ReplicationOptions extends BatchOptions {
   readonly fenceRetention: number;
@@ -23,10 +24,14 @@ export class Replication {
     this.#patience = Math.ceil(options.requestTimeout / 4);
   }
 
+  /** Whether any replica has to know. */
+  get isAsked(): boolean {
+    return this.options.minReplicas > 0;
+  }
+
   /** @throws UnconfirmedGrantError when too few replicas say in time that they know all that was granted before */
   async confirm(name: LockName): Promise<void> {
     const { driver, minReplicas } = this.options;
-    if (minReplicas === 0) return;
     let heard: number;
     try {
       heard = await (driver.deployment === "cluster" ? this.#ask(name) : this.#together(name));

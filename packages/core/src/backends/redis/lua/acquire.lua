@@ -1,16 +1,19 @@
--- KEYS and answers: see enter.lua
+-- What an acquire does where the short way does not suffice: see acquire-first.lua
+-- KEYS and answers: see enter.lua; a number: granted at once for the whole ttl, with this fencing token. The last answer is
+-- the server's time, us.
 -- ARGV: see there, then five per request: token, ttl (ms), mode, ticket, info
 --       ticket: '' does not queue; '0' queues at the end; else the place in the queue it had before
-local offset = 0
-return each((#ARGV - 3) / 5, function(i)
+local offset = done * 5
+each(count, function(i)
   local a = i * 5
   local token, ttl, mode, ticket, info = ARGV[a - 1], ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
-  local from, count = offset, mode == 'x' and 1 or tonumber(string.match(mode, '%+(%d+)$')) or 1
-  offset = offset + count * 5
+  local from, keys = offset, mode == 'x' and 1 or tonumber(string.match(mode, '%+(%d+)$')) or 1
+  offset = offset + keys * 5
   if now > not_after then return 'late ' .. now_text end
   if mode == 'x' and redis.call('EXISTS', KEYS[from + 1], KEYS[from + 3], KEYS[from + 4]) == 0 then
-    local fence = grant(KEYS[from + 1], KEYS[from + 2], token, ttl, info, retention, now, now_text)
-    return 'granted ' .. now_text .. ' ' .. fence .. ' ' .. ttl .. ' 0 - -'
+    return tonumber(grant(KEYS[from + 1], KEYS[from + 2], token, ttl, info, retention, now, now_text))
   end
-  return contended(from, count, token, ttl, mode, ticket, info)
-end)
+  return contended(from, keys, token, ttl, mode, ticket, info)
+end, replies, done)
+replies[count + 1] = now
+return replies

@@ -1,5 +1,6 @@
 import { defineScript, type Script } from "../script.ts";
 import acquire from "./acquire.lua";
+import acquireFirst from "./acquire-first.lua";
 import adopt from "./adopt.lua";
 import batch from "./batch.lua";
 import cancel from "./cancel.lua";
@@ -15,14 +16,15 @@ import line from "./line.lua";
 import member from "./member.lua";
 import notify from "./notify.lua";
 import release from "./release.lua";
+import releaseFirst from "./release-first.lua";
 import retain from "./retain.lua";
 import scan from "./scan.lua";
 import vote from "./vote.lua";
 import voteFirst from "./vote-first.lua";
 
-export const acquireScript = defineScript("acquire", batch, grant, head, line, enter, acquire);
+export const acquireScript = defineScript("acquire", acquireFirst, batch, grant, line, enter, acquire);
 export const enrollScript = defineScript("enroll", batch, grant, member, enroll);
-export const releaseScript = defineScript("release", batch, grant, line, release);
+export const releaseScript = defineScript("release", releaseFirst, batch, grant, line, release);
 export const retainScript = defineScript("retain", batch, grant, line, retain);
 export const cancelScript = defineScript("cancel", batch, grant, line, cancel);
 export const extendScript = defineScript("extend", batch, grant, extend);

@@ -1,3 +1,4 @@
+-- What a release does where the short way does not suffice: see release-first.lua
 -- KEYS, five per request: lock, fence, queue, liveness, holders
 -- ARGV: retention (ms), then two per request: token, 'one' for an exclusive lock, or 'many'
 -- Answers 'released' or 'notHeld'. The key is freed also where its queue is broken.
@@ -11,7 +12,7 @@ local function leave(k, token)
   return ends > server_time()
 end
 
-return each(#KEYS / 5, function(i)
+return each(count, function(i)
   local offset = i * 5 - 5
   local lock, queue, token, held_by = KEYS[offset + 1], KEYS[offset + 3], ARGV[i * 2], ARGV[i * 2 + 1]
   if held_by == 'many' then
@@ -31,4 +32,4 @@ return each(#KEYS / 5, function(i)
     redis.call('DEL', lock)
   end
   return 'released'
-end)
+end, replies, done)

@@ -1,0 +1,124 @@
+import type { AcquireRequest, Granted, ReleaseOutcome } from "../../contract/backend.ts";
+import type { Instant } from "../../contract/clock.ts";
+import { LockBackendError } from "../../contract/errors.ts";
+import { showKeys } from "../../contract/key.ts";
+import type { LockName } from "../../contract/mode.ts";
+import type { BatchCall, Sent } from "./batch.ts";
+import { unreadable } from "./faults.ts";
+import { lockKeys } from "./keys.ts";
+
+/** An answer of a script, and when its request left. */
+export interface Answer {
+  readonly text: string;
+  readonly sentAt: Instant;
+}
+
+/** A request about one lock whose answer is a text. */
+export class TextCall implements BatchCall {
+  readonly key: string;
+  readonly #keys: readonly string[];
+
+  constructor(
+    name: LockName,
+    private readonly args: readonly string[],
+    private readonly resolve: (answer: Answer) => void,
+    readonly reject: (error: unknown) => void,
+  ) {
+    this.key = name.key;
+    this.#keys = lockKeys(name);
+  }
+
+  get lock(): unknown {
+    return this.#keys[0];
+  }
+
+  write(keys: string[], args: string[]): void {
+    keys.push(...this.#keys);
+    args.push(...this.args);
+  }
+
+  answered(reply: number | string, { at }: Sent): void {
+    this.resolve({ text: String(reply), sentAt: at });
+  }
+}
+
+const DIGITS = /^\d+$/;
+
+/** An acquire, or a vote: of one lock, or of several at once. */
+export class AcquireCall implements BatchCall {
+  constructor(
+    private readonly request: AcquireRequest,
+    private readonly args: readonly string[],
+    private readonly resolve: (answer: Granted | Answer) => void,
+    readonly reject: (error: unknown) => void,
+  ) {}
+
+  get key(): string {
+    return showKeys(this.request.keys);
+  }
+
+  get lock(): unknown {
+    const { keys, prefix } = this.request;
+    // Should it be refused for its several slots, it must not fail others.
+    return keys.length === 1 ? lockKeys({ prefix, key: keys[0] })[0] : this;
+  }
+
+  write(keys: string[], args: string[]): void {
+    const { keys: names, prefix } = this.request;
+    for (const key of names) keys.push(...lockKeys({ prefix, key }));
+    args.push(...this.args);
+  }
+
+  answered(reply: number | string, { at }: Sent): void {
+    if (typeof reply === "string" && !DIGITS.test(reply)) {
+      this.resolve({ text: reply, sentAt: at });
+      return;
+    }
+    const fencingToken = Number(reply);
+    if (!Number.isSafeInteger(fencingToken)) this.reject(unreadable(reply));
+    else this.resolve({ status: "granted", fencingToken, since: at, ttl: this.request.ttl });
+  }
+}
+
+/** A release of one lock. */
+export class ReleaseCall implements BatchCall {
+  constructor(
+    private readonly name: LockName,
+    private readonly token: string,
+    /** As in `release.lua`. */
+    private readonly heldBy: "one" | "many",
+    /** The client's open connections. */
+    private readonly connections: () => readonly object[] | undefined,
+    private readonly resolve: (outcome: ReleaseOutcome) => void,
+    readonly reject: (error: unknown) => void,
+  ) {}
+
+  get key(): string {
+    return this.name.key;
+  }
+
+  get lock(): unknown {
+    return lockKeys(this.name)[0];
+  }
+
+  write(keys: string[], args: string[]): void {
+    keys.push(...lockKeys(this.name));
+    args.push(this.token, this.heldBy);
+  }
+
+  answered(reply: number | string, { connections: before = [] }: Sent): void {
+    if (reply !== "released" && reply !== "notHeld") this.reject(unreadable(reply));
+    else if (reply === "released") this.resolve(reply);
+    else {
+      const now = this.connections() ?? [];
+      if (before.every((connection) => now.includes(connection))) this.resolve(reply);
+      else this.reject(sentTwice(this.key));
+    }
+  }
+}
+
+/** What the first sending did is not known. */
+function sentTwice(key: string): LockBackendError {
+  const text = "the connection was lost while a release was under way, and the client sent it again";
+  return new LockBackendError(text, { key, retryable: true, ambiguous: true });
+}
