@@ -1,8 +1,6 @@
-import type { AcquireOutcome, Granted } from "../contract/backend.ts";
-import type { Clock } from "../contract/clock.ts";
-import { validityLeft } from "../contract/validity.ts";
+import type { AcquireOutcome, Granted, LockBackend } from "../contract/backend.ts";
 import type { AcquireContext } from "./acquire-context.ts";
-import { Acquisition, BUSY } from "./acquisition.ts";
+import { Acquisition, BUSY, isValid } from "./acquisition.ts";
 import type { Deadline } from "./deadline.ts";
 import type { HeldLease } from "./held-lease.ts";
 import type { LeaseTerms } from "./terms.ts";
@@ -28,7 +26,7 @@ export async function acquireLock(
     let first: Promise<AcquireOutcome> | undefined;
     if (!request.queue || deadline.outlasts(backend.requestTimeout)) {
       first = backend.tryAcquire(request);
-      const granted = await plainGrant(backend.clock, first);
+      const granted = await plainGrant(backend, first);
       if (granted !== null && context.isOpen()) return context.lease(request, granted, deadline, terms);
     }
     context.waits(deadline);
@@ -50,12 +48,11 @@ export async function acquireLock(
 }
 
 /** A grant that is believed, and has nothing to tell beside; else null, also for a fault. */
-async function plainGrant(clock: Clock, asking: Promise<AcquireOutcome>): Promise<Granted | null> {
+async function plainGrant(backend: LockBackend, asking: Promise<AcquireOutcome>): Promise<Granted | null> {
   try {
     const outcome = await asking;
     if (outcome.status !== "granted" || outcome.votes !== undefined) return null;
-    if (outcome.otherPermits !== undefined || validityLeft(outcome, clock.now()) <= 0) return null;
-    return outcome;
+    return outcome.otherPermits === undefined && isValid(backend, outcome) ? outcome : null;
   } catch {
     return null;
   }

@@ -19,6 +19,11 @@ import type { TrackedRequest } from "./tracked-request.ts";
 /** The answer that somebody else has the key, or is before us. */
 export const BUSY = "busy";
 
+/** Whether a grant can still be believed when it is heard of. */
+export function isValid({ clock }: LockBackend, granted: Granted): boolean {
+  return validityLeft(granted, clock.now()) > 0;
+}
+
 /** What an acquire that is not granted at once has learned so far. */
 export class Acquisition implements Cancellable {
   #request: TrackedRequest;
@@ -60,7 +65,7 @@ export class Acquisition implements Cancellable {
   accept(granted: Granted | null): HeldLease | Promise<null> | null {
     this.#assertWanted();
     if (granted === null) return null;
-    if (!this.#isValid(granted)) return this.#survive(this.#tooLate());
+    if (!isValid(this.context.backend, granted)) return this.#survive(this.#tooLate());
     return this.context.lease(this.#request, granted, this.deadline, this.terms);
   }
 
@@ -68,10 +73,6 @@ export class Acquisition implements Cancellable {
   fail(error: unknown): void {
     this.#undo();
     this.context.failed(this.#request, this.deadline, error);
-  }
-
-  #isValid(granted: Granted): boolean {
-    return validityLeft(granted, this.context.backend.clock.now()) > 0;
   }
 
   /** The caller's time is over, or it gave up, while it waited: the cancellation ends the hint. */

@@ -110,7 +110,7 @@ describe("a vote of a quorum that arrives late", () => {
     const deliver = await eventually("a vote under way", () => state.deliver);
     // Timers may be early by a millisecond.
     await new Promise((resume) => setTimeout(resume, 5));
-    expect(await deliver()).toEqual([expect.stringMatching(/^late /), expect.any(Number)]);
+    expect(await deliver()).toEqual([expect.stringMatching(/^late /)]);
     expect(await scene.admin.command("EXISTS", ...lockKeys(request))).toBe(0);
   });
 
@@ -120,7 +120,7 @@ describe("a vote of a quorum that arrives late", () => {
     node.vote(request, 1).catch(() => undefined);
     const deliver = await eventually("a vote under way", () => state.deliver);
     await node.cancel(request, true);
-    expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /), expect.any(Number)]);
+    expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /)]);
     expect(await scene.one.admin?.inspect(request)).toBeNull();
   });
 });

@@ -1,6 +1,7 @@
 import type { Admin, BackendNode, LockState } from "../../contract/admin.ts";
 import type { LockName } from "../../contract/mode.ts";
-import type { Commands, RunOnce } from "./commands.ts";
+import type { Commands } from "./commands.ts";
+import type { RunOnce } from "./commands-options.ts";
 import type { RedisDriver, ScriptRunner } from "./driver.ts";
 import { keyOf, lockKeys, scanPattern } from "./keys.ts";
 import { inspectScript, scanScript } from "./lua/index.ts";

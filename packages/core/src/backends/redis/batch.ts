@@ -48,7 +48,7 @@ export interface BatchOptions {
 }
 
 /** More requests in one command would keep the server busy for over a millisecond at a time. */
-export const LARGEST_BATCH = 64;
+export const LARGEST_BATCH = 32;
 
 /** How the scripts begin the answer of a request that failed alone. */
 const ERROR = "error ";

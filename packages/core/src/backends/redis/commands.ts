@@ -10,9 +10,9 @@ import { LockBackendError } from "../../contract/errors.ts";
 import { showKeys } from "../../contract/key.ts";
 import type { LockMode, LockName } from "../../contract/mode.ts";
 import { newOwnerToken } from "../../contract/owner-token.ts";
-import { Batch, type BatchedScript, type BatchOptions, LARGEST_BATCH } from "./batch.ts";
+import { Batch, type BatchedScript, LARGEST_BATCH } from "./batch.ts";
 import { AcquireCall, type Answer, ReleaseCall, TextCall } from "./calls.ts";
-import type { ScriptRunner } from "./driver.ts";
+import type { CommandsOptions, RunOnce } from "./commands-options.ts";
 import { backendError, refused, unreadable } from "./faults.ts";
 import { lockKey } from "./keys.ts";
 import * as scripts from "./lua/index.ts";
@@ -20,20 +20,11 @@ import { writeMode } from "./modes.ts";
 import { type AcquireAnswer, readAcquireAnswer, readNumber, writeInfo } from "./replies.ts";
 import type { Script } from "./script.ts";
 import { runScript, withDeadline } from "./script-runner.ts";
-import type { ServerTime } from "./server-time.ts";
 import { Voting } from "./voting.ts";
 
 /** A lease of one key. */
 export interface Part extends LockName {
   readonly token: string;
-}
-
-/** What all requests to one server have in common. Durations are milliseconds. */
-export interface CommandsOptions extends BatchOptions {
-  readonly fenceRetention: number;
-  readonly time: ServerTime;
-  /** On which this process is told to ask. */
-  channelOf(prefix: string): string;
 }
 
 /** A process that waits is believed alive this long after its last request for the key: three missed ones. */
@@ -47,16 +38,6 @@ export interface Decided {
   readonly answer: Exclude<AcquireAnswer, { status: "cancelled" }>;
   readonly sentAt: Instant;
 }
-
-/** Runs a script that is not on a hot path. */
-export type RunOnce = (
-  key: string | undefined,
-  script: Script,
-  keys: readonly string[],
-  args: readonly string[],
-  /** Where; by its keys if left out. */
-  on?: ScriptRunner,
-) => Promise<readonly string[]>;
 
 /** Packs requests for the scripts and reads their answers. */
 export class Commands {

@@ -27,8 +27,6 @@ export type LockKeys = readonly [
   holders: string,
 ];
 
-export const KEYS_PER_LOCK = 5 satisfies LockKeys["length"];
-
 /** The last ones: a key is asked for and then released, and on a quorum at several nodes. */
 let latest: { readonly name: LockName; readonly keys: LockKeys } | undefined;
 

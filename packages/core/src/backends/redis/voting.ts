@@ -2,7 +2,7 @@ import type { AcquireRequest, Enrolment, Membership } from "../../contract/backe
 import { randomText } from "../../contract/host.ts";
 import { Batch, type BatchedScript, LARGEST_BATCH } from "./batch.ts";
 import type { AcquireCall } from "./calls.ts";
-import type { CommandsOptions, RunOnce } from "./commands.ts";
+import type { CommandsOptions, RunOnce } from "./commands-options.ts";
 import { memberKey } from "./keys.ts";
 import { enrollScript, voteScript } from "./lua/index.ts";
 import { readNumber } from "./replies.ts";
