@@ -32,6 +32,9 @@ const BELIEVED_ALIVE = 3_000;
 /** A queue about which no process asks goes away by itself. */
 const KEEP_QUEUE = 10_000;
 
+/** Extends come by the thousands, and each takes the server a few microseconds. */
+const LARGEST_RENEWAL = 256;
+
 /** What was decided about an acquire or a vote, beyond a grant at once. */
 export interface Decided {
   readonly status: "decided";
@@ -67,7 +70,7 @@ export class Commands {
       time.notAfter(sentAt),
     ]);
     this.#retain = this.#batch(scripts.retainScript, () => []);
-    this.#extend = this.#batch(scripts.extendScript, () => retention);
+    this.#extend = this.#batch(scripts.extendScript, () => retention, { most: LARGEST_RENEWAL });
     this.#adopt = this.#batch(scripts.adoptScript, () => []);
   }
 
@@ -167,13 +170,13 @@ export class Commands {
     return new Promise((resolve, reject) => batch.add(new TextCall(name, args, resolve, reject)));
   }
 
-  #batch(script: Script, header: BatchedScript["header"], tail?: BatchedScript["tail"]) {
-    return new Batch(this.options, { script, most: LARGEST_BATCH, header, tail });
+  #batch(script: Script, header: BatchedScript["header"], more: Partial<BatchedScript> = {}): Batch {
+    return new Batch(this.options, { script, most: LARGEST_BATCH, header, ...more });
   }
 
   #acquireBatch(prefix: string): Batch {
-    const learn = (now: unknown) => this.options.time.learn(readNumber(String(now)));
-    const make = () => this.#batch(scripts.acquireScript, this.#acquireHeader(prefix), learn);
+    const tail = (now: unknown) => this.options.time.learn(readNumber(String(now)));
+    const make = () => this.#batch(scripts.acquireScript, this.#acquireHeader(prefix), { tail });
     return cached(this.#acquire, prefix, make);
   }
 
