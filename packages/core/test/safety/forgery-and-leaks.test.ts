@@ -56,9 +56,13 @@ describe.each(libraries)("$name", ({ name, connect }) => {
   });
 
   it.each([
-    ["a fence that is no number", `return { 'granted 1 NaN 5000' }`],
-    ["a fence beyond what is exact", `return { 'granted 1 9223372036854775808 5000' }`],
-    ["an unknown word", `return { 'maybe 1' }`],
+    ["a fence that is no number", `return { 'granted 1 NaN 5000 0 - -', 1 }`],
+    ["a fence beyond what is exact", `return { 'granted 1 9223372036854775808 5000 0 - -', 1 }`],
+    ["a fence of the short way beyond what is exact", "return { 9007199254740994, 1 }"],
+    ["a fence of the short way that is a fraction", "return { '1.5', 1 }"],
+    ["no time behind its answers", "return { 5 }"],
+    ["a time that is no number", "return { 5, 'soon' }"],
+    ["an unknown word", `return { 'maybe 1', 1 }`],
     ["no list", "return 7"],
     ["an empty list", "return {}"],
   ])("refuses a server that answers %s", async (_, lua) => {

@@ -34,7 +34,7 @@ export interface BatchedScript {
   header(sentAt: Instant): readonly string[];
   /** Keys that all requests share. */
   readonly lastKeys?: readonly string[];
-  /** Hears what comes behind the answers of all requests. */
+  /** Hears what comes behind the answers of all requests. @throws LockBackendError where that cannot be understood */
   readonly tail?: ((told: unknown) => void) | undefined;
 }
 
@@ -112,7 +112,12 @@ export class Batch {
   }
 
   #settle(calls: readonly BatchCall[], replies: readonly unknown[], sent: Sent): void {
-    this.what.tail?.(replies[calls.length]);
+    try {
+      this.what.tail?.(replies[calls.length]);
+    } catch (error) {
+      for (const call of calls) call.reject(error);
+      return;
+    }
     for (const [index, call] of calls.entries()) {
       const told = replies[index];
       // Clients can be told to bring texts as buffers, and numbers as texts.

@@ -1,11 +1,16 @@
-import type { AcquireRequest, Granted, ReleaseOutcome } from "../../contract/backend.ts";
+import type { AcquireRequest, ExtendOutcome, Granted, ReleaseOutcome } from "../../contract/backend.ts";
 import type { Instant } from "../../contract/clock.ts";
 import { LockBackendError } from "../../contract/errors.ts";
 import { showKeys } from "../../contract/key.ts";
 import type { LockName } from "../../contract/mode.ts";
 import type { BatchCall, Sent } from "./batch.ts";
 import { unreadable } from "./faults.ts";
-import { lockKeys } from "./keys.ts";
+import { lockKey, lockKeys } from "./keys.ts";
+
+/** A lease of one key. */
+export interface Part extends LockName {
+  readonly token: string;
+}
 
 /** An answer of a script, and when its request left. */
 export interface Answer {
@@ -80,11 +85,40 @@ export class AcquireCall implements BatchCall {
   }
 }
 
+/** A renewal of one exclusive lease. */
+export class RenewCall implements BatchCall {
+  readonly lock: string;
+
+  constructor(
+    private readonly part: Part,
+    private readonly ttl: number,
+    private readonly resolve: (outcome: ExtendOutcome) => void,
+    readonly reject: (error: unknown) => void,
+  ) {
+    this.lock = lockKey(part);
+  }
+
+  get key(): string {
+    return this.part.key;
+  }
+
+  write(keys: string[], args: string[]): void {
+    keys.push(this.lock);
+    args.push(this.part.token, String(this.ttl));
+  }
+
+  answered(reply: number | string, { at }: Sent): void {
+    const left = Number(reply);
+    if (reply === "expired" || reply === "stolen") this.resolve({ status: "lost", reason: reply });
+    else if (!Number.isSafeInteger(left)) this.reject(unreadable(reply));
+    else this.resolve({ status: "renewed", since: at, ttl: left });
+  }
+}
+
 /** A release of one lock. */
 export class ReleaseCall implements BatchCall {
   constructor(
-    private readonly name: LockName,
-    private readonly token: string,
+    private readonly part: Part,
     /** As in `release.lua`. */
     private readonly heldBy: "one" | "many",
     /** The client's open connections. */
@@ -94,16 +128,16 @@ export class ReleaseCall implements BatchCall {
   ) {}
 
   get key(): string {
-    return this.name.key;
+    return this.part.key;
   }
 
   get lock(): unknown {
-    return lockKeys(this.name)[0];
+    return lockKeys(this.part)[0];
   }
 
   write(keys: string[], args: string[]): void {
-    keys.push(...lockKeys(this.name));
-    args.push(this.token, this.heldBy);
+    keys.push(...lockKeys(this.part));
+    args.push(this.part.token, this.heldBy);
   }
 
   answered(reply: number | string, { connections: before = [] }: Sent): void {

@@ -11,7 +11,7 @@ import { showKeys } from "../../contract/key.ts";
 import type { LockMode, LockName } from "../../contract/mode.ts";
 import { newOwnerToken } from "../../contract/owner-token.ts";
 import { Batch, type BatchedScript, LARGEST_BATCH } from "./batch.ts";
-import { AcquireCall, type Answer, ReleaseCall, TextCall } from "./calls.ts";
+import { AcquireCall, type Answer, type Part, ReleaseCall, RenewCall, TextCall } from "./calls.ts";
 import type { CommandsOptions, RunOnce } from "./commands-options.ts";
 import { backendError, refused, unreadable } from "./faults.ts";
 import { lockKey } from "./keys.ts";
@@ -22,18 +22,13 @@ import type { Script } from "./script.ts";
 import { runScript, withDeadline } from "./script-runner.ts";
 import { Voting } from "./voting.ts";
 
-/** A lease of one key. */
-export interface Part extends LockName {
-  readonly token: string;
-}
-
 /** A process that waits is believed alive this long after its last request for the key: three missed ones. */
 const BELIEVED_ALIVE = 3_000;
 /** A queue about which no process asks goes away by itself. */
 const KEEP_QUEUE = 10_000;
 
-/** Extends come by the thousands, and each takes the server a few microseconds. */
-const LARGEST_RENEWAL = 256;
+/** Renewals come by the thousands, and each takes the server a few microseconds. */
+const LARGEST_RENEWAL = 288;
 
 /** What was decided about an acquire or a vote, beyond a grant at once. */
 export interface Decided {
@@ -53,6 +48,8 @@ export class Commands {
   readonly #forceRelease: Batch;
   readonly #retain: Batch;
   readonly #extend: Batch;
+  /** Extends of exclusive leases, of which there are the most. */
+  readonly #renew: Batch;
   readonly #adopt: Batch;
   readonly #connections: () => readonly object[] | undefined;
 
@@ -70,7 +67,8 @@ export class Commands {
       time.notAfter(sentAt),
     ]);
     this.#retain = this.#batch(scripts.retainScript, () => []);
-    this.#extend = this.#batch(scripts.extendScript, () => retention, { most: LARGEST_RENEWAL });
+    this.#extend = this.#batch(scripts.extendScript, () => retention);
+    this.#renew = this.#batch(scripts.renewScript, () => [], { most: LARGEST_RENEWAL });
     this.#adopt = this.#batch(scripts.adoptScript, () => []);
   }
 
@@ -125,7 +123,7 @@ export class Commands {
 
   release(part: Part, mode: LockMode): Promise<ReleaseOutcome> {
     return new Promise((resolve, reject) => {
-      this.#release.add(new ReleaseCall(part, part.token, heldBy(mode), this.#connections, resolve, reject));
+      this.#release.add(new ReleaseCall(part, heldBy(mode), this.#connections, resolve, reject));
     });
   }
 
@@ -136,8 +134,13 @@ export class Commands {
   }
 
   async extend(part: Part, mode: LockMode, ttl: number, fence: number | undefined): Promise<ExtendOutcome> {
+    if (mode.kind === "exclusive" && fence === undefined) return this.#renewed(part, ttl);
     const args = [part.token, String(ttl), heldBy(mode), fence === undefined ? "" : String(fence)];
     return readExtend(await this.#tell(this.#extend, part, args), "renewed");
+  }
+
+  #renewed(part: Part, ttl: number): Promise<ExtendOutcome> {
+    return new Promise((resolve, reject) => this.#renew.add(new RenewCall(part, ttl, resolve, reject)));
   }
 
   async adopt(part: Part, request: AcquireRequest, from: string): Promise<ExtendOutcome> {

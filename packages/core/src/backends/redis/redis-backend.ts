@@ -17,7 +17,8 @@ import { checkOptionNames, type OptionNames } from "../../contract/option-names.
 import { checkClock, checkCount, checkDuration } from "../../contract/validate.ts";
 import { validityLeft } from "../../contract/validity.ts";
 import { RedisAdmin } from "./admin.ts";
-import { Commands, type Part, partsOf } from "./commands.ts";
+import type { Part } from "./calls.ts";
+import { Commands, partsOf } from "./commands.ts";
 import type { RedisDriver } from "./driver.ts";
 import { unreadable } from "./faults.ts";
 import { RedisMessages } from "./messages.ts";

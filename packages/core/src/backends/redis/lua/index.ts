@@ -17,6 +17,7 @@ import member from "./member.lua";
 import notify from "./notify.lua";
 import release from "./release.lua";
 import releaseFirst from "./release-first.lua";
+import renew from "./renew.lua";
 import retain from "./retain.lua";
 import scan from "./scan.lua";
 import vote from "./vote.lua";
@@ -28,6 +29,7 @@ export const releaseScript = defineScript("release", releaseFirst, batch, grant,
 export const retainScript = defineScript("retain", batch, grant, line, retain);
 export const cancelScript = defineScript("cancel", batch, grant, line, cancel);
 export const extendScript = defineScript("extend", batch, grant, extend);
+export const renewScript = defineScript("renew", renew);
 export const adoptScript = defineScript("adopt", batch, grant, adopt);
 export const forceReleaseScript = defineScript("forceRelease", batch, grant, line, forceRelease);
 export const inspectScript = defineScript("inspect", batch, grant, inspect);
