@@ -3,6 +3,7 @@ import { startRedis } from "@lock/redis-harness";
 import { folderOf, thisFolder } from "./against/builds.ts";
 import { measureAgainst } from "./against/measure.ts";
 import { INSTRUMENTED, judgeComparisons, REBUILT, showComparisons } from "./against/report.ts";
+import { takeBeside } from "./contestants/beside.ts";
 import { openIoredis5 } from "./contestants/clients.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import type { Verdict } from "./report/compare.ts";
@@ -60,6 +61,7 @@ async function run(options: Options): Promise<void> {
 /** What the options ask for; what is wrong with them is said before anything is started. */
 async function measurement(options: Options): Promise<(bench: Bench) => Promise<Measured>> {
   const { against, instrumented, rounds } = options;
+  if (options.beside !== undefined) takeBeside(options.beside);
   if (against === undefined) {
     return async (bench) => {
       const results = await runAll(bench, options);

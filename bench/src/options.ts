@@ -8,6 +8,7 @@ export const USAGE = `pnpm bench [options]
   --quick           shorter rounds; only the fastest rivals where a key is contended
   --only WORKLOAD   ${WORKLOADS.join(", ")}
   --rivals no       only plain commands and @lock/core
+  --beside FILE     also a module of yours, with { name, make(port) }, where the key is free
   --against FOLDER  only the client CPU of a free key, of this build by that of another checkout
   --instrumented    with --against: this build with @lock/otel and no provider, the other one without
   --rounds N        with --against: how many (20)
@@ -17,6 +18,8 @@ export interface Options {
   readonly only: readonly WorkloadName[];
   readonly quick: boolean;
   readonly rivals: boolean;
+  /** A module to be measured, too. */
+  readonly beside: string | undefined;
   /** Another checkout. */
   readonly against: string | undefined;
   readonly instrumented: boolean;
@@ -36,6 +39,7 @@ export function parseOptions(args: readonly string[]): Options | "help" {
       quick: { type: "boolean" },
       rivals: { type: "string" },
       against: { type: "string" },
+      beside: { type: "string" },
       instrumented: { type: "boolean" },
       rounds: { type: "string" },
       help: { type: "boolean" },
@@ -46,6 +50,7 @@ export function parseOptions(args: readonly string[]): Options | "help" {
     quick = false,
     rivals = "yes",
     against,
+    beside,
     instrumented = false,
     rounds = "20",
     help = false,
@@ -56,5 +61,13 @@ export function parseOptions(args: readonly string[]): Options | "help" {
   if (instrumented && against === undefined) throw new Error("--instrumented needs --against FOLDER");
   const chosen = WORKLOADS.filter((name) => only === undefined || name === only);
   if (chosen.length === 0) throw new Error(`--only is one of ${WORKLOADS.join(", ")}, got ${only}`);
-  return { only: chosen, quick, rivals: rivals === "yes", against, instrumented, rounds: Number(rounds) };
+  return {
+    only: chosen,
+    quick,
+    rivals: rivals === "yes",
+    against,
+    beside,
+    instrumented,
+    rounds: Number(rounds),
+  };
 }

@@ -1,3 +1,4 @@
+import { besideContestants } from "./contestants/beside.ts";
 import { contending, contendingQuick, uncontended } from "./contestants/index.ts";
 import type { Options } from "./options.ts";
 import type { Results } from "./results.ts";
@@ -16,7 +17,8 @@ export async function runAll(bench: Bench, options: Options): Promise<Results> {
 /** Both workloads share their workers: starting one for each contestant takes a while. */
 async function runUncontended(bench: Bench, { only, rivals }: Options): Promise<Results> {
   if (!only.includes("sequential") && !only.includes("distinct")) return {};
-  const contestants = uncontended.filter(({ family }) => rivals || family !== "rival");
+  const all = [...uncontended, ...(await besideContestants())];
+  const contestants = all.filter(({ family }) => rivals || family !== "rival");
   bench.say("starting one process per contestant");
   return withRunners(bench, contestants, async (runners) => {
     let results: Results = {};

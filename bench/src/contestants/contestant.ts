@@ -1,5 +1,8 @@
-/** Which side a contestant stands on: the floor of what Redis allows, the library under test, another library. */
-export type Family = "plain" | "ours" | "rival";
+/**
+ * Which side a contestant stands on: the floor of what Redis allows, a lock with fencing tokens written by hand, the library
+ * under test, another library, a module that the user gave.
+ */
+export type Family = "plain" | "by hand" | "ours" | "rival" | "beside";
 
 export type ClientName = "ioredis 5" | "ioredis 6" | "node-redis 5" | "node-redis 6";
 

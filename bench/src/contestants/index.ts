@@ -1,6 +1,7 @@
 import { createLocks } from "@lock/core";
 import { ioredisBackend } from "@lock/core/ioredis";
 import { nodeRedisBackend } from "@lock/core/node-redis";
+import { byHandOnIoredis5, byHandOnIoredis6, byHandOnNodeRedis5, byHandOnNodeRedis6 } from "./by-hand.ts";
 import { type Contestant, idOf } from "./contestant.ts";
 import { oursOf } from "./ours.ts";
 import { plainOnIoredis5, plainOnIoredis6, plainOnNodeRedis5, plainOnNodeRedis6 } from "./plain.ts";
@@ -25,12 +26,16 @@ const rivalsOnIoredis: readonly Contestant[] = [
 /** For keys that nobody else wants. */
 export const uncontended: readonly Contestant[] = [
   plainOnIoredis5,
+  byHandOnIoredis5,
   ours.onIoredis5,
   plainOnIoredis6,
+  byHandOnIoredis6,
   ours.onIoredis6,
   plainOnNodeRedis5,
+  byHandOnNodeRedis5,
   ours.onNodeRedis5,
   plainOnNodeRedis6,
+  byHandOnNodeRedis6,
   ours.onNodeRedis6,
   ...rivalsOnIoredis,
   redlockUniversalOnNodeRedis5,
@@ -53,8 +58,8 @@ export const contendingQuick: readonly Contestant[] = [
   redlockUniversalOnIoredis5,
 ];
 
-export function findContestant(id: string): Contestant {
-  const found = uncontended.find((contestant) => idOf(contestant) === id);
+export function findContestant(id: string, more: readonly Contestant[] = []): Contestant {
+  const found = [...uncontended, ...more].find((contestant) => idOf(contestant) === id);
   if (found === undefined) throw new Error(`no contestant is called ${id}`);
   return found;
 }

@@ -26,6 +26,8 @@ function sequential({ sequential: entries }: Results): string {
     ["p50 µs", ({ p50 }) => number(p50)],
     ["p99 µs", ({ p99 }) => number(p99)],
     ["pairs/s", ({ pairsPerSecond }) => number(pairsPerSecond)],
+    ["client CPU µs", ({ clientCpu }) => number(clientCpu, 1)],
+    ["server µs", ({ serverTime }) => number(serverTime, 1)],
   ])}`;
 }
 
@@ -34,6 +36,8 @@ function distinct({ distinct: entries }: Results): string {
   return `Distinct keys, 100 at once (medians over interleaved rounds)\n${table(entries, [
     ["pairs/s", ({ pairsPerSecond }) => number(pairsPerSecond)],
     ["x plain on same client", ({ toPlain }) => number(toPlain, 2)],
+    ["client CPU µs", ({ clientCpu }) => number(clientCpu, 1)],
+    ["x plain", ({ cpuToPlain }) => number(cpuToPlain, 2)],
     [
       "slowest..fastest round",
       ({ rounds }) => `${number(Math.min(...rounds))}..${number(Math.max(...rounds))}`,

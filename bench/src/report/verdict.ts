@@ -1,14 +1,18 @@
-import type { Label } from "../contestants/contestant.ts";
+import { idOf, type Label } from "../contestants/contestant.ts";
 import type { Results } from "../results.ts";
 import type { Distinct } from "../workloads/distinct.ts";
 import type { Sequential } from "../workloads/sequential.ts";
-import { measuredOf } from "../workloads/workload.ts";
+import { type Entry, measuredOf } from "../workloads/workload.ts";
 import { against, best, ours, type Verdict } from "./compare.ts";
 import { number, percent } from "./table.ts";
 
 const BARS = {
   distinctToPlain: { ioredis: 0.95, "node-redis": 0.5 },
   sequentialToPlain: 1.3,
+  sequentialToByHand: 1.2,
+  serverTimeToByHand: 1.3,
+  cpuToPlain: { ioredis: 0.75, "node-redis": 2 },
+  rateToBeside: 0.8,
   efficiency: 0.95,
   commandsPerAcquisition: 3.2,
   longestWaitToMedian: 1.3,
@@ -27,7 +31,8 @@ export function judge(results: Results): Verdict[] {
 }
 
 function judgeSequential({ sequential: entries = [] }: Results): Verdict[] {
-  return ours(entries, "sequential", (label, { p50 }) => {
+  return ours(entries, "sequential", (label, measured) => {
+    const { p50 } = measured;
     const plain = measuredOf(entries).find(
       (other) => other.label.family === "plain" && other.label.client === label.client,
     );
@@ -39,6 +44,7 @@ function judgeSequential({ sequential: entries = [] }: Results): Verdict[] {
     });
     return [
       { bar, measured: `${number(ratio, 2)} x (${number(p50)} µs)`, passed: ratio <= BARS.sequentialToPlain },
+      ...judgeByHand(label, measured, entries),
       ...scopes(label).flatMap(({ library, among }) =>
         against(
           best(entries, (rival) => -rival.p50, library),
@@ -50,8 +56,49 @@ function judgeSequential({ sequential: entries = [] }: Results): Verdict[] {
   });
 }
 
+function judgeByHand(
+  { client }: Label,
+  { p50, serverTime }: Sequential,
+  entries: readonly Entry<Sequential>[],
+): Verdict[] {
+  const byHand = measuredOf(entries).find(
+    ({ label }) => label.family === "by hand" && label.client === client,
+  )?.measured;
+  if (byHand === undefined) return [];
+  const { sequentialToByHand, serverTimeToByHand } = BARS;
+  return [
+    atMost("p50 by a lock fenced by hand", p50 / byHand.p50, sequentialToByHand),
+    atMost("server time by a lock fenced by hand", serverTime / byHand.serverTime, serverTimeToByHand),
+  ];
+}
+
+function judgeCpu(label: Label, measured: Distinct, entries: readonly Entry<Distinct>[]): Verdict[] {
+  const library = libraryOf(label);
+  const beside = measuredOf(entries).filter(
+    (other) => other.label.family === "beside" && libraryOf(other.label) === library,
+  );
+  return [
+    atMost("client CPU by plain", measured.cpuToPlain, BARS.cpuToPlain[library]),
+    ...against(
+      best(entries, (rival) => -rival.clientCpu, library),
+      `client CPU below every rival on ${library}`,
+      (rival) => ({
+        measured: `${number(measured.clientCpu, 1)} against ${number(rival.clientCpu, 1)} µs`,
+        passed: measured.clientCpu < rival.clientCpu,
+      }),
+    ),
+    ...beside.map((other) => {
+      const ratio = measured.pairsPerSecond / other.measured.pairsPerSecond;
+      return atLeast(`pairs/s by ${idOf(other.label)}`, ratio, BARS.rateToBeside, (value) =>
+        number(value, 2),
+      );
+    }),
+  ];
+}
+
 function judgeDistinct({ distinct: entries = [] }: Results): Verdict[] {
-  return ours(entries, "100 at once", (label, { toPlain, pairsPerSecond }) => {
+  return ours(entries, "100 at once", (label, measured) => {
+    const { toPlain, pairsPerSecond } = measured;
     const least = BARS.distinctToPlain[libraryOf(label)];
     const toRival = (rival: Distinct) => ({
       measured: `${number(pairsPerSecond)} against ${number(rival.pairsPerSecond)} pairs/s`,
@@ -59,6 +106,7 @@ function judgeDistinct({ distinct: entries = [] }: Results): Verdict[] {
     });
     return [
       { bar: `>= ${least} x plain`, measured: `${number(toPlain, 2)} x`, passed: toPlain >= least },
+      ...judgeCpu(label, measured, entries),
       ...scopes(label).flatMap(({ library, among }) =>
         against(
           best(entries, (rival) => rival.pairsPerSecond, library),

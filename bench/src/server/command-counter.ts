@@ -57,6 +57,22 @@ export async function counted(control: Redis, roles: Seen, work: () => Promise<u
   return { byClients, byScripts, ambiguous };
 }
 
+/** Microseconds that the server spent on the commands of clients, those in scripts included. */
+export async function timedOnServer<T>(
+  control: Redis,
+  roles: Seen,
+  work: () => Promise<T>,
+): Promise<{ readonly outcome: T; readonly micros: number }> {
+  await control.config("RESETSTAT");
+  const outcome = await work();
+  const text = await control.info("commandstats");
+  let micros = 0;
+  for (const [, name = "", usec] of text.matchAll(/^cmdstat_([^|:]+)(?:\|[^:]*)?:calls=\d+,usec=(\d+)/gm)) {
+    if (roles.byClients.has(name)) micros += Number(usec);
+  }
+  return { outcome, micros };
+}
+
 export function totalOf(calls: Calls): number {
   return [...calls.values()].reduce((total, times) => total + times, 0);
 }

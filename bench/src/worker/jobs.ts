@@ -3,12 +3,17 @@ export interface Jobs {
   /** Pairs of acquire and release, one after the other, each on a key of its own. */
   readonly sequential: {
     readonly request: { readonly keys: string; readonly pairs: number };
-    readonly outcome: { readonly durations: readonly number[]; readonly elapsed: number };
+    /** `cpu`: microseconds of processor time, of all threads. */
+    readonly outcome: {
+      readonly durations: readonly number[];
+      readonly elapsed: number;
+      readonly cpu: number;
+    };
   };
   /** The same with `atOnce` of them under way at any time. */
   readonly burst: {
     readonly request: { readonly keys: string; readonly pairs: number; readonly atOnce: number };
-    readonly outcome: { readonly elapsed: number };
+    readonly outcome: { readonly elapsed: number; readonly cpu: number };
   };
   /** The processor time of this process for pairs on keys of their own: as many as fit into `time`. */
   readonly cost: {

@@ -27,7 +27,8 @@ async function findContestants(): Promise<readonly Contestant[]> {
   if (builds.length === 0) {
     // It loads the build of this checkout and all rivals, which others do without.
     const { findContestant } = await import("../contestants/index.ts");
-    return [findContestant(id)];
+    const { besideContestants } = await import("../contestants/beside.ts");
+    return [findContestant(id, await besideContestants())];
   }
   const found: Contestant[] = [];
   // One after the other: the order in which they are loaded makes a difference.

@@ -18,6 +18,7 @@ async function sequential(
   { keys, pairs }: Request<"sequential">,
 ): Promise<Outcome<"sequential">> {
   const durations: number[] = [];
+  const before = process.cpuUsage();
   const start = performance.now();
   for (let i = 0; i < pairs; i++) {
     const begun = performance.now();
@@ -25,7 +26,7 @@ async function sequential(
     await release();
     durations.push(performance.now() - begun);
   }
-  return { durations, elapsed: performance.now() - start };
+  return { durations, elapsed: performance.now() - start, cpu: cpuSince(before) };
 }
 
 async function burst(session: Session, { keys, pairs, atOnce }: Request<"burst">): Promise<Outcome<"burst">> {
@@ -36,9 +37,10 @@ async function burst(session: Session, { keys, pairs, atOnce }: Request<"burst">
       await release();
     }
   }
+  const before = process.cpuUsage();
   const start = performance.now();
   await Promise.all(Array.from({ length: atOnce }, loop));
-  return { elapsed: performance.now() - start };
+  return { elapsed: performance.now() - start, cpu: cpuSince(before) };
 }
 
 async function cost(session: Session, { keys, atOnce, time }: Request<"cost">): Promise<Outcome<"cost">> {
@@ -52,8 +54,12 @@ async function cost(session: Session, { keys, atOnce, time }: Request<"cost">): 
   }
   const before = process.cpuUsage();
   await Promise.all(Array.from({ length: atOnce }, loop));
+  return { pairs, cpu: cpuSince(before) };
+}
+
+function cpuSince(before: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(before);
-  return { pairs, cpu: user + system };
+  return user + system;
 }
 
 async function contend(

@@ -116,8 +116,8 @@ describe("what is wrong with a mode, a hold or a ticket is refused before anythi
 
   it("a semaphore or a pool on a backend that cannot grant permits, by its type and at run time", () => {
     class Quorum extends FaultyBackend {
-      override get grantsPermits(): false {
-        return false;
+      override get capabilities() {
+        return { ...super.capabilities, permits: false } as const;
       }
     }
     const limited = createLocks({ backend: new Quorum(inProcessBackend()) });

@@ -129,6 +129,8 @@ export interface Locks extends LocksWithoutPermits {
 }
 
 /** What a backend's locks can do: on a quorum, `LocksWithoutPermits`. */
-export type LocksOn<Backend extends LockBackend> = Backend extends { readonly grantsPermits: false }
+export type LocksOn<Backend extends LockBackend> = Backend extends {
+  readonly capabilities: { readonly permits: false };
+}
   ? LocksWithoutPermits
   : Locks;

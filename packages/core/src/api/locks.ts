@@ -60,8 +60,9 @@ class BackendLocks implements Locks {
     const { wait = DEFAULT_WAIT, retry } = options;
     checkPrefix(prefix);
     checkHolder(holder);
-    const maxTtl = options.maxTtl ?? Math.min(DEFAULT_MAX_TTL, backend.maxTtl ?? DEFAULT_MAX_TTL);
-    checkDuration("maxTtl", maxTtl, 1, backend.maxTtl ?? Number.MAX_SAFE_INTEGER);
+    const maxTtl =
+      options.maxTtl ?? Math.min(DEFAULT_MAX_TTL, backend.capabilities.maxTtl ?? DEFAULT_MAX_TTL);
+    checkDuration("maxTtl", maxTtl, 1, backend.capabilities.maxTtl ?? Number.MAX_SAFE_INTEGER);
     const ttl = options.ttl ?? Math.min(DEFAULT_TTL, maxTtl);
     checkDuration("ttl", ttl, 1, maxTtl);
     checkWait(wait);
@@ -165,7 +166,7 @@ class BackendLocks implements Locks {
 
   /** @throws LockUsageError */
   #assertGrantsPermits(what: string): void {
-    if (this.#backend.grantsPermits) return;
+    if (this.#backend.capabilities.permits) return;
     throw new LockUsageError(
       `${what} is not possible on ${this.#backend.name}: use a backend of a single server`,
     );

@@ -120,6 +120,18 @@ export type ExtendOutcome = Renewed | Lost;
 /** `notHeld`: the token did not hold the key (any more); nothing was changed. */
 export type ReleaseOutcome = "released" | "notHeld";
 
+/** What a backend can do. It may change, as what is known of a server does. */
+export interface Capabilities {
+  /** Whether requests queue in the order of their coming. Else one that waits asks again by its `retry`. */
+  readonly queue: boolean;
+  /** Whether it can grant permits. A quorum cannot: its majorities overlap in one node, not in N. */
+  readonly permits: boolean;
+  /** Whether one attempt can take several keys. A cluster cannot: they are in different hash slots. */
+  readonly severalKeys: "always" | "never";
+  /** The longest ttl that it grants, ms. Default: any. */
+  readonly maxTtl?: number;
+}
+
 /**
  * What grants leases. What is `held` is told by the request that it was granted to. Outcomes are values; a fault is thrown, always as `LockBackendError`.
  */
@@ -130,15 +142,7 @@ export interface LockBackend {
   readonly clock: Clock;
   /** Milliseconds within which every method settles, but for `waitForTurn`. */
   readonly requestTimeout: number;
-  /** Whether it asks again by the request's `retry` while it waits. */
-  readonly retries?: boolean;
-  /** The longest ttl that it grants, ms; undefined: any. */
-  readonly maxTtl?: number;
-  /** Whether it can grant permits. A quorum cannot: its majorities overlap in one node, not in N. */
-  readonly grantsPermits: boolean;
-
-  /** Whether a single attempt can take all of these keys. */
-  takesTogether(keys: readonly string[]): boolean;
+  readonly capabilities: Capabilities;
 
   /**
    * One attempt. Idempotent: asking again with a token that holds the key gives the same grant and the same
@@ -165,11 +169,11 @@ export interface LockBackend {
    */
   extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome>;
 
-  /** Frees the keys if the token holds them, and hands them to who comes next. */
-  release(held: AcquireRequest): Promise<ReleaseOutcome>;
-
-  /** Lets the lease end by itself after `ms` milliseconds from now, sooner or later than its ttl. */
-  retain(held: AcquireRequest, ms: number): Promise<ReleaseOutcome>;
+  /**
+   * Frees the keys if the token holds them, and hands them to who comes next. With `after`, above 0, the lease ends by itself
+   * so many milliseconds from now instead, sooner or later than its ttl.
+   */
+  release(held: AcquireRequest, after?: number): Promise<ReleaseOutcome>;
 
   /**
    * What `adopt` needs beside the owner token, as opaque text. Its holder has nothing to do with the lease from

@@ -36,12 +36,12 @@ export async function acquireSeveral(
   { request, deadline, terms, atomic }: SeveralKeys,
 ): Promise<HeldLease> {
   const { backend } = together;
-  if (backend.takesTogether(request.keys)) {
+  if (takesTogether(backend)) {
     try {
       return await acquireLock(together, request, deadline, terms);
     } catch (error) {
       // The backend may have learnt just now that its server cannot.
-      if (backend.takesTogether(request.keys)) throw error;
+      if (takesTogether(backend)) throw error;
       if (atomic) assertTogether(backend, request.keys);
     }
   }
@@ -50,9 +50,13 @@ export async function acquireSeveral(
   return together.lease(inOrder.request, inOrder.granted, deadline, terms);
 }
 
+function takesTogether({ capabilities }: LockBackend): boolean {
+  return capabilities.severalKeys === "always";
+}
+
 /** @throws LockUsageError where no single step can take all keys */
 export function assertTogether(backend: LockBackend, keys: Keys): void {
-  if (backend.takesTogether(keys)) return;
+  if (keys.length === 1 || takesTogether(backend)) return;
   throw new LockUsageError(
     `${JSON.stringify(showKeys(keys))} lie in different hash slots of a server in cluster mode and cannot be taken in ` +
       "one step: leave atomic out to take them in order, all or none",

@@ -201,7 +201,7 @@ export class Acquisition implements Cancellable {
   /** As often asked as the caller allows. */
   get #isExhausted(): boolean {
     const { limit } = this.#request.retry ?? {};
-    return limit !== undefined && this.context.backend.retries === true && this.#attempts > limit;
+    return limit !== undefined && !this.context.backend.capabilities.queue && this.#attempts > limit;
   }
 
   /** Once. */

@@ -4,18 +4,17 @@ import { newOwnerToken } from "../contract/owner-token.ts";
 import { show } from "../contract/show.ts";
 import { checkDuration } from "../contract/validate.ts";
 import { acquireLock } from "./acquire.ts";
-import type { AcquireContext } from "./acquire-context.ts";
 import { acquireSeveral, assertTogether } from "./acquire-several.ts";
 import { adoptLease, planAdoption } from "./adopt.ts";
 import { Alarms } from "./alarms.ts";
 import { Background } from "./background.ts";
+import { type Contexts, contextsOf } from "./contexts.ts";
 import { Deadline } from "./deadline.ts";
 import { BackendDetachedLeases, type DetachedLeases } from "./detached.ts";
 import { Events } from "./events.ts";
 import { tellFailure } from "./failures.ts";
 import { HeldLease } from "./held-lease.ts";
 import type { Lease } from "./lease.ts";
-import type { LeaseContext } from "./lease-context.ts";
 import { type AcquireOptions, checkAcquireOptions, type Wait } from "./options.ts";
 import { leaseWithin, type OuterLease } from "./reentrant-lease.ts";
 import type { Renewal } from "./renewal.ts";
@@ -48,14 +47,7 @@ export class Leases {
   readonly #deadlines = new Set<Deadline>();
   /** Of all leases that are held. */
   readonly #alarms: Alarms<Renewal>;
-  /** Of the parts of a lease while the others are waited for. */
-  readonly #partAlarms: Alarms<Renewal>;
-  readonly #leaseContext: LeaseContext;
-  readonly #acquireContext: AcquireContext;
-  /** Of all keys of a lease at once: it may go on in order. */
-  readonly #severalContext: AcquireContext;
-  /** Of the parts of a lease: nobody is told of them. */
-  readonly #partContext: AcquireContext;
+  readonly #contexts: Contexts;
   #lastId = 0;
   #closed: Promise<void> | undefined;
 
@@ -64,46 +56,23 @@ export class Leases {
     const background = new Background(backend, this.events, this.#underWay, () => this.#closed !== undefined);
     this.#background = background;
     this.#alarms = new Alarms(backend.clock);
-    this.#partAlarms = new Alarms(backend.clock);
-    this.#leaseContext = {
+    this.#contexts = contextsOf({
       backend,
       events: this.events,
-      alarms: this.#alarms,
+      background,
       underWay: this.#underWay,
+      alarms: this.#alarms,
       checkTtl: (ttl) => checkDuration("ttl", ttl, 1, maxTtl),
-      cancel: (held) => background.cancel(held, false, held),
-      undo: (held, work) => background.undo(held, work),
-      faulted: (fault) => background.faulted(fault),
-    };
-    this.#acquireContext = {
-      backend,
-      renewsTokens: true,
       lease: (request, granted, { begun }, terms) => this.#lease(request, granted, begun, terms),
       isOpen: () => this.#closed === undefined,
       waits: (deadline) => this.#waits(deadline),
       ended: (deadline) => this.#ended(deadline),
-      failed: (...failure) => tellFailure(this.events, ...failure),
-      contended: (request, holder) => this.events.emit("contended", request, { holder }),
-      waiting: (request, holder) => this.events.emit("waiting", request, { holder }),
-      voted: (request, votes) => background.tellVotes(request, votes),
-      permitsDiffer: (request, others) => this.#tellMismatch(request, others),
-      undo: (request, releasing) => background.undo(request, releasing),
-      cancel: (request, unanswered) => background.cancel(request, unanswered, request),
-    };
+    });
     this.detached = new BackendDetachedLeases({
       ...options,
       assertOpen: () => this.assertOpen(),
       cancel: (request) => background.cancel(request, true, { ...request, id: this.#nextId() }),
     });
-    // What becomes of several keys is known when they were tried together and in order.
-    const nothing = () => undefined;
-    this.#severalContext = { ...this.#acquireContext, waits: nothing, ended: nothing, failed: nothing };
-    const quiet: LeaseContext = { ...this.#leaseContext, events: new Events(), alarms: this.#partAlarms };
-    this.#partContext = {
-      ...this.#severalContext,
-      renewsTokens: false,
-      lease: (request, granted, _, terms) => new HeldLease(quiet, request, granted, terms),
-    };
   }
 
   /** @throws LockUsageError when they are closed */
@@ -130,7 +99,7 @@ export class Leases {
       this.#underWay.begin();
       return request.keys.length > 1
         ? this.#acquireSeveral(request, deadline, terms, options.atomic === true)
-        : acquireLock(this.#acquireContext, request, deadline, terms);
+        : acquireLock(this.#contexts.single, request, deadline, terms);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -200,9 +169,8 @@ export class Leases {
     atomic: boolean,
   ): Promise<HeldLease> {
     this.#waits(deadline);
-    const contexts = { together: this.#severalContext, part: this.#partContext };
     try {
-      return await acquireSeveral(contexts, { request, deadline, terms, atomic });
+      return await acquireSeveral(this.#contexts, { request, deadline, terms, atomic });
     } catch (error) {
       tellFailure(this.events, request, deadline, error);
       throw error;
@@ -229,7 +197,7 @@ export class Leases {
       this.#background.undo(request, backend.release(request));
       throw closedError();
     }
-    const lease = new HeldLease(this.#leaseContext, request, granted, terms);
+    const lease = new HeldLease(this.#contexts.lease, request, granted, terms);
     if (this.events.hears("acquired")) {
       const waited = backend.clock.now().mono - begun;
       const { fencingToken } = lease;
@@ -242,14 +210,8 @@ export class Leases {
   /** @throws LockUsageError */
   #own(within: Lease): OuterLease {
     const { context } = (within ?? {}) as Partial<OuterLease>;
-    if (context === this.#leaseContext) return within as OuterLease;
+    if (context === this.#contexts.lease) return within as OuterLease;
     throw new LockUsageError(`within must be a lease that these locks granted, got ${show(within)}`);
-  }
-
-  #tellMismatch(request: TrackedRequest, others: number): void {
-    const { mode } = request;
-    if (mode.kind !== "permits") return;
-    this.events.emit("permitsMismatch", request, { permits: mode.permits, others });
   }
 }
 

@@ -30,7 +30,7 @@ export class Release {
     const { backend } = this.context;
     const keep = this.renewal.minHoldLeft(now);
     try {
-      return keep > 0 ? backend.retain(this.held, Math.ceil(keep)) : backend.release(this.held);
+      return keep > 0 ? backend.release(this.held, Math.ceil(keep)) : backend.release(this.held);
     } catch (fault) {
       return Promise.reject(fault);
     }

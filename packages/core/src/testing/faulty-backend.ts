@@ -10,7 +10,7 @@ import type {
 import { LockBackendError } from "../contract/errors.ts";
 
 /** The methods that can be made to fail. */
-export type BackendMethod = "tryAcquire" | "cancel" | "extend" | "release" | "retain" | "adopt";
+export type BackendMethod = "tryAcquire" | "cancel" | "extend" | "release" | "adopt";
 
 type Fault =
   | { readonly kind: "fail"; readonly error: Error; times: number }
@@ -27,7 +27,6 @@ export class FaultyBackend implements LockBackend {
     cancel: 0,
     extend: 0,
     release: 0,
-    retain: 0,
     adopt: 0,
   };
 
@@ -51,8 +50,8 @@ export class FaultyBackend implements LockBackend {
     return this.inner.messages;
   }
 
-  get grantsPermits() {
-    return this.inner.grantsPermits;
+  get capabilities() {
+    return this.inner.capabilities;
   }
 
   /** The next calls are not executed and reject. */
@@ -92,10 +91,6 @@ export class FaultyBackend implements LockBackend {
     return this.#call("extend", () => this.inner.extend(held, ttl, fence));
   }
 
-  retain(held: AcquireRequest, ms: number): Promise<ReleaseOutcome> {
-    return this.#call("retain", () => this.inner.retain(held, ms));
-  }
-
   adopt(request: AcquireRequest, from: string, fence: number, proof: string): Promise<ExtendOutcome> {
     return this.#call("adopt", () => this.inner.adopt(request, from, fence, proof));
   }
@@ -104,12 +99,8 @@ export class FaultyBackend implements LockBackend {
     return this.inner.handOff(held);
   }
 
-  takesTogether(keys: readonly string[]): boolean {
-    return this.inner.takesTogether(keys);
-  }
-
-  release(held: AcquireRequest): Promise<ReleaseOutcome> {
-    return this.#call("release", () => this.inner.release(held));
+  release(held: AcquireRequest, after?: number): Promise<ReleaseOutcome> {
+    return this.#call("release", () => this.inner.release(held, after));
   }
 
   waitForTurn(request: AcquireRequest): Promise<Granted | null> {

@@ -134,10 +134,10 @@ describe("a node that is away when a lease is released frees it when it is back"
     const hooks: Hooks[] = [{}, {}, {}];
     const lease = await open(hooks).acquire("kept", { ttl: 20_000, minHold: 5_000 });
     const start = performance.now();
-    Object.assign(hooks[0] ?? {}, { retain: connectionLost });
+    Object.assign(hooks[0] ?? {}, { release: connectionLost });
     await lease.release();
     await pastTheFirstTtl();
-    delete hooks[0]?.retain;
+    delete hooks[0]?.release;
     await eventually("it is told", async () => ((await left("kept"))[0] ?? 0) < 10_000 || undefined);
     const passed = performance.now() - start;
     expect((await left("kept"))[0]).toBeLessThanOrEqual(5_000 - passed + 50);

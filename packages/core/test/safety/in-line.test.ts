@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { lockKeys } from "../../src/backends/redis/keys.ts";
-import { adoptScript, cancelScript, retainScript } from "../../src/backends/redis/lua/index.ts";
+import { adoptScript, cancelScript, releaseAfterScript } from "../../src/backends/redis/lua/index.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
 import { createLocks, type Lease, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
@@ -86,7 +86,7 @@ describe("a waiter", () => {
   });
 
   it("that was served is not in the queue any more when its lock is kept for minHold", async () => {
-    const { state, backend } = losing(retainScript.sha);
+    const { state, backend } = losing(releaseAfterScript.sha);
     const [locks, rivals] = [createLocks({ backend }), createLocks({ backend: scene.two })];
     const key = newKey();
     const before = await rivals.acquire(key);

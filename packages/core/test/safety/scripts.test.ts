@@ -24,7 +24,7 @@ describe("ownership", () => {
       const stranger = { ...held, token: other };
       expect(await scene.two.release(stranger)).toBe("notHeld");
       expect(await scene.two.extend(stranger, 20_000)).toEqual({ status: "lost", reason: "stolen" });
-      expect(await scene.two.retain(stranger, 1)).toBe("notHeld");
+      expect(await scene.two.release(stranger, 1)).toBe("notHeld");
       expect((await scene.two.tryAcquire(stranger)).status).toBe("busy");
       await scene.two.cancel(stranger, false);
     }

@@ -3,6 +3,7 @@ import type {
   AcquireOutcome,
   AcquireRequest,
   Busy,
+  Capabilities,
   Enrolment,
   ExtendOutcome,
   Granted,
@@ -26,7 +27,7 @@ import { InProcessMessages } from "./messages.ts";
 /** Grants leases within this process. It may be a node of a quorum, in tests. */
 export interface InProcessLockBackend extends QuorumNode {
   readonly name: "in-process";
-  readonly grantsPermits: true;
+  readonly capabilities: Capabilities & { readonly permits: true };
 }
 
 /** Options of the in-process backend. */
@@ -42,7 +43,7 @@ export interface InProcessBackendOptions {
 export class InProcessBackend implements InProcessLockBackend {
   readonly name = "in-process";
   readonly requestTimeout = 0;
-  readonly grantsPermits = true;
+  readonly capabilities = { queue: true, permits: true, severalKeys: "always" } as const;
   readonly clock: Clock;
   readonly messages: Messages = new InProcessMessages();
   readonly admin: Admin;
@@ -65,10 +66,6 @@ export class InProcessBackend implements InProcessLockBackend {
       serve: (name, entry) => this.#serve(name, entry),
       tidy: ({ prefix, key }, entry) => this.#tidy({ prefix, keys: [key] }, [entry]),
     });
-  }
-
-  takesTogether(): boolean {
-    return true;
   }
 
   async vote(request: AcquireRequest, fence: number): Promise<Vote> {
@@ -149,22 +146,15 @@ export class InProcessBackend implements InProcessLockBackend {
     return this.#prolong(entries, grant, ttl);
   }
 
-  async release(held: AcquireRequest): Promise<ReleaseOutcome> {
-    const entries = this.#open(held);
-    const owned = this.#grantOf(entries, held) !== undefined;
-    this.#drop(held, entries, held.token);
-    return owned ? "released" : "notHeld";
-  }
-
-  async retain(held: AcquireRequest, ms: number): Promise<ReleaseOutcome> {
+  async release(held: AcquireRequest, after = 0): Promise<ReleaseOutcome> {
     const entries = this.#open(held);
     const grant = this.#grantOf(entries, held);
-    if (grant === undefined) {
+    if (grant === undefined || after === 0) {
       this.#drop(held, entries, held.token);
-      return "notHeld";
+      return grant === undefined ? "notHeld" : "released";
     }
     grant.since = this.clock.now();
-    grant.ttl = ms;
+    grant.ttl = after;
     this.#armAll(held, entries, grant);
     return "released";
   }

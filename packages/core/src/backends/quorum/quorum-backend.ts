@@ -2,6 +2,7 @@ import type { Admin } from "../../contract/admin.ts";
 import type {
   AcquireOutcome,
   AcquireRequest,
+  Capabilities,
   ExtendOutcome,
   LockBackend,
   QuorumNode,
@@ -24,6 +25,7 @@ import { Node } from "./node.ts";
 import { poll } from "./poll.ts";
 import { readProof, writeProof } from "./proof.ts";
 import { Roll } from "./roll.ts";
+import type { Stint } from "./stint.ts";
 import { ending, renewal } from "./tenure.ts";
 
 /** Options of the quorum backend. Durations are milliseconds. */
@@ -62,11 +64,9 @@ const OPTIONS: OptionNames<QuorumBackendOptions> = {
  */
 export class QuorumBackend implements LockBackend {
   readonly name: string;
-  readonly grantsPermits = false;
-  readonly retries = true;
+  readonly capabilities: Capabilities & { readonly permits: false };
   readonly clock: Clock;
   readonly requestTimeout: number;
-  readonly maxTtl: number;
   readonly admin: Admin;
   readonly messages: Messages;
   readonly #nodes: readonly Node[];
@@ -89,7 +89,7 @@ export class QuorumBackend implements LockBackend {
     const majority = majorityOf(backends.length);
     this.name = `quorum of ${backends.length}`;
     this.clock = first.clock;
-    this.maxTtl = maxTtl;
+    this.capabilities = { queue: false, permits: false, severalKeys: "always", maxTtl };
     // The roll, the vote, and one round more for its fencing token.
     this.requestTimeout = 3 * nodeTimeout;
     const { clock } = this;
@@ -106,12 +106,8 @@ export class QuorumBackend implements LockBackend {
     this.messages = new QuorumMessages(backends);
   }
 
-  takesTogether(): boolean {
-    return true;
-  }
-
   async tryAcquire(request: AcquireRequest): Promise<AcquireOutcome> {
-    checkDuration("ttl", request.ttl, 1, this.maxTtl);
+    checkDuration("ttl", request.ttl, 1, this.#electorate.maxTtl);
     const candidate = this.#candidates.get(request) ?? new Candidate(this.#electorate, request);
     this.#candidates.set(request, candidate);
     await this.#roll.call(request.prefix);
@@ -143,12 +139,9 @@ export class QuorumBackend implements LockBackend {
     }
   }
 
-  release(held: AcquireRequest): Promise<ReleaseOutcome> {
-    return ending(this.#electorate, held, this.#holding(held), (stint) => stint.end());
-  }
-
-  retain(held: AcquireRequest, ms: number): Promise<ReleaseOutcome> {
-    return ending(this.#electorate, held, this.#holding(held), (stint) => stint.retain(ms));
+  release(held: AcquireRequest, after = 0): Promise<ReleaseOutcome> {
+    const end = (stint: Stint) => (after > 0 ? stint.endLater(after) : stint.end());
+    return ending(this.#electorate, held, this.#holding(held), end);
   }
 
   handOff(held: AcquireRequest): string {
@@ -219,7 +212,7 @@ function checkNodes(backends: readonly QuorumNode[]): [QuorumNode, ...QuorumNode
         `${name} must be a backend of a single server, got ${showForBackend(backend)}`,
       );
     }
-    if (!backend.takesTogether(["a", "b"])) {
+    if (backend.capabilities.severalKeys === "never") {
       throw new LockUsageError(`${name} is a Redis Cluster: it must be a single server`);
     }
     if (backend.clock !== first.clock)

@@ -137,13 +137,13 @@ export class Stint {
   }
 
   /** Lets the node free the key by itself after `ms` milliseconds. */
-  retain(ms: number): Promise<ReleaseOutcome> {
+  endLater(ms: number): Promise<ReleaseOutcome> {
     const { clock } = this.node.backend;
     const start = clock.now();
     this.#longest = Math.max(this.#longest, ms);
     this.#ending ??= this.#endInTime((backend) => {
       const left = Math.ceil(ms - surelyElapsed(start, clock.now()));
-      return left > 0 ? backend.retain(this.request, left) : backend.release(this.request);
+      return left > 0 ? backend.release(this.request, left) : backend.release(this.request);
     });
     return this.#ending;
   }

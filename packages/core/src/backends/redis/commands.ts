@@ -46,7 +46,7 @@ export class Commands {
   readonly #cancel = new Map<string, Batch>();
   readonly #release: Batch;
   readonly #forceRelease: Batch;
-  readonly #retain: Batch;
+  readonly #releaseAfter: Batch;
   readonly #extend: Batch;
   /** Extends of exclusive leases, of which there are the most. */
   readonly #renew: Batch;
@@ -66,7 +66,7 @@ export class Commands {
       this.#keep,
       time.notAfter(sentAt),
     ]);
-    this.#retain = this.#batch(scripts.retainScript, () => []);
+    this.#releaseAfter = this.#batch(scripts.releaseAfterScript, () => []);
     this.#extend = this.#batch(scripts.extendScript, () => retention);
     this.#renew = this.#batch(scripts.renewScript, () => [], { most: LARGEST_RENEWAL });
     this.#adopt = this.#batch(scripts.adoptScript, () => []);
@@ -121,14 +121,16 @@ export class Commands {
     await Promise.all(parts);
   }
 
-  release(part: Part, mode: LockMode): Promise<ReleaseOutcome> {
+  /** At once, or so many milliseconds from now. */
+  release(part: Part, mode: LockMode, after = 0): Promise<ReleaseOutcome> {
+    if (after > 0) return this.#releaseLater(part, mode, after);
     return new Promise((resolve, reject) => {
       this.#release.add(new ReleaseCall(part, heldBy(mode), this.#connections, resolve, reject));
     });
   }
 
-  async retain(part: Part, mode: LockMode, ms: number): Promise<ReleaseOutcome> {
-    const { text } = await this.#tell(this.#retain, part, [part.token, heldBy(mode), String(ms)]);
+  async #releaseLater(part: Part, mode: LockMode, ms: number): Promise<ReleaseOutcome> {
+    const { text } = await this.#tell(this.#releaseAfter, part, [part.token, heldBy(mode), String(ms)]);
     if (text === "released" || text === "notHeld") return text;
     throw unreadable(text);
   }

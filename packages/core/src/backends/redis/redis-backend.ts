@@ -2,6 +2,7 @@ import type { Admin } from "../../contract/admin.ts";
 import type {
   AcquireOutcome,
   AcquireRequest,
+  Capabilities,
   Enrolment,
   ExtendOutcome,
   Membership,
@@ -11,10 +12,8 @@ import type {
   Renewed,
   Vote,
 } from "../../contract/backend.ts";
-import { type Clock, systemClock } from "../../contract/clock.ts";
+import type { Clock } from "../../contract/clock.ts";
 import { randomText } from "../../contract/host.ts";
-import { checkOptionNames, type OptionNames } from "../../contract/option-names.ts";
-import { checkClock, checkCount, checkDuration } from "../../contract/validate.ts";
 import { validityLeft } from "../../contract/validity.ts";
 import { RedisAdmin } from "./admin.ts";
 import type { Part } from "./calls.ts";
@@ -22,6 +21,7 @@ import { Commands, partsOf } from "./commands.ts";
 import type { RedisDriver } from "./driver.ts";
 import { unreadable } from "./faults.ts";
 import { RedisMessages } from "./messages.ts";
+import { checkOptions, type RedisBackendOptions } from "./options.ts";
 import { Replication } from "./replication.ts";
 import { withDeadline } from "./script-runner.ts";
 import { ServerTime } from "./server-time.ts";
@@ -29,41 +29,13 @@ import { Slots } from "./slots.ts";
 import { Subscription } from "./subscription.ts";
 import { Wake } from "./wake.ts";
 
+export type { RedisBackendOptions } from "./options.ts";
+
 /** Grants leases on one Redis, or one Redis Cluster. A single server may be a node of a quorum. */
 export interface RedisLockBackend extends QuorumNode {
   readonly name: "redis";
-  readonly grantsPermits: true;
+  readonly capabilities: Capabilities & { readonly permits: true };
 }
-
-/** Options of the Redis backend. Durations are milliseconds. */
-export interface RedisBackendOptions {
-  /**
-   * How long a single request may take before it counts as unanswered; what the client does on its own
-   * (retries, offline queue) happens within it. Default 2000.
-   */
-  readonly requestTimeout?: number;
-  /**
-   * How long the fence counter of a key is kept after its last grant. Fencing tokens grow also over its loss
-   * as long as the server's clock does not step back further than this. Default 3,600,000 (1 h).
-   */
-  readonly fenceRetention?: number;
-  /**
-   * How many replicas must know of a grant before it counts, 0 to 100: by WAIT, for at most a quarter of
-   * `requestTimeout`, during which the connection waits, too. A grant that fewer know of is undone, and asked for
-   * again while the caller waits; then a `LockBackendError`. It makes the loss of a lock by a failover less likely, not
-   * impossible. Default 0.
-   */
-  readonly minReplicas?: number;
-  /** For tests. Default: the machine's clock. */
-  readonly clock?: Clock;
-}
-
-const OPTIONS: OptionNames<RedisBackendOptions> = {
-  requestTimeout: true,
-  fenceRetention: true,
-  minReplicas: true,
-  clock: true,
-};
 
 /** Milliseconds between two looks whether messages come in: a waiter that is not told loses up to half a second. */
 const PROBE_FOR_WAITERS = 400;
@@ -76,7 +48,6 @@ const PROBE_FOR_MESSAGES = 5_000;
  */
 export class RedisBackend implements RedisLockBackend {
   readonly name = "redis";
-  readonly grantsPermits = true;
   readonly clock: Clock;
   readonly requestTimeout: number;
   readonly admin: Admin;
@@ -91,17 +62,7 @@ export class RedisBackend implements RedisLockBackend {
   readonly #givenUp = new WeakSet<AcquireRequest>();
 
   constructor(driver: RedisDriver, options: RedisBackendOptions = {}) {
-    checkOptionNames("a Redis backend", options, OPTIONS, "{ requestTimeout: 2000 }");
-    const {
-      requestTimeout = 2_000,
-      fenceRetention = 3_600_000,
-      minReplicas = 0,
-      clock = systemClock,
-    } = options;
-    checkDuration("requestTimeout", requestTimeout, 1, 60_000);
-    checkDuration("fenceRetention", fenceRetention, 1_000, 365 * 86_400_000);
-    checkCount("minReplicas", minReplicas, 100, 0);
-    checkClock(clock);
+    const { requestTimeout, fenceRetention, minReplicas, clock } = checkOptions(options);
     this.clock = clock;
     this.requestTimeout = requestTimeout;
     this.#slots = new Slots(driver);
@@ -140,9 +101,10 @@ export class RedisBackend implements RedisLockBackend {
     });
   }
 
-  takesTogether(keys: readonly string[]): boolean {
+  get capabilities() {
     // Each key is a hash tag of its own: in a cluster two of them hardly ever share a slot.
-    return keys.length === 1 || !this.#slots.matter;
+    const severalKeys = this.#slots.matter ? "never" : "always";
+    return { queue: true, permits: true, severalKeys } as const;
   }
 
   async tryAcquire(request: AcquireRequest): Promise<AcquireOutcome> {
@@ -182,18 +144,16 @@ export class RedisBackend implements RedisLockBackend {
     return this.#shortest(await each(held, (part) => this.#commands.extend(part, held.mode, ttl, fence)));
   }
 
-  release(held: AcquireRequest): Promise<ReleaseOutcome> {
+  release(held: AcquireRequest, after = 0): Promise<ReleaseOutcome> {
     const { keys, mode, prefix, token } = held;
-    if (keys.length === 1) return this.#commands.release({ prefix, key: keys[0], token }, mode);
-    return this.#releaseAll(held);
+    if (after === 0 && keys.length === 1)
+      return this.#commands.release({ prefix, key: keys[0], token }, mode);
+    return this.#releaseAll(held, after);
   }
 
-  async #releaseAll(held: AcquireRequest): Promise<ReleaseOutcome> {
-    return allReleased(await each(held, (part) => this.#commands.release(part, held.mode)));
-  }
-
-  async retain(held: AcquireRequest, ms: number): Promise<ReleaseOutcome> {
-    return allReleased(await each(held, (part) => this.#commands.retain(part, held.mode, ms)));
+  async #releaseAll(held: AcquireRequest, after: number): Promise<ReleaseOutcome> {
+    const outcomes = await each(held, (part) => this.#commands.release(part, held.mode, after));
+    return outcomes.every((outcome) => outcome === "released") ? "released" : "notHeld";
   }
 
   handOff(): string {
@@ -272,10 +232,6 @@ export class RedisBackend implements RedisLockBackend {
 async function each<T>(held: Ownership, work: (part: Part) => Promise<T>): Promise<T[]> {
   const [first, ...others] = partsOf(held);
   return others.length === 0 ? [await work(first)] : Promise.all([first, ...others].map(work));
-}
-
-function allReleased(outcomes: readonly ReleaseOutcome[]): ReleaseOutcome {
-  return outcomes.every((outcome) => outcome === "released") ? "released" : "notHeld";
 }
 
 function otherPermitsOf({ mode }: AcquireRequest, others: number | undefined): number | undefined {

@@ -1,3 +1,4 @@
+-- A release that frees the key only later.
 -- KEYS, five per request: lock, fence, queue, liveness, holders
 -- ARGV, three per request: token, 'one' or 'many' (as for release), ms
 -- The lease ends by itself after so many ms, sooner or later than it would. Answers 'released' or 'notHeld'
