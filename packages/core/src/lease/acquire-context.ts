@@ -16,7 +16,7 @@ export interface AcquireContext {
   waits(deadline: Deadline): void;
   /** The acquire has ended, in whatever way. */
   ended(deadline: Deadline): void;
-  /** The acquire has ended without a lease. */
+  /** The acquire has ended, in whatever way. */
   failed(request: TrackedRequest, deadline: Deadline, error: unknown): void;
   /** Told once, when a key is found busy. */
   contended(request: TrackedRequest, holder: SeenHolder | undefined): void;
@@ -24,7 +24,7 @@ export interface AcquireContext {
   waiting(request: TrackedRequest, holder: SeenHolder | undefined): void;
   /** Told after every attempt on a quorum. */
   voted(request: TrackedRequest, votes: Votes): void;
-  /** Told once, when others name another number of permits. */
+  /** Others name another number of permits: may be said after every attempt. */
   permitsDiffer(request: TrackedRequest, others: number): void;
   /** Cancels the request in the background, until that was heard: it must never delay the caller. */
   cancel(request: TrackedRequest, unanswered: boolean): void;

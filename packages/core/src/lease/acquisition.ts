@@ -1,4 +1,4 @@
-import type { AcquireOutcome, AcquireRequest, Granted, LockBackend } from "../contract/backend.ts";
+import type { AcquireOutcome, Granted } from "../contract/backend.ts";
 import {
   LockBackendError,
   LockTimeoutError,
@@ -12,6 +12,7 @@ import { Doubt } from "../contract/unexplained.ts";
 import { pauseToRetry, validityLeft } from "../contract/validity.ts";
 import type { AcquireContext } from "./acquire-context.ts";
 import { type Cancellable, type Deadline, TIME_OVER } from "./deadline.ts";
+import { type Faults, unanswered } from "./failures.ts";
 import type { HeldLease } from "./held-lease.ts";
 import type { LeaseTerms } from "./terms.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
@@ -19,58 +20,81 @@ import type { TrackedRequest } from "./tracked-request.ts";
 /** The answer that somebody else has the key, or is before us. */
 export const BUSY = "busy";
 
-/** Whether a grant can still be believed when it is heard of. */
-export function isValid({ clock }: LockBackend, granted: Granted): boolean {
-  return validityLeft(granted, clock.now()) > 0;
-}
-
-/** What an acquire that is not granted at once has learned so far. */
+/** One acquire, and what it has learned so far. */
 export class Acquisition implements Cancellable {
   #request: TrackedRequest;
-  /** The first attempt, where it was made already. */
-  #made: Promise<AcquireOutcome> | undefined;
   #attempts = 0;
-  #faults = 0;
-  #lastFault: LockBackendError | undefined;
-  /** Since the last answer. */
-  #doubt: Doubt | undefined;
+  /** From the first fault on: most that wait meet none. */
+  #faults: Faults | undefined;
   #holder: SeenHolder | undefined;
   /** What was told of a busy key. */
   #told: "nothing" | "contended" | "waiting" = "nothing";
   /** The server has queued it, and has not been told otherwise. */
   #queued = false;
-  #permitsDiffer = false;
   /** An attempt that is on its way, or that was sent and never answered, may still arrive. */
   #sent: "nothing" | "asking" | "unanswered" = "nothing";
   #isCancelled = false;
-  #undone = false;
 
   constructor(
     private readonly context: AcquireContext,
     request: TrackedRequest,
     private readonly deadline: Deadline,
     private readonly terms: LeaseTerms,
-    made: Promise<AcquireOutcome> | undefined,
   ) {
     this.#request = request;
-    this.#made = made;
   }
 
-  /** Asks. Null after a fault that may pass, and a pause. @throws what the acquire ends with */
-  ask(): Promise<Granted | typeof BUSY | null> {
-    return this.#survive(this.#ask());
+  /**
+   * The first attempt. Most are granted, and that is all. It needs no deadline where the caller waits for longer than the
+   * backend's own limit, or for one attempt only.
+   */
+  async begin(): Promise<Granted | typeof BUSY | null> {
+    const { context, deadline } = this;
+    const request = this.#request;
+    if (request.queue && !deadline.outlasts(context.backend.requestTimeout)) {
+      context.waits(deadline);
+      return this.ask();
+    }
+    const asking = context.backend.tryAcquire(request);
+    try {
+      const outcome = await asking;
+      if (isPlain(outcome) && context.isOpen()) return outcome;
+    } catch {
+      // It is heard below, as any other fault.
+    }
+    context.waits(deadline);
+    return this.ask(asking);
   }
 
-  /** The lease of what was granted; null where that counts for nothing. @throws what the acquire ends with */
-  accept(granted: Granted | null): HeldLease | Promise<null> | null {
+  /** Asks, unless that was done already. Null after a fault that may pass, and a pause. @throws what the acquire ends with */
+  ask(made?: Promise<AcquireOutcome>): Promise<Granted | typeof BUSY | null> {
+    return this.#survive(this.#ask(made));
+  }
+
+  /** Whether a grant can still be believed when it is heard of. */
+  isValid(granted: Granted): boolean {
+    return validityLeft(granted, this.context.backend.clock.now()) > 0;
+  }
+
+  /** A grant that was heard of after its validity is none, and counts as a fault. @throws what the acquire ends with */
+  giveUpLate(): Promise<null> {
+    this.#assertWanted();
+    this.context.waits(this.deadline);
+    return this.#survive(this.#tooLate());
+  }
+
+  /** The lease of what was granted; null where nothing was. @throws what the acquire ends with */
+  accept(granted: Granted | null): HeldLease | null {
     this.#assertWanted();
     if (granted === null) return null;
-    if (!isValid(this.context.backend, granted)) return this.#survive(this.#tooLate());
-    return this.context.lease(this.#request, granted, this.deadline, this.terms);
+    const lease = this.context.lease(this.#request, granted, this.deadline, this.terms);
+    this.context.ended(this.deadline);
+    return lease;
   }
 
   /** The acquire has ended with an error: undoes what it did, in the background. */
   fail(error: unknown): void {
+    this.context.ended(this.deadline);
     this.#undo();
     this.context.failed(this.#request, this.deadline, error);
   }
@@ -102,27 +126,22 @@ export class Acquisition implements Cancellable {
   }
 
   /** One attempt. */
-  async #ask(): Promise<Granted | typeof BUSY> {
+  async #ask(made?: Promise<AcquireOutcome>): Promise<Granted | typeof BUSY> {
     const { context, deadline } = this;
     const request = this.#request;
     const { backend } = context;
     if (this.#sent === "nothing") this.#sent = "asking";
     this.#attempts += 1;
-    const attempting = this.#made ?? backend.tryAcquire(request);
-    this.#made = undefined;
+    const attempting = made ?? backend.tryAcquire(request);
     // A single attempt has the backend's own limit: with `wait: 0` there would be no time to hear the answer.
     const outcome = request.queue
       ? await deadline.until(attempting, backend.requestTimeout)
       : await attempting;
     if (outcome === TIME_OVER) throw this.#unheard();
     this.#settleAsking();
-    this.#lastFault = undefined;
-    this.#doubt = undefined;
+    if (this.#faults !== undefined) this.#faults = { count: this.#faults.count };
     if (outcome.votes !== undefined) context.voted(request, outcome.votes);
-    if (outcome.otherPermits !== undefined && !this.#permitsDiffer) {
-      this.#permitsDiffer = true;
-      context.permitsDiffer(request, outcome.otherPermits);
-    }
+    if (outcome.otherPermits !== undefined) context.permitsDiffer(request, outcome.otherPermits);
     if (outcome.status === "granted") return outcome;
     this.#queued ||= request.queue;
     this.#holder = outcome.holder;
@@ -153,7 +172,6 @@ export class Acquisition implements Cancellable {
     return context.backend.waitForTurn(request);
   }
 
-  /** A grant that was heard of after its validity is none, and counts as a fault. */
   async #tooLate(): Promise<never> {
     const { keys, ttl } = this.#request;
     const key = showKeys(keys);
@@ -176,26 +194,28 @@ export class Acquisition implements Cancellable {
       return await work;
     } catch (error) {
       if (!(error instanceof LockBackendError)) throw error;
-      this.#note(error);
-      const { clock, requestTimeout } = this.context.backend;
-      this.#doubt ??= new Doubt(clock, requestTimeout);
-      const left = Math.min(this.deadline.left, this.#doubt.leftAfter(error));
+      const { count, doubt } = this.#note(error);
+      const { clock } = this.context.backend;
+      const left = Math.min(this.deadline.left, doubt.leftAfter(error));
       if (!error.retryable || left <= 0 || this.#isExhausted) throw error;
       if (error instanceof UnconfirmedGrantError && !this.context.renewsTokens) throw error;
-      const pause = pauseToRetry(clock, this.#faults, true, { most: left });
+      const pause = pauseToRetry(clock, count, true, { most: left });
       if ((await this.deadline.until(pause)) === TIME_OVER) throw error;
       return null;
     }
   }
 
   /** What a fault means for what was sent. */
-  #note(fault: LockBackendError): void {
+  #note(fault: LockBackendError): Required<Faults> {
+    const { clock, requestTimeout } = this.context.backend;
+    const { count = 0, doubt = new Doubt(clock, requestTimeout) } = this.#faults ?? {};
+    const faults = { count: count + 1, last: fault, doubt };
+    this.#faults = faults;
     this.#settleAsking();
-    this.#lastFault = fault;
     if (fault instanceof UnconfirmedGrantError) this.#giveBack();
     else if (fault.ambiguous) this.#sent = "unanswered";
-    this.#faults += 1;
     if (fault instanceof QuorumError) this.context.voted(this.#request, async () => fault.votes);
+    return faults;
   }
 
   /** As often asked as the caller allows. */
@@ -207,8 +227,9 @@ export class Acquisition implements Cancellable {
   /** Once. */
   #undo(): void {
     const unanswered = this.#sent !== "nothing";
-    if (this.#undone || !(unanswered || this.#queued)) return;
-    this.#undone = true;
+    if (!(unanswered || this.#queued)) return;
+    this.#sent = "nothing";
+    this.#queued = false;
     this.context.cancel(this.#request, unanswered);
   }
 
@@ -218,18 +239,13 @@ export class Acquisition implements Cancellable {
    */
   #unheard(): LockBackendError | LockTimeoutError {
     this.#sent = "unanswered";
-    if (this.#lastFault !== undefined) return this.#lastFault;
+    if (this.#faults?.last !== undefined) return this.#faults.last;
     if (this.#told !== "nothing") return this.#stillBusy();
     return unanswered(this.context.backend, this.#request, this.deadline);
   }
 }
 
-/** The caller's time is over, and nothing but silence is known. */
-export function unanswered(
-  { name }: LockBackend,
-  { keys }: AcquireRequest,
-  { waited }: Deadline,
-): LockBackendError {
-  const text = `${name} did not answer within ${Math.round(waited)} ms`;
-  return new LockBackendError(text, { key: showKeys(keys), retryable: true, ambiguous: true });
+/** A grant that has nothing to tell beside. */
+function isPlain(outcome: AcquireOutcome): outcome is Granted {
+  return outcome.status === "granted" && outcome.votes === undefined && outcome.otherPermits === undefined;
 }

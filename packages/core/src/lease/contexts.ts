@@ -34,6 +34,8 @@ export function contextsOf({ background, checkTtl, ...of }: Surroundings): Conte
     undo: (held, work) => background.undo(held, work),
     faulted: (fault) => background.faulted(fault),
   };
+  /** Of which was told that others name another number of permits. */
+  const mismatched = new WeakSet<TrackedRequest>();
   const single: AcquireContext = {
     backend,
     renewsTokens: true,
@@ -45,7 +47,11 @@ export function contextsOf({ background, checkTtl, ...of }: Surroundings): Conte
     contended: (request, holder) => events.emit("contended", request, { holder }),
     waiting: (request, holder) => events.emit("waiting", request, { holder }),
     voted: (request, votes) => background.tellVotes(request, votes),
-    permitsDiffer: (request, others) => tellMismatch(events, request, others),
+    permitsDiffer: (request, others) => {
+      if (mismatched.has(request)) return;
+      mismatched.add(request);
+      tellMismatch(events, request, others);
+    },
     undo: (request, releasing) => background.undo(request, releasing),
     cancel: (request, unanswered) => background.cancel(request, unanswered, request),
   };

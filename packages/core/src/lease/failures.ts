@@ -1,7 +1,18 @@
+import type { AcquireRequest, LockBackend } from "../contract/backend.ts";
 import { LockBackendError, LockTimeoutError } from "../contract/errors.ts";
+import { showKeys } from "../contract/key.ts";
+import type { Doubt } from "../contract/unexplained.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Events } from "./events.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
+
+/** What went wrong with one acquire so far. */
+export interface Faults {
+  readonly count: number;
+  /** Since the last answer. */
+  readonly last?: LockBackendError;
+  readonly doubt?: Doubt;
+}
 
 /** Tells that an acquire has ended without a lease. What its caller did wrong is the caller's to hear, and not told. */
 export function tellFailure(
@@ -17,4 +28,14 @@ export function tellFailure(
     if (request.queue) events.emit("timedOut", request, { waited, holder });
     else events.emit("refused", request, { holder });
   } else if (error instanceof LockBackendError) events.emit("failed", request, { waited, error });
+}
+
+/** The caller's time is over, and nothing but silence is known. */
+export function unanswered(
+  { name }: LockBackend,
+  { keys }: AcquireRequest,
+  { waited }: Deadline,
+): LockBackendError {
+  const text = `${name} did not answer within ${Math.round(waited)} ms`;
+  return new LockBackendError(text, { key: showKeys(keys), retryable: true, ambiguous: true });
 }
