@@ -1,24 +1,12 @@
 import type { Admin, BackendNode, HolderState, LockState, WaiterState } from "../../contract/admin.ts";
 import type { AcquireRequest } from "../../contract/backend.ts";
 import type { LockName } from "../../contract/mode.ts";
-import type { Entry, Grant } from "./entry.ts";
+import type { Grant } from "./entry.ts";
+import type { Store } from "./store.ts";
 
 const TOKEN_SHOWN = 8;
 const WAITERS_SHOWN = 100;
 const HOLDERS_SHOWN = 1_000;
-
-/** The locks of a backend, as far as its admin needs them. */
-interface Store {
-  /** Of all that are held or waited for: `<prefix>/<key>`. */
-  ids(): string[];
-  entry(name: LockName): Entry;
-  /** Milliseconds until it ends. */
-  left(grant: Grant): number;
-  /** Grants the key to those who come next. */
-  serve(name: LockName, entry: Entry): void;
-  /** Forgets it where nobody holds it or waits for it. */
-  tidy(name: LockName, entry: Entry): void;
-}
 
 export class InProcessAdmin implements Admin {
   constructor(private readonly store: Store) {}
@@ -33,7 +21,7 @@ export class InProcessAdmin implements Admin {
 
   async inspect(name: LockName): Promise<LockState | null> {
     const entry = this.store.entry(name);
-    this.store.tidy(name, entry);
+    this.store.tidy({ prefix: name.prefix, keys: [name.key] }, [entry]);
     const grants = [...entry.grants.values()];
     const waiters = [...entry.waiters.values()].map(({ request }) => waiterState(request));
     const mode = grants[0]?.request.mode.kind ?? waiters[0]?.mode;
