@@ -85,7 +85,7 @@ describe.each(libraries)("a plain $name on a server in cluster mode", ({ name, c
 
   it("cancels many waiters in one tick", async () => {
     const taken = await Promise.all(keys("cancelled").map((key) => one.acquire(key)));
-    const waits = keys("cancelled").map((key) => two.acquire(key, { wait: 300 }).catch(({ code }) => code));
+    const waits = keys("cancelled").map((key) => two.acquire(key, { wait: 1_000 }).catch(({ code }) => code));
     expect(new Set(await Promise.all(waits))).toEqual(new Set(["LOCK_TIMEOUT"]));
     await Promise.all(taken.map((lease) => lease.release()));
     // Cancellations travel in the background, on another connection: a key may have been offered to one of them.
