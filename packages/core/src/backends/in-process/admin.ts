@@ -21,7 +21,7 @@ export class InProcessAdmin implements Admin {
 
   async inspect(name: LockName): Promise<LockState | null> {
     const entry = this.store.entry(name);
-    this.store.tidy({ prefix: name.prefix, keys: [name.key] }, [entry]);
+    this.store.tidy(name, entry);
     const grants = [...entry.grants.values()];
     const waiters = [...entry.waiters.values()].map(({ request }) => waiterState(request));
     const mode = grants[0]?.request.mode.kind ?? waiters[0]?.mode;

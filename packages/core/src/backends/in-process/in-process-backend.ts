@@ -95,7 +95,7 @@ export class InProcessBackend implements InProcessLockBackend {
     const outcome = this.#store.mayEnter(entries, request)
       ? this.#store.grant(entries, request, least)
       : this.#store.busy(entries, request);
-    this.#store.tidy(request, entries);
+    this.#store.tidyAll(request, entries);
     return { ...outcome, otherPermits };
   }
 
@@ -105,7 +105,7 @@ export class InProcessBackend implements InProcessLockBackend {
     if (grant !== undefined) return Promise.resolve(granted(grant));
     const waiter = entries[0].waiters.get(request.token);
     if (waiter === undefined) {
-      this.#store.tidy(request, entries);
+      this.#store.tidyAll(request, entries);
       return Promise.resolve(null);
     }
     return new Promise((resolve) => {
@@ -129,7 +129,7 @@ export class InProcessBackend implements InProcessLockBackend {
     const grant = this.#store.grantOf(entries, held);
     if (grant === undefined) {
       const stolen = entries.some(({ grants }) => grants.size > 0 && !grants.has(held.token));
-      this.#store.tidy(held, entries);
+      this.#store.tidyAll(held, entries);
       return { status: "lost", reason: stolen ? "stolen" : "expired" };
     }
     if (fence > 0) this.#store.raise(held, fence);

@@ -43,13 +43,15 @@ export class Store {
   }
 
   /** Forgets what nobody holds or waits for. */
-  tidy(held: Pick<Ownership, "prefix" | "keys">, entries: readonly Entry[]): void {
-    for (const [index, entry] of entries.entries()) {
-      const { grants, waiters } = entry;
-      if (grants.size > 0 || waiters.size > 0) continue;
-      entry.timer?.cancel();
-      this.#entries.delete(idOf(nameOf(held, index)));
-    }
+  tidy(name: LockName, entry: Entry): void {
+    const { grants, waiters } = entry;
+    if (grants.size > 0 || waiters.size > 0) return;
+    entry.timer?.cancel();
+    this.#entries.delete(idOf(name));
+  }
+
+  tidyAll(held: Pick<Ownership, "prefix" | "keys">, entries: readonly Entry[]): void {
+    for (const [index, entry] of entries.entries()) this.tidy(nameOf(held, index), entry);
   }
 
   /** Milliseconds until it ends. */
@@ -143,7 +145,7 @@ export class Store {
       } else if (entry.hinders(request, request)) break;
     }
     this.arm(name, entry);
-    this.tidy({ prefix: name.prefix, keys: [name.key] }, [entry]);
+    this.tidy(name, entry);
   }
 
   armAll(held: Ownership, entries: readonly Entry[], changed?: Grant): void {
@@ -172,7 +174,7 @@ export class Store {
         const due = this.entry(name);
         due.next = undefined;
         this.arm(name, due);
-        this.tidy({ prefix: name.prefix, keys: [name.key] }, [due]);
+        this.tidy(name, due);
       },
       this.left(entry.next),
       keepAlive,
