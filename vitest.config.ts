@@ -12,29 +12,23 @@ const tests = (folder: string) => `${folder}/test/**/*.test.ts`;
 /** Packing and compiling: `pnpm run check:published`, or `pnpm test published/`. */
 const STATIC = "test/published/**";
 
-/** Where each file has a process of its own: what was warned of once, and who hears the events of sockets, is told there. */
-const FOLDERS_ALONE = ["packages/express", "packages/memory"];
-
-/** Files that look at the timers and listeners of their process. */
-const FILES_ALONE = [
+/** Files that look at the timers, listeners and warnings of their process: each has one of its own. */
+const ALONE = [
   "packages/core/test/edges.test.ts",
   "packages/core/test/exports.test.ts",
   "packages/core/test/fake-timers.test.ts",
   "packages/core/test/quorum/queue-refusals.test.ts",
   "packages/core/test/safety/forgery-and-leaks.test.ts",
+  "packages/memory/test/late-saves.test.ts",
 ];
-
-const ALONE = [...FOLDERS_ALONE.map(tests), ...FILES_ALONE];
-const isAlone = (file: string) =>
-  FILES_ALONE.includes(file) || FOLDERS_ALONE.some((folder) => file.startsWith(`${folder}/`));
 
 export default defineConfig({
   plugins: [luaForVite],
   test: {
     globalSetup: ["./tooling/redis-harness/vitest-setup.ts"],
     pool: "forks",
-    // Tests mostly wait: for leases to end, for servers to start and fail.
-    maxWorkers: 5,
+    // Tests mostly wait: for leases to end, for servers to start and fail. With five, two cores do a third more work.
+    maxWorkers: 4,
     // The default of a second is not much for a loaded machine.
     expect: { poll: { timeout: 10_000 } },
     // A campaign tries many times as long.
@@ -45,7 +39,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "alone", isolate: true, include: chosen?.filter(isAlone) ?? ALONE },
+        test: {
+          name: "alone",
+          isolate: true,
+          include: chosen?.filter((file) => ALONE.includes(file)) ?? ALONE,
+        },
       },
       {
         extends: true,
@@ -53,7 +51,7 @@ export default defineConfig({
         test: {
           name: "together",
           isolate: false,
-          include: chosen?.filter((file) => !isAlone(file)) ?? WITH_TESTS.map(tests),
+          include: chosen?.filter((file) => !ALONE.includes(file)) ?? WITH_TESTS.map(tests),
           exclude: chosen ? ALONE : [...ALONE, STATIC],
         },
       },

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Lease } from "@lock/core";
 import { askForLines, startFaultyProxy, startRedis } from "@lock/redis-harness";
+import { gate } from "@lock/redis-harness/vitest";
 import { describe, it } from "vitest";
 import { eventually, failure, isFree, waiting } from "./support/await.ts";
 import { useScene } from "./support/scene.ts";
@@ -198,12 +199,15 @@ describe.concurrent("semaphores", () => {
     const key = scene.key();
     const lost: unknown[] = [];
     let [inside, most, done] = [0, 0, 0];
+    const full = gate();
     const work = workers.flatMap(({ locks }) => {
       locks.on("lost", (event) => lost.push(event));
       const semaphore = locks.semaphore(key, { permits: 100 });
       return Array.from({ length: 8 }, () =>
         semaphore.using({ ttl: 3_000, wait: "forever" }, async (lease) => {
           most = Math.max(most, ++inside);
+          if (inside === 100) full.open();
+          await full.opened;
           await pause(50);
           lease.assertHeld();
           inside -= 1;

@@ -1,10 +1,11 @@
 import { connect } from "node:net";
 
-const ASK_TIMEOUT_MS = 1_000;
+/** As long as a loaded machine may need. */
+const ASK_TIMEOUT_MS = 5_000;
 
 /**
  * Sends commands over a connection of their own, and resolves with all that was answered until it is enough, the
- * connection ends or a second has passed; the connection's error where nothing was answered.
+ * connection ends or so much time has passed; the connection's error where nothing was answered.
  */
 export function askRaw(
   port: number,

@@ -15,13 +15,11 @@ afterAll(async () => {
   await Promise.all(pairs.map((pair) => pair.close()));
 });
 
+type Turns = Record<string, number>;
+
 /** Locks and releases one key with all libraries, from two processes each, while `work` goes on; returns how often. */
-async function underLoad(
-  prefix: string,
-  key: string,
-  work: () => Promise<void>,
-): Promise<Record<string, number>> {
-  const turns: Record<string, number> = {};
+async function underLoad(prefix: string, key: string, work: (turns: Turns) => Promise<void>): Promise<Turns> {
+  const turns: Turns = {};
   let done = false;
   const callers = pairs.flatMap(({ name, locks }) => {
     let inside = 0;
@@ -40,10 +38,16 @@ async function underLoad(
     return [caller(one), caller(one), caller(two), caller(two)];
   });
   const all = Promise.all(callers);
-  await Promise.race([work(), all]);
+  await Promise.race([work(turns), all]);
   done = true;
   await all;
   return turns;
+}
+
+/** Waits until all libraries had so many turns more. */
+async function moreTurns(turns: Turns, count: number): Promise<void> {
+  const goals = pairs.map(({ name }) => ({ name, goal: (turns[name] ?? 0) + count }));
+  await expect.poll(() => goals.filter(({ name, goal }) => (turns[name] ?? 0) < goal)).toEqual([]);
 }
 
 describe("Cluster under load", () => {
@@ -51,33 +55,30 @@ describe("Cluster under load", () => {
     const key = "moving";
     const slot = await cluster().slotOf(key);
     let moves = 0;
-    const turns = await underLoad("moving", key, async () => {
+    const turns = await underLoad("moving", key, async (turns) => {
       for (; moves < 12; moves++) {
         const masters = await cluster().masters();
         const now = await cluster().masterOf(slot);
         const next = masters[(masters.indexOf(now) + 1) % masters.length];
         if (next === undefined) throw new Error("there is no other master");
         await cluster().moveSlot(slot, next);
-        // Long enough for some to get their turn where the slot is now.
-        await new Promise((resume) => setTimeout(resume, 100));
+        await moreTurns(turns, 1);
       }
     });
     console.log(`${moves} moves of the slot under load, turns meanwhile: ${JSON.stringify(turns)}`);
-    for (const { name } of pairs) expect(turns[name], name).toBeGreaterThan(moves);
+    expect(moves).toBe(12);
   });
 
   it("the scripts are flushed on all nodes all the time: no error", async () => {
     let flushes = 0;
-    const turns = await underLoad("flushed", "flushed", async () => {
-      const end = performance.now() + 1_500;
-      while (performance.now() < end) {
+    const turns = await underLoad("flushed", "flushed", async (turns) => {
+      for (; flushes < 40; flushes++) {
         await Promise.all(cluster().servers.map(({ port }) => askServer(port, "SCRIPT", "FLUSH")));
-        flushes += 1;
-        await new Promise((resume) => setTimeout(resume, 20));
+        await moreTurns(turns, 1);
       }
     });
     console.log(`${flushes} flushes of scripts under load, turns meanwhile: ${JSON.stringify(turns)}`);
-    for (const { name } of pairs) expect(turns[name], name).toBeGreaterThan(10);
+    expect(flushes).toBe(40);
   });
 
   it("waiters are woken by messages, whatever node their key is on, and all keys are listed", async () => {
