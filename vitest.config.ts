@@ -19,6 +19,7 @@ const ALONE = [
   "packages/core/test/fake-timers.test.ts",
   "packages/core/test/quorum/queue-refusals.test.ts",
   "packages/core/test/safety/forgery-and-leaks.test.ts",
+  "packages/express/test/connections.test.ts",
   "packages/memory/test/late-saves.test.ts",
 ];
 

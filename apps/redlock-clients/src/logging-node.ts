@@ -1,8 +1,8 @@
-import type { QuorumNode } from "@lock/core/quorum";
+import { type QuorumNode, type Voter, voterOf } from "@lock/core/quorum";
 import { printable } from "@lock/demo-kit";
 import type { Happening } from "./messages.ts";
 
-type Request = Parameters<QuorumNode["vote"]>[0];
+type Request = Parameters<Voter["vote"]>[0];
 type What = Extract<Happening, { readonly node: number }>["what"];
 interface Reply {
   readonly answer: string;
@@ -29,11 +29,16 @@ export function loggingNode(
       throw error;
     }
   };
-  const logged: Pick<QuorumNode, "vote" | "extend" | "release" | "cancel"> = {
+  const inner = voterOf(backend);
+  const voter: Voter = {
+    enroll: (prefix, enrolment) => inner.enroll(prefix, enrolment),
     vote: (request, fence) =>
-      told("vote", request, backend.vote(request, fence), (vote) => {
+      told("vote", request, inner.vote(request, fence), (vote) => {
         return { answer: vote.status, fence: vote.status === "granted" ? vote.fencingToken : undefined };
       }),
+  };
+  const logged: Partial<QuorumNode> = {
+    voter,
     extend: (held, ttl, fence) =>
       told("extend at node", held, backend.extend(held, ttl, fence), ({ status }) => ({ answer: status })),
     release: (held) => told("release at node", held, backend.release(held), (answer) => ({ answer })),

@@ -153,7 +153,7 @@ describe.each(majors)("$name", ({ bullmq }) => {
   it("a claim that could not be ended with its job is told, and is free for the next add", async () => {
     const proxy = await startFaultyProxy({ host: "127.0.0.1", port: Number(new URL(scene.url).port) });
     const client = new Redis(proxy.url).on("error", () => undefined);
-    const locks = createLocks({ backend: ioredisBackend(client, { requestTimeout: 300 }) });
+    const locks = createLocks({ backend: ioredisBackend(client, { requestTimeout: 1_000 }) });
     const guard = guardJobs<Report>({ ...options, locks });
     const events = told(guard);
     const queue = scene.queue(bullmq);

@@ -25,7 +25,7 @@ afterEach(async () => {
 describe.each(majors)("$name: locks out of reach", ({ bullmq }) => {
   const guardOf = (onBackendError: GuardOptions["onBackendError"]) =>
     guardJobs({
-      locks: createLocks({ backend: ioredisBackend(client, { requestTimeout: 300 }) }),
+      locks: createLocks({ backend: ioredisBackend(client, { requestTimeout: 1_000 }) }),
       strategy: "until-and-while-executing",
       key: { hash: "data" },
       reschedule: { min: 20, max: 200 },
@@ -83,7 +83,7 @@ describe.each(majors)("$name: locks out of reach", ({ bullmq }) => {
 
   it("a job whose claim cannot be confirmed any more was added, and that is told", async () => {
     const guard = guardJobs({
-      locks: createLocks({ backend: ioredisBackend(client, { requestTimeout: 300 }) }),
+      locks: createLocks({ backend: ioredisBackend(client, { requestTimeout: 1_000 }) }),
       strategy: "until-expired",
       key: { hash: "data" },
       window: 60_000,
@@ -98,7 +98,7 @@ describe.each(majors)("$name: locks out of reach", ({ bullmq }) => {
   it.each(["complete", "cancel-holder"] as const)(
     "an outage within a conflict delays the job: %s",
     async (execute) => {
-      const locks = createLocks({ backend: ioredisBackend(client, { requestTimeout: 300 }) });
+      const locks = createLocks({ backend: ioredisBackend(client, { requestTimeout: 1_000 }) });
       const guard = guardJobs({
         locks,
         strategy: "while-executing",
@@ -131,7 +131,7 @@ describe.each(majors)("$name: locks out of reach", ({ bullmq }) => {
   it("run-unlocked: also when the locks are lost while it is decided about a duplicate", async () => {
     const queue = scene.queue(bullmq);
     await guardOf("run-unlocked").add(queue, "build", {});
-    const locks = createLocks({ backend: ioredisBackend(client, { requestTimeout: 300 }) });
+    const locks = createLocks({ backend: ioredisBackend(client, { requestTimeout: 1_000 }) });
     const guard = guardJobs({
       locks: before(locks, "inspect", () => proxy.blackhole()),
       strategy: "until-executed",

@@ -197,11 +197,8 @@ export interface LockBackend {
   readonly messages?: Messages | undefined;
 }
 
-/** A backend that can be one of the independent nodes of a quorum: a single server. */
-export interface QuorumNode extends LockBackend {
-  readonly admin: Admin;
-  readonly messages: Messages;
-
+/** How a single server votes as one of the independent nodes of a quorum. */
+export interface Voter {
   /**
    * As `tryAcquire`, as one vote: abstains unless the node is a member. The fencing token of a grant is at least `fence`,
    * and no larger than it must be, so that the nodes can agree on one; asked again with a larger one, the grant is
@@ -211,4 +208,15 @@ export interface QuorumNode extends LockBackend {
 
   /** Whether the node is a member for a prefix; and makes it one, if asked to. */
   enroll(prefix: string, enrolment: Enrolment): Promise<Membership>;
+}
+
+/** A backend of a single server, that can be one of the independent nodes of a quorum. */
+export interface NodeBackend extends LockBackend {
+  readonly admin: Admin;
+  readonly messages: Messages;
+}
+
+/** One that brings its voter itself. */
+export interface VotingBackend extends NodeBackend {
+  readonly voter: Voter;
 }

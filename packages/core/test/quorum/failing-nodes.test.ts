@@ -2,10 +2,9 @@ import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { detachedLeases } from "../../src/adapter.ts";
 import type { Admin } from "../../src/contract/admin.ts";
-import type { QuorumNode } from "../../src/contract/backend.ts";
 import { inProcessBackend } from "../../src/in-process.ts";
 import { createLocks, LockLostError } from "../../src/index.ts";
-import { type QuorumBackendOptions, quorumBackend } from "../../src/quorum.ts";
+import { type QuorumBackendOptions, quorumBackend, type Voter, voterOf } from "../../src/quorum.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { connectionLost, type Hooks, hooked } from "../support/hooked-node.ts";
 import { ask, granted } from "../support/two-backends.ts";
@@ -60,7 +59,7 @@ it.each([1, 2, 3, 4])(
       Object.assign(hooks[index] ?? {}, {
         vote: async (request, fence) => {
           if (isAway) return connectionLost();
-          const vote = await node.vote(request, fence);
+          const vote = await voterOf(node).vote(request, fence);
           if (isFirst) stall();
           return vote;
         },
@@ -196,11 +195,12 @@ it("a lease that is extended before the slowest node has voted is extended there
   const locks = open(hooks);
   await locks.using("warm", () => undefined);
   const [, , slowest] = nodes;
+  if (slowest === undefined) throw new Error("three nodes were asked for");
   const arrives = gate();
   Object.assign(hooks[2] ?? {}, {
-    vote: async (...vote: Parameters<QuorumNode["vote"]>) => {
+    vote: async (...vote: Parameters<Voter["vote"]>) => {
       await arrives.opened;
-      return slowest?.vote(...vote);
+      return voterOf(slowest).vote(...vote);
     },
   });
   const lease = await locks.acquire("slow vote", { ttl: 5_000, renew: false });
@@ -225,7 +225,7 @@ it.each([
     const slow: Hooks = {
       vote: async (...vote) => {
         await new Promise((resume) => setTimeout(resume, delay));
-        return last.vote(...vote);
+        return voterOf(last).vote(...vote);
       },
     };
     await granted(last, ask({ keys: ["declined"], ttl: 150 }));

@@ -3,9 +3,10 @@ import { useRedis } from "@lock/redis-harness/vitest";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { RedisDriver } from "../../src/backends/redis/driver.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
-import type { AcquireRequest, QuorumNode } from "../../src/contract/backend.ts";
+import type { AcquireRequest } from "../../src/contract/backend.ts";
 import { type Clock, systemClock } from "../../src/contract/clock.ts";
 import { createLocks, type Lease, LockBackendError, type LocksWithoutPermits } from "../../src/index.ts";
+import { type QuorumNode, voterOf } from "../../src/quorum.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6 } from "../support/clients.ts";
 import { openQuorum } from "../support/quorum.ts";
@@ -168,7 +169,7 @@ describe("a node", () => {
     const node = client.backend();
     await becomeMember(node, prefix);
     await ask("SAVE");
-    const vote = () => node.vote(requestOf(prefix), Date.now() * 1_000);
+    const vote = () => voterOf(node).vote(requestOf(prefix), Date.now() * 1_000);
     expect(await vote()).toMatchObject({ status: "granted" });
     await redis.server.kill();
     await redis.server.restart({ args });
@@ -204,14 +205,20 @@ describe("a node", () => {
     const [soon, other] = [client.backend(), new RedisBackend(late)];
     for (const node of [soon, other]) await becomeMember(node, "late");
     await ask("SAVE");
-    expect(await soon.vote(requestOf("late"), Date.now() * 1_000)).toMatchObject({ status: "granted" });
+    expect(await voterOf(soon).vote(requestOf("late"), Date.now() * 1_000)).toMatchObject({
+      status: "granted",
+    });
     await ask("SCRIPT", "FLUSH");
-    expect(await other.vote(requestOf("late"), Date.now() * 1_000)).toMatchObject({ status: "abstained" });
+    expect(await voterOf(other).vote(requestOf("late"), Date.now() * 1_000)).toMatchObject({
+      status: "abstained",
+    });
   });
 
   it("is not made a founder when it has restarted", async () => {
     const { node, vote } = await forgetful("founder");
-    expect(await node.enroll("founder", { votesIn: 0, durable: false })).toEqual({ status: "restarted" });
+    expect(await voterOf(node).enroll("founder", { votesIn: 0, durable: false })).toEqual({
+      status: "restarted",
+    });
     expect(await vote()).toMatchObject({ status: "abstained" });
   });
 
@@ -220,26 +227,29 @@ describe("a node", () => {
     const [hasty, slow] = [client.backend(), client.backend({ requestTimeout: 300 })];
     const found = { votesIn: 0, durable: false };
     for (const node of [hasty, slow]) {
-      expect(await node.enroll("slow", { ...found, votesIn: undefined })).toEqual({ status: "stranger" });
+      expect(await voterOf(node).enroll("slow", { ...found, votesIn: undefined })).toEqual({
+        status: "stranger",
+      });
     }
     const before = Number((await askForLines(redis.server.port, "TIME"))[0]);
     await eventually("its time is over", async () => {
       const [now] = await askForLines(redis.server.port, "TIME");
       return Number(now) - before >= 2 || undefined;
     });
-    expect(await slow.enroll("slow", found)).toEqual({ status: "stranger" });
+    expect(await voterOf(slow).enroll("slow", found)).toEqual({ status: "stranger" });
     // It has heard of it anew.
-    expect(await slow.enroll("slow", found)).toMatchObject({ status: "member", votesIn: 0 });
+    expect(await voterOf(slow).enroll("slow", found)).toMatchObject({ status: "member", votesIn: 0 });
     await ask("DEL", "slow:quorum");
     await redis.server.kill();
     await redis.server.restart({ empty: true });
-    expect(await hasty.enroll("slow", found)).toEqual({ status: "stranger" });
+    expect(await voterOf(hasty).enroll("slow", found)).toEqual({ status: "stranger" });
   });
 
   it("votes as soon as others when its clock was ahead as it became a member", async () => {
     const client = await connect();
     const node = client.backend();
-    const enroll = (votesIn: number | undefined) => node.enroll("ahead", { votesIn, durable: false });
+    const enroll = (votesIn: number | undefined) =>
+      voterOf(node).enroll("ahead", { votesIn, durable: false });
     expect(await enroll(HOUR)).toMatchObject({ status: "member", votesIn: HOUR });
     expect(await enroll(undefined)).toMatchObject({ votesIn: expect.toSatisfy(isUnder(HOUR + 1)) });
     expect(await enroll(1)).toMatchObject({ votesIn: 1 });
@@ -251,7 +261,7 @@ describe("a node", () => {
   ])("becomes a member anew when it %s", async (when, change, votesIn) => {
     const prefix = when.replaceAll(/\W/g, "-");
     const { node, vote } = await forgetful(prefix);
-    const enroll = (votesIn: number | undefined) => node.enroll(prefix, { votesIn, durable: false });
+    const enroll = (votesIn: number | undefined) => voterOf(node).enroll(prefix, { votesIn, durable: false });
     await enroll(1);
     await untilUp(redis.server, 3);
     const [, mark = ""] = (await ask("GET", `${prefix}:quorum`)).split("\r\n");
@@ -273,8 +283,8 @@ function untilUp({ port }: RedisServer, seconds: number): Promise<unknown> {
 }
 
 async function becomeMember(node: QuorumNode, prefix: string): Promise<void> {
-  await node.enroll(prefix, { votesIn: undefined, durable: false });
-  await node.enroll(prefix, { votesIn: 0, durable: false });
+  await voterOf(node).enroll(prefix, { votesIn: undefined, durable: false });
+  await voterOf(node).enroll(prefix, { votesIn: 0, durable: false });
 }
 
 let requests = 0;

@@ -1,8 +1,7 @@
 import { expect, it } from "vitest";
-import type { QuorumNode } from "../../src/contract/backend.ts";
 import { inProcessBackend } from "../../src/in-process.ts";
 import { createLocks } from "../../src/index.ts";
-import { quorumBackend } from "../../src/quorum.ts";
+import { type QuorumNode, quorumBackend, voterOf } from "../../src/quorum.ts";
 import { FakeClock } from "../../src/testing.ts";
 import { type Hooks, hooked } from "../support/hooked-node.ts";
 
@@ -14,7 +13,7 @@ const LEFT = [9_000, 6_000, 3_000];
 /** A node's own answers, but for how long it says that it keeps the lease. */
 const saying: Record<string, (node: QuorumNode, ttl: number) => Hooks> = {
   acquire: (node, ttl) => ({
-    vote: async (request, fence) => Object.assign(await node.vote(request, fence), { ttl }),
+    vote: async (request, fence) => Object.assign(await voterOf(node).vote(request, fence), { ttl }),
   }),
   extend: (node, ttl) => ({
     extend: async (...asked) => Object.assign(await node.extend(...asked), { ttl }),

@@ -4,6 +4,7 @@ import { lockKeys, memberKey } from "../../src/backends/redis/keys.ts";
 import { acquireScript, cancelScript } from "../../src/backends/redis/lua/index.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
 import { createLocks } from "../../src/index.ts";
+import { voterOf } from "../../src/quorum.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { FakeClock } from "../../src/testing.ts";
 import { ask, granted, rival, useTwoBackends } from "../support/two-backends.ts";
@@ -95,9 +96,9 @@ describe("a vote of a quorum that arrives late", () => {
       return isHeld ? hold(() => driver.eval(source, keys, args)) : driver.eval(source, keys, args);
     };
     const node = new RedisBackend({ ...driver, evalsha, eval: evaluate }, { requestTimeout });
-    for (const votesIn of [undefined, 0]) await node.enroll(prefix, { votesIn, durable: false });
+    for (const votesIn of [undefined, 0]) await voterOf(node).enroll(prefix, { votesIn, durable: false });
     // From here on the server's time and the script are known.
-    expect((await node.vote(vote(), 1)).status).toBe("granted");
+    expect((await voterOf(node).vote(vote(), 1)).status).toBe("granted");
     if (sentBy === "EVAL") await scene.admin.command("SCRIPT", "FLUSH");
     state.isCut = true;
     return { state, node };
@@ -106,7 +107,7 @@ describe("a vote of a quorum that arrives late", () => {
   it.each(["EVALSHA", "EVAL"] as const)("is refused, even if nobody cancelled it; by %s", async (sentBy) => {
     const { state, node } = await slowNode(sentBy, 150);
     const request = vote();
-    await expect(node.vote(request, 1)).rejects.toMatchObject({ ambiguous: true });
+    await expect(voterOf(node).vote(request, 1)).rejects.toMatchObject({ ambiguous: true });
     const deliver = await eventually("a vote under way", () => state.deliver);
     // Timers may be early by a millisecond.
     await new Promise((resume) => setTimeout(resume, 5));
@@ -117,7 +118,9 @@ describe("a vote of a quorum that arrives late", () => {
   it.each(["EVALSHA", "EVAL"] as const)("is refused when it was cancelled before; by %s", async (sentBy) => {
     const { state, node } = await slowNode(sentBy, 10_000);
     const request = vote();
-    node.vote(request, 1).catch(() => undefined);
+    voterOf(node)
+      .vote(request, 1)
+      .catch(() => undefined);
     const deliver = await eventually("a vote under way", () => state.deliver);
     await node.cancel(request, true);
     expect(await deliver()).toEqual([expect.stringMatching(/^cancelled /)]);

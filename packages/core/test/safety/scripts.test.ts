@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { lockKeys } from "../../src/backends/redis/keys.ts";
 import batch from "../../src/backends/redis/lua/batch.lua";
-import grant from "../../src/backends/redis/lua/grant.lua";
+import counting from "../../src/backends/redis/lua/fence.lua";
 import { acquireScript } from "../../src/backends/redis/lua/index.ts";
 import { defineScript } from "../../src/backends/redis/script.ts";
 import { newOwnerToken } from "../../src/contract/owner-token.ts";
@@ -69,9 +69,9 @@ describe("fences", () => {
     const twice = defineScript(
       "twice",
       batch,
-      grant,
+      counting,
       `local now = server_time()
-       local function once() return grant(KEYS[1], KEYS[2], 'token', 1000, '{}', 60000, now, whole(now)) end
+       local function once() return mint(KEYS[2], 60000, now, whole(now)) end
        return { once(), once(), redis.call('GET', KEYS[2]) }`,
     );
     const [lock, fence] = lockKeys(ask());

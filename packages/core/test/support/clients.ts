@@ -16,13 +16,16 @@ import { ioredisDriver } from "../../src/backends/redis/drivers/ioredis.ts";
 import type { IoredisClient } from "../../src/backends/redis/drivers/ioredis-client.ts";
 import { nodeRedisDriver } from "../../src/backends/redis/drivers/node-redis.ts";
 import type { NodeRedisClient } from "../../src/backends/redis/drivers/node-redis-client.ts";
-import { RedisBackend, type RedisBackendOptions } from "../../src/backends/redis/redis-backend.ts";
-import type { QuorumNode } from "../../src/contract/backend.ts";
+import {
+  RedisBackend,
+  type RedisBackendOptions,
+  type RedisLockBackend,
+} from "../../src/backends/redis/redis-backend.ts";
 
 /** A connected client of one library and major version, seen through its driver. */
 export interface TestClient {
   readonly driver: RedisDriver;
-  backend(options?: RedisBackendOptions): QuorumNode;
+  backend(options?: RedisBackendOptions): RedisLockBackend;
   command(...words: string[]): Promise<unknown>;
   close(): void;
 }

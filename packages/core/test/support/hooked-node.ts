@@ -1,14 +1,16 @@
 import type { Admin } from "../../src/contract/admin.ts";
-import type { QuorumNode } from "../../src/contract/backend.ts";
+import type { Voter } from "../../src/contract/backend.ts";
 import { LockBackendError } from "../../src/contract/errors.ts";
+import { type QuorumNode, voterOf } from "../../src/quorum.ts";
 
-/** Methods of a node, and of its admin, that a test replaces, for as long as they are set. */
-export type Hooks = Partial<Omit<QuorumNode, "admin"> & Admin>;
+/** Methods of a node, its admin and its voter that a test replaces, for as long as they are set. */
+export type Hooks = Partial<Omit<QuorumNode, "admin" | "voter"> & Admin & Voter>;
 
 /** One client's way to a node. */
 export function hooked(node: QuorumNode, hooks: Hooks): QuorumNode {
   const admin = replacing(node.admin, hooks);
-  return replacing(node, hooks, { admin });
+  const voter = replacing(voterOf(node), hooks);
+  return replacing(node, hooks, { admin, voter });
 }
 
 function replacing<Target extends object>(target: Target, ...replacements: readonly object[]): Target {

@@ -3,6 +3,7 @@ import { inProcessBackend } from "@lock/core/in-process";
 import { gate } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { type LateSave, lockMemory } from "../../src/index.ts";
+import { warned } from "../support/warned.ts";
 import { ANSWER, KINDS } from "./kinds.ts";
 
 const locks = createLocks({ backend: inProcessBackend() });
@@ -263,13 +264,13 @@ describe("waitUntil", () => {
     const { memory } = open();
     const failing = () => Promise.reject(new Error("of the work"));
     await expect(memory.withTurn(({ waitUntil }) => waitUntil(failing()))).rejects.toThrow("of the work");
-    const warned = new Promise<Error>((resolve) => process.once("warning", resolve));
+    const told = warned(({ message }) => message === "of the work");
     const stream = await memory.withTurn(({ waitUntil }) => {
       waitUntil(failing());
       return new Response("a").body;
     });
     expect(await new Response(stream).text()).toBe("a");
-    expect((await warned).message).toBe("of the work");
+    expect(await told).toBeInstanceOf(Error);
   });
 
   it("does not keep the reader of a stream waiting, for it may wait for that", async () => {

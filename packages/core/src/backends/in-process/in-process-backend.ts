@@ -7,9 +7,9 @@ import type {
   ExtendOutcome,
   Granted,
   Membership,
-  QuorumNode,
   ReleaseOutcome,
-  Vote,
+  Voter,
+  VotingBackend,
 } from "../../contract/backend.ts";
 import { type Clock, elapsed, type Instant, systemClock } from "../../contract/clock.ts";
 import { randomText } from "../../contract/host.ts";
@@ -22,7 +22,7 @@ import { InProcessMessages } from "./messages.ts";
 import { granted, Store } from "./store.ts";
 
 /** Grants leases within this process. It may be a node of a quorum, in tests. */
-export interface InProcessLockBackend extends QuorumNode {
+export interface InProcessLockBackend extends VotingBackend {
   readonly name: "in-process";
   readonly capabilities: Capabilities & { readonly permits: true };
 }
@@ -58,13 +58,16 @@ export class InProcessBackend implements InProcessLockBackend {
     this.admin = new InProcessAdmin(this.#store);
   }
 
-  async vote(request: AcquireRequest, fence: number): Promise<Vote> {
-    const votesIn = this.#votesIn(request.prefix);
-    if (votesIn !== 0) return { status: "abstained", isMember: votesIn !== undefined };
-    return this.#attempt(request, fence);
-  }
+  readonly voter: Voter = {
+    vote: async (request, fence) => {
+      const votesIn = this.#votesIn(request.prefix);
+      if (votesIn !== 0) return { status: "abstained", isMember: votesIn !== undefined };
+      return this.#attempt(request, fence);
+    },
+    enroll: async (prefix, enrolment) => this.#enroll(prefix, enrolment),
+  };
 
-  async enroll(prefix: string, { votesIn }: Enrolment): Promise<Membership> {
+  #enroll(prefix: string, { votesIn }: Enrolment): Membership {
     if (votesIn !== undefined && !this.#members.has(prefix)) {
       this.#members.set(prefix, { since: this.clock.now(), after: votesIn });
     }

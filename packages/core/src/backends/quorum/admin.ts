@@ -1,5 +1,5 @@
 import type { Admin, BackendNode, LockState } from "../../contract/admin.ts";
-import type { QuorumNode } from "../../contract/backend.ts";
+import type { NodeBackend } from "../../contract/backend.ts";
 import type { LockName } from "../../contract/mode.ts";
 import type { Electorate } from "./electorate.ts";
 import { mergeStates } from "./merge.ts";
@@ -55,7 +55,7 @@ export class QuorumAdmin implements Admin {
   /** Asks all nodes. @throws QuorumError when no majority answers */
   async #ask<T>(
     key: string,
-    question: (backend: QuorumNode) => Promise<T>,
+    question: (backend: NodeBackend) => Promise<T>,
     limit?: "no limit",
   ): Promise<T[]> {
     const questions = this.electorate.nodes.map((node) =>

@@ -8,7 +8,7 @@ export const AHEAD = 1_000;
 /**
  * The fencing token that so many nodes answered for one grant; undefined when they do not agree on one.
  *
- * A node answers no token twice, and a larger one for each grant (see `QuorumNode.vote`). Two majorities meet in a node,
+ * A node answers no token twice, and a larger one for each grant (see `Voter.vote`). Two majorities meet in a node,
  * which ordered both: so no two grants have the same token, and one that was asked for after another had been granted
  * has a larger one. That holds whatever clocks do. `test/quorum/explorer.ts` looks for a counter-example.
  */

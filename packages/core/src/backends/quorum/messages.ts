@@ -1,4 +1,4 @@
-import type { QuorumNode } from "../../contract/backend.ts";
+import type { NodeBackend } from "../../contract/backend.ts";
 import { randomText } from "../../contract/host.ts";
 import type { MessageListener, Messages } from "../../contract/messages.ts";
 
@@ -7,7 +7,7 @@ const REMEMBERED = 1_000;
 
 /** Messages by way of all nodes: one node is enough to hear them. */
 export class QuorumMessages implements Messages {
-  constructor(private readonly nodes: readonly QuorumNode[]) {}
+  constructor(private readonly nodes: readonly NodeBackend[]) {}
 
   async tell(prefix: string, message: string): Promise<void> {
     const text = `${randomText(9)} ${message}`;

@@ -3,8 +3,9 @@ import type {
   Enrolment,
   Member,
   Membership,
-  QuorumNode,
+  NodeBackend,
   Vote,
+  Voter,
 } from "../../contract/backend.ts";
 import { elapsed, type Instant, ranFor } from "../../contract/clock.ts";
 import { asBackendError } from "../../contract/errors.ts";
@@ -23,7 +24,8 @@ export class Node {
   readonly #lost = new Set<string>();
 
   constructor(
-    readonly backend: QuorumNode,
+    readonly backend: NodeBackend,
+    private readonly voter: Voter,
     readonly name: string,
     private readonly timeout: number,
   ) {}
@@ -59,7 +61,7 @@ export class Node {
 
   /** Asks whether it is a member, and may make it one. */
   async enroll(prefix: string, enrolment: Enrolment): Promise<Membership> {
-    const membership = await this.ask((backend) => backend.enroll(prefix, enrolment));
+    const membership = await this.ask(() => this.voter.enroll(prefix, enrolment));
     if (membership.status === "member") this.#enrolled.set(prefix, membership);
     return membership;
   }
@@ -69,7 +71,7 @@ export class Node {
     const { clock } = this.backend;
     const since = clock.now();
     try {
-      const vote = await this.ask((backend) => backend.vote(request, fence));
+      const vote = await this.ask(() => this.voter.vote(request, fence));
       this.#voted = vote.status !== "abstained";
       if (vote.status === "abstained" && !vote.isMember) this.#forget(request.prefix);
       return { ...vote, took: elapsed(since, clock.now()) };
@@ -86,7 +88,7 @@ export class Node {
   }
 
   /** Asks it something. */
-  async ask<T>(question: (backend: QuorumNode) => Promise<T>): Promise<T> {
+  async ask<T>(question: (backend: NodeBackend) => Promise<T>): Promise<T> {
     const pending = { since: this.backend.clock.now() };
     this.#pending.add(pending);
     try {

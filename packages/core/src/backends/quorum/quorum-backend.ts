@@ -5,8 +5,9 @@ import type {
   Capabilities,
   ExtendOutcome,
   LockBackend,
-  QuorumNode,
+  NodeBackend,
   ReleaseOutcome,
+  Voter,
 } from "../../contract/backend.ts";
 import type { Clock } from "../../contract/clock.ts";
 import { LockUsageError } from "../../contract/errors.ts";
@@ -75,9 +76,15 @@ export class QuorumBackend implements LockBackend {
   readonly #candidates = new WeakMap<AcquireRequest, Candidate>();
   readonly #background = new Set<Promise<unknown>>();
 
-  constructor(backends: readonly QuorumNode[], options: QuorumBackendOptions = {}) {
+  /** `voterOf`: how a backend votes; undefined where it cannot. */
+  constructor(
+    backends: readonly NodeBackend[],
+    voterOf: (backend: NodeBackend) => Voter | undefined,
+    options: QuorumBackendOptions = {},
+  ) {
     const { nodeTimeout = 250, drift = DRIFT, maxTtl = 60_000, durable = false } = options;
-    const [first] = checkNodes(backends);
+    const voters = checkNodes(backends, voterOf);
+    const { clock } = voters[0].backend;
     checkOptionNames("quorumBackend", options, OPTIONS, "{ nodeTimeout: 250 }");
     checkDuration("nodeTimeout", nodeTimeout, 1, 60_000);
     checkDuration("maxTtl", maxTtl, 1, Number.MAX_SAFE_INTEGER);
@@ -88,13 +95,13 @@ export class QuorumBackend implements LockBackend {
       throw new LockUsageError(`durable must be a boolean, got ${show(durable)}`);
     const majority = majorityOf(backends.length);
     this.name = `quorum of ${backends.length}`;
-    this.clock = first.clock;
+    this.clock = clock;
     this.capabilities = { queue: false, permits: false, severalKeys: "always", maxTtl };
     // The roll, the vote, and one round more for its fencing token.
     this.requestTimeout = 3 * nodeTimeout;
-    const { clock } = this;
-    this.#nodes = backends.map(
-      (backend, index) => new Node(backend, `node ${index + 1} (${backend.name})`, nodeTimeout),
+    this.#nodes = voters.map(
+      ({ backend, voter }, index) =>
+        new Node(backend, voter, `node ${index + 1} (${backend.name})`, nodeTimeout),
     );
     const nodes = this.#nodes;
     const background = (work: Promise<unknown>) => this.#inBackground(work);
@@ -196,18 +203,21 @@ export class QuorumBackend implements LockBackend {
   }
 }
 
+interface Nominee {
+  readonly backend: NodeBackend;
+  readonly voter: Voter;
+}
+
 /** @throws LockUsageError */
-function checkNodes(backends: readonly QuorumNode[]): [QuorumNode, ...QuorumNode[]] {
-  const [first, ...others] = Array.isArray(backends) ? backends : [];
-  if (first === undefined || others.length === 0) {
-    throw new LockUsageError(
-      `quorumBackend needs a list of at least 2 backends, better 3 or 5, each of a different server, got ${show(backends)}`,
-    );
-  }
-  const nodes: [QuorumNode, ...QuorumNode[]] = [first, ...others];
-  for (const [index, backend] of nodes.entries()) {
+function checkNodes(
+  backends: readonly NodeBackend[],
+  voterOf: (backend: NodeBackend) => Voter | undefined,
+): [Nominee, ...Nominee[]] {
+  const given: readonly NodeBackend[] = Array.isArray(backends) ? backends : [];
+  const [first, second, ...others] = given.map((backend, index): Nominee => {
     const name = `backend ${index + 1} of the quorum`;
-    if (typeof backend?.vote !== "function" || typeof backend.enroll !== "function") {
+    const voter = voterOf(backend);
+    if (voter === undefined) {
       throw new LockUsageError(
         `${name} must be a backend of a single server, got ${showForBackend(backend)}`,
       );
@@ -215,9 +225,15 @@ function checkNodes(backends: readonly QuorumNode[]): [QuorumNode, ...QuorumNode
     if (backend.capabilities.severalKeys === "never") {
       throw new LockUsageError(`${name} is a Redis Cluster: it must be a single server`);
     }
-    if (backend.clock !== first.clock)
+    if (backend.clock !== given[0]?.clock)
       throw new LockUsageError(`${name} has another clock than the first backend`);
-    if (nodes.indexOf(backend) !== index) throw new LockUsageError(`${name} is given twice`);
+    if (given.indexOf(backend) !== index) throw new LockUsageError(`${name} is given twice`);
+    return { backend, voter };
+  });
+  if (first === undefined || second === undefined) {
+    throw new LockUsageError(
+      `quorumBackend needs a list of at least 2 backends, better 3 or 5, each of a different server, got ${show(backends)}`,
+    );
   }
-  return nodes;
+  return [first, second, ...others];
 }

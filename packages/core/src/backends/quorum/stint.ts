@@ -2,7 +2,7 @@ import type {
   AcquireRequest,
   ExtendOutcome,
   Granted,
-  QuorumNode,
+  NodeBackend,
   ReleaseOutcome,
   Vote,
 } from "../../contract/backend.ts";
@@ -148,13 +148,13 @@ export class Stint {
     return this.#ending;
   }
 
-  async #endInTime(free: (backend: QuorumNode) => Promise<ReleaseOutcome>): Promise<ReleaseOutcome> {
+  async #endInTime(free: (backend: NodeBackend) => Promise<ReleaseOutcome>): Promise<ReleaseOutcome> {
     // A vote that is merely slower than the others says in a moment what is to be undone.
     if (this.#asking !== undefined) await this.node.inTime(this.#asking);
     return this.#undo(free);
   }
 
-  async #undo(free: (backend: QuorumNode) => Promise<ReleaseOutcome>): Promise<ReleaseOutcome> {
+  async #undo(free: (backend: NodeBackend) => Promise<ReleaseOutcome>): Promise<ReleaseOutcome> {
     // A vote that is still on its way must find its token refused.
     const unanswered = this.#asking !== undefined || this.#isAmbiguous;
     const { isHeld } = this;
@@ -164,7 +164,7 @@ export class Stint {
     return isHeld ? "released" : "notHeld";
   }
 
-  #retry<T>(work: (backend: QuorumNode) => Promise<T>, anyFault = false): Promise<T> {
+  #retry<T>(work: (backend: NodeBackend) => Promise<T>, anyFault = false): Promise<T> {
     const { node, request } = this;
     // It ends with the client, too.
     const isOver = (waited: number) => waited > this.#longest;

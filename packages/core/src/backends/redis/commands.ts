@@ -13,6 +13,7 @@ import { newOwnerToken } from "../../contract/owner-token.ts";
 import { Batch, type BatchedScript, LARGEST_BATCH } from "./batch.ts";
 import { AcquireCall, type Answer, type Part, ReleaseCall, RenewCall, TextCall } from "./calls.ts";
 import type { CommandsOptions, RunOnce } from "./commands-options.ts";
+import type { Ask, Electable } from "./electable.ts";
 import { backendError, refused, unreadable } from "./faults.ts";
 import { lockKey } from "./keys.ts";
 import * as scripts from "./lua/index.ts";
@@ -20,7 +21,6 @@ import { writeMode } from "./modes.ts";
 import { type AcquireAnswer, readAcquireAnswer, readNumber, writeInfo } from "./replies.ts";
 import type { Script } from "./script.ts";
 import { runScript, withDeadline } from "./script-runner.ts";
-import { Voting } from "./voting.ts";
 
 /** A process that waits is believed alive this long after its last request for the key: three missed ones. */
 const BELIEVED_ALIVE = 3_000;
@@ -39,7 +39,6 @@ export interface Decided {
 
 /** Packs requests for the scripts and reads their answers. */
 export class Commands {
-  readonly voting: Voting;
   readonly #retention: string;
   readonly #keep: string;
   readonly #acquire = new Map<string, Batch>();
@@ -58,7 +57,6 @@ export class Commands {
     this.#retention = String(fenceRetention);
     this.#keep = String(Math.max(KEEP_QUEUE, 2 * requestTimeout));
     this.#connections = () => driver.connections?.();
-    this.voting = new Voting(options, this.run, (prefix) => this.#acquireHeader(prefix));
     const retention = [this.#retention];
     this.#release = this.#batch(scripts.releaseScript, () => retention);
     this.#forceRelease = this.#batch(scripts.forceReleaseScript, (sentAt) => [
@@ -73,34 +71,29 @@ export class Commands {
   }
 
   /**
-   * Sends an acquire, or, with the least fencing token that is proposed, a vote. What comes of it is a grant for the whole
+   * Sends an acquire, or, by another batch and with one argument more, a vote. What comes of it is a grant for the whole
    * ttl, or what `decide` makes of the answer. @throws LockBackendError
    */
-  ask(request: AcquireRequest, ticket: number, proposed: number | undefined): Promise<Granted | Answer> {
-    const { keys, prefix, token, ttl, mode } = request;
+  ask(
+    request: AcquireRequest,
+    ticket: number,
+    batch = this.#acquireBatch(request.prefix),
+    more?: string,
+  ): Promise<Granted | Answer> {
+    const { keys, token, ttl, mode } = request;
     const asked = writeMode(mode, keys.length > 1 ? keys.length : undefined);
     const args = [token, String(ttl), asked, request.queue ? String(ticket) : "", this.#info(request)];
-    if (proposed !== undefined) args.push(String(proposed));
-    return new Promise((resolve, reject) => {
-      const call = new AcquireCall(request, args, resolve, reject);
-      if (proposed === undefined) this.#acquireBatch(prefix).add(call);
-      else this.voting.send(prefix, call);
-    });
+    if (more !== undefined) args.push(more);
+    return new Promise((resolve, reject) => batch.add(new AcquireCall(request, args, resolve, reject)));
   }
 
   /**
    * What was decided about an acquire or a vote, which is asked again where it was refused because the server's time was
    * not known well enough. @throws LockBackendError
    */
-  async decide(
-    request: AcquireRequest,
-    first: Answer,
-    ticket: number,
-    proposed: number | undefined,
-  ): Promise<Granted | Decided> {
+  async decide(request: AcquireRequest, first: Answer, ticket: number, ask: Ask): Promise<Granted | Decided> {
     const { time } = this.options;
-    const again = () => this.ask(request, ticket, proposed);
-    const said = await time.inTime(showKeys(request.keys), first, again);
+    const said = await time.inTime(showKeys(request.keys), first, () => ask(ticket));
     if (!("text" in said)) return said;
     const answer = readAcquireAnswer(said.text);
     time.learn(answer.now);
@@ -170,6 +163,17 @@ export class Commands {
       throw error instanceof LockBackendError ? error : backendError(error, key);
     }
   };
+
+  get electable(): Omit<Electable, "attempt"> {
+    return {
+      requestTimeout: this.options.requestTimeout,
+      parts: scripts.acquireParts,
+      run: this.run,
+      batch: (prefix, script, lastKey) =>
+        this.#batch(script, this.#acquireHeader(prefix), { lastKeys: [lastKey] }),
+      ask: (...asked) => this.ask(...asked),
+    };
+  }
 
   #tell(batch: Batch, name: LockName, args: readonly string[]): Promise<Answer> {
     return new Promise((resolve, reject) => batch.add(new TextCall(name, args, resolve, reject)));

@@ -4,7 +4,7 @@ import type { LockMode } from "../../contract/mode.ts";
 /** In the scripts slot 0 is any that is free. */
 const ANY_SLOT = 0;
 
-/** A mode as the scripts read it: see grant.lua. `part`: how many keys a request has, or which of them it is. */
+/** A mode as the scripts read it: see fence.lua. `part`: how many keys a request has, or which of them it is. */
 export function writeMode(mode: LockMode, part?: number): string {
   if (mode.kind === "permits") {
     const { permits, slot } = mode;

@@ -3,11 +3,9 @@ import type {
   AcquireOutcome,
   AcquireRequest,
   Capabilities,
-  Enrolment,
   ExtendOutcome,
-  Membership,
+  NodeBackend,
   Ownership,
-  QuorumNode,
   ReleaseOutcome,
   Renewed,
   Vote,
@@ -19,6 +17,7 @@ import { RedisAdmin } from "./admin.ts";
 import type { Part } from "./calls.ts";
 import { Commands, partsOf } from "./commands.ts";
 import type { RedisDriver } from "./driver.ts";
+import type { Ask, Electable } from "./electable.ts";
 import { unreadable } from "./faults.ts";
 import { RedisMessages } from "./messages.ts";
 import { checkOptions, type RedisBackendOptions } from "./options.ts";
@@ -32,9 +31,11 @@ import { Wake } from "./wake.ts";
 export type { RedisBackendOptions } from "./options.ts";
 
 /** Grants leases on one Redis, or one Redis Cluster. A single server may be a node of a quorum. */
-export interface RedisLockBackend extends QuorumNode {
+export interface RedisLockBackend extends NodeBackend {
   readonly name: "redis";
   readonly capabilities: Capabilities & { readonly permits: true };
+  /** What `quorumBackend` needs of it. */
+  readonly electable: Electable;
 }
 
 /** Milliseconds between two looks whether messages come in: a waiter that is not told loses up to half a second. */
@@ -52,6 +53,7 @@ export class RedisBackend implements RedisLockBackend {
   readonly requestTimeout: number;
   readonly admin: Admin;
   readonly messages: RedisMessages;
+  readonly electable: Electable;
   readonly #commands: Commands;
   readonly #slots: Slots;
   readonly #wake: Wake;
@@ -70,6 +72,8 @@ export class RedisBackend implements RedisLockBackend {
     const channelOf = (prefix: string) => this.#channel(prefix);
     const time = new ServerTime(clock, requestTimeout);
     this.#commands = new Commands({ driver, clock, requestTimeout, fenceRetention, slots, time, channelOf });
+    const attempt: Electable["attempt"] = (request, ask) => this.#attempt(request, ask);
+    this.electable = { ...this.#commands.electable, attempt };
     this.#replication = new Replication({
       driver,
       clock,
@@ -108,26 +112,12 @@ export class RedisBackend implements RedisLockBackend {
   }
 
   async tryAcquire(request: AcquireRequest): Promise<AcquireOutcome> {
-    const outcome = await this.#attempt(request, undefined);
+    const outcome = await this.#attempt(request, (ticket) => this.#commands.ask(request, ticket));
     if (outcome.status === "abstained") throw unreadable(outcome.status);
     if (outcome.status === "granted" && this.#replication.isAsked) {
       await this.#replication.confirm(partsOf(request)[0]);
     }
     return outcome;
-  }
-
-  vote(request: AcquireRequest, fence: number): Promise<Vote> {
-    if (!this.#commands.voting.mayVote(request)) return this.#firstVote(request, fence);
-    return this.#attempt(request, fence);
-  }
-
-  async #firstVote(request: AcquireRequest, fence: number): Promise<Vote> {
-    const { status } = await this.enroll(request.prefix, { votesIn: undefined, durable: false });
-    return status === "member" ? this.vote(request, fence) : { status: "abstained", isMember: false };
-  }
-
-  enroll(prefix: string, enrolment: Enrolment): Promise<Membership> {
-    return this.#commands.voting.enroll(prefix, enrolment);
   }
 
   waitForTurn(request: AcquireRequest): Promise<null> {
@@ -178,10 +168,10 @@ export class RedisBackend implements RedisLockBackend {
     if (this.#isClosed && this.#pace() === undefined) this.#subscription.close();
   }
 
-  async #attempt(request: AcquireRequest, proposed: number | undefined): Promise<Vote> {
+  async #attempt(request: AcquireRequest, ask: Ask): Promise<Vote> {
     const ticket = this.#wake.asking(request);
-    const first = await this.#commands.ask(request, ticket, proposed);
-    const said = "text" in first ? await this.#commands.decide(request, first, ticket, proposed) : first;
+    const first = await ask(ticket);
+    const said = "text" in first ? await this.#commands.decide(request, first, ticket, ask) : first;
     if (said.status === "granted") {
       this.#wake.forget(request);
       return said;

@@ -6,8 +6,8 @@ import { agreedFence, majorityOf } from "../../../src/backends/quorum/fence.ts";
  * - There is no time: a lease ends at any moment, and clients propose whatever their clocks say.
  * - Whatever was ever sent to a node may arrive at any time, any number of times, or never; so may its answers.
  * - A candidate is one acquire of some client; all of them act at once, and none ever gives up.
- * The decision of the client is the real code's (`fence.ts`); that of a node is the rule of `QuorumNode.vote` (`mint` in
- * grant.lua).
+ * The decision of the client is the real code's (`fence.ts`); that of a node is the rule of `Voter.vote` (`mint` in
+ * fence.lua).
  */
 export interface Rules {
   readonly nodes: number;
@@ -165,7 +165,7 @@ function hear(node: NodeState, index: number): NodeState {
   };
 }
 
-/** The rule of `QuorumNode.vote` for exclusive locks. */
+/** The rule of `Voter.vote` for exclusive locks. */
 function vote(
   node: NodeState,
   holder: number,

@@ -5,15 +5,12 @@
 --       ticket: '' does not queue; '0' queues at the end; else the place in the queue it had before
 local offset = done * 5
 each(count, function(i)
-  local a = i * 5
-  local token, ttl, mode, ticket, info = ARGV[a - 1], ARGV[a], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
+  local a = i * 5 - 1
+  local token, ttl, mode, ticket, info = unpack(ARGV, a, a + 4)
   local from, keys = offset, mode == 'x' and 1 or tonumber(string.match(mode, '%+(%d+)$')) or 1
   offset = offset + keys * 5
   if now > not_after then return 'late ' .. now_text end
-  if mode == 'x' and redis.call('EXISTS', KEYS[from + 1], KEYS[from + 3], KEYS[from + 4]) == 0 then
-    return tonumber(grant(KEYS[from + 1], KEYS[from + 2], token, ttl, info, retention, now, now_text))
-  end
-  return contended(from, keys, token, ttl, mode, ticket, info)
+  return grant_free(from + 1, a) or contended(from, keys, token, ttl, mode, ticket, info)
 end, replies, done)
 replies[count + 1] = now
 return replies

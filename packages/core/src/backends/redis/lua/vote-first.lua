@@ -17,7 +17,8 @@ local function is_free(from, mode)
 end
 
 local function elect(from, token, ttl, info, fence)
-  local minted = grant(KEYS[from + 1], KEYS[from + 2], token, ttl, info, retention, now, now_text, at_least(fence))
+  local minted = mint(KEYS[from + 2], retention, now, now_text, at_least(fence))
+  redis.call('SET', KEYS[from + 1], token .. ' ' .. minted .. ' ' .. now_text .. ' ' .. info, 'PX', ttl)
   return 'granted ' .. now_text .. ' ' .. minted .. ' ' .. ttl .. ' 0 - -'
 end
 

@@ -1,4 +1,4 @@
--- How a key is granted exclusively, which is what most locks are: the short way, for a key without holders and waiters.
+-- The server's time, and the fencing tokens that are counted by it.
 --
 -- Keys of one lock, all in one hash slot:
 --   lock      held exclusively: string "<token> <fence> <granted at, us> <info>", with the ttl; also any string of
@@ -40,11 +40,5 @@ local function mint(fence_key, retention, now, now_text, least)
     fence = whole(floor)
     redis.call('SET', fence_key, fence, 'PX', retention)
   end
-  return fence
-end
-
-local function grant(lock, fence_key, token, ttl, info, retention, now, now_text, least)
-  local fence = mint(fence_key, retention, now, now_text, least)
-  redis.call('SET', lock, token .. ' ' .. fence .. ' ' .. now_text .. ' ' .. info, 'PX', ttl)
   return fence
 end

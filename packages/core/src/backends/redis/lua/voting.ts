@@ -1,0 +1,29 @@
+import { defineScript, type Script } from "../script.ts";
+import check from "./check.lua";
+import enroll from "./enroll.lua";
+import member from "./member.lua";
+import vote from "./vote.lua";
+import voteFirst from "./vote-first.lua";
+
+/** What a vote has in common with an acquire. */
+export interface AcquireParts {
+  readonly batch: string;
+  readonly fence: string;
+  readonly head: string;
+  readonly line: string;
+  readonly enter: string;
+}
+
+export const enrollScript = ({ batch, fence }: AcquireParts): Script =>
+  defineScript("enroll", batch, fence, member, enroll);
+
+const checkScript = defineScript("check", member, check);
+
+/**
+ * How a server votes that is a member by this mark. One that has restarted knows no script: that is when it looks what has
+ * become of its mark. Every mark has a script of its own, since by one that they shared it would look at one of them only.
+ */
+export function voteScript(mark: string, { batch, fence, head, line, enter }: AcquireParts): Script {
+  const source = [`-- ${mark}`, batch, fence, head, member, voteFirst, line, enter, vote];
+  return { ...defineScript("vote", ...source), guard: checkScript };
+}
