@@ -1,0 +1,43 @@
+import { basename } from "node:path";
+import { describe, expect, it } from "vitest";
+import { files, read } from "./support/repository.ts";
+
+// Biome looks at the sizes of TypeScript: see biome.json.
+const LONGEST = { file: 250, function: 50 };
+
+/** What holds the queue is to be split. Until then it may not grow. */
+const KNOWN: Readonly<Record<string, typeof LONGEST>> = {
+  "line.lua": { file: 316, function: 308 },
+  "enter.lua": { file: 250, function: 176 },
+};
+
+/** How many lines each function has that begins on a line of its own, by its first line. */
+function functionsOf(source: string): Map<string, number> {
+  const lines = source.split("\n");
+  const sizes = new Map<string, number>();
+  for (const [from, line] of lines.entries()) {
+    const [, indent] = /^( *)(?:local )?function /.exec(line) ?? [];
+    if (indent === undefined) continue;
+    const to = lines.findIndex((other, index) => index > from && other.startsWith(`${indent}end`));
+    sizes.set(line.trim(), to - from + 1);
+  }
+  return sizes;
+}
+
+const scripts = [...files].filter((path) => path.startsWith("packages/") && path.endsWith(".lua"));
+
+describe("Lua", () => {
+  it.each(scripts)("%s has no long function, and is not long itself", (path) => {
+    const source = read(path);
+    const limit = KNOWN[basename(path)] ?? LONGEST;
+    expect(source.trimEnd().split("\n").length).toBeLessThanOrEqual(limit.file);
+    const long = [...functionsOf(source)].filter(([, lines]) => lines > limit.function);
+    expect(long).toEqual([]);
+  });
+
+  it("is found, with the functions of its files", () => {
+    expect(scripts.length).toBeGreaterThan(20);
+    const line = scripts.find((path) => basename(path) === "line.lua") ?? "";
+    expect([...functionsOf(read(line)).values()].filter((lines) => lines > LONGEST.function)).toHaveLength(1);
+  });
+});
