@@ -10,6 +10,19 @@ it("stories have at least 40 operations, and two processes or more", () => {
   }
 });
 
+it("no machine is suspended whose wall clock is set back: none of its clocks would see that time pass", () => {
+  let [suspended, setBack] = [0, 0];
+  for (const { faults } of STORIES) {
+    const steps = faults.flatMap((fault) => (fault.kind === "stepProcessClock" ? [fault] : []));
+    const back = new Set(steps.filter(({ ms }) => ms < 0).map(({ process }) => process));
+    const suspends = faults.flatMap((fault) => (fault.kind === "suspend" ? [fault] : []));
+    expect(suspends.filter(({ process }) => back.has(process))).toEqual([]);
+    suspended += suspends.length;
+    setBack += back.size;
+  }
+  expect(Math.min(suspended, setBack)).toBeGreaterThan(100);
+});
+
 const EXTRAS = ["minHold", "maxHold", "abortAfter", "extendTo", "ticketTo"] as const;
 
 /** What there is in a story, in words. */

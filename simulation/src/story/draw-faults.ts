@@ -139,10 +139,15 @@ export function drawFaults(
     const fault = random.pick(HARMFUL)(random, { ...terms, servers: 1 });
     faults.push(fault);
   }
+  // Where a machine is suspended and its wall clock is set back, no clock of it has seen the time pass.
+  const setBack = new Set(
+    faults.flatMap((fault) => (fault.kind === "stepProcessClock" && fault.ms < 0 ? [fault.process] : [])),
+  );
   // Somebody has to be left who works.
   const killed = new Set<number>();
   return faults
     .filter((fault) => {
+      if (fault.kind === "suspend") return !setBack.has(fault.process);
       if (fault.kind !== "kill") return true;
       killed.add(fault.process);
       return killed.size < terms.processes;
