@@ -23,13 +23,22 @@ const ALONE = [
   "packages/memory/test/late-saves.test.ts",
 ];
 
+/** Files that measure time with the whole machine at work: they run one after the other when all else is done. */
+const MEASURING = [
+  "packages/core/test/clients/matrix.test.ts",
+  "packages/core/test/histories/many-waiters.test.ts",
+];
+
+const APART = [...ALONE, ...MEASURING];
+
 export default defineConfig({
   plugins: [luaForVite],
   test: {
     globalSetup: ["./tooling/redis-harness/vitest-setup.ts"],
     pool: "forks",
-    // Tests mostly wait: for leases to end, for servers to start and fail. With five, two cores do a third more work.
-    maxWorkers: 4,
+    // Tests mostly wait: for leases to end, for servers to start and fail. With five, two cores do a third more work,
+    // and with four some tests still find no time.
+    maxWorkers: 3,
     // The default of a second is not much for a loaded machine.
     expect: { poll: { timeout: 10_000 } },
     // A campaign tries many times as long.
@@ -52,8 +61,18 @@ export default defineConfig({
         test: {
           name: "together",
           isolate: false,
-          include: chosen?.filter((file) => !ALONE.includes(file)) ?? WITH_TESTS.map(tests),
-          exclude: chosen ? ALONE : [...ALONE, STATIC],
+          include: chosen?.filter((file) => !APART.includes(file)) ?? WITH_TESTS.map(tests),
+          exclude: chosen ? APART : [...APART, STATIC],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "measuring",
+          isolate: false,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+          include: chosen?.filter((file) => MEASURING.includes(file)) ?? MEASURING,
         },
       },
     ],

@@ -57,7 +57,8 @@ async function takeTurn(locks, key, patience) {
   const isAwaited = async () => ((await locks.inspect(key))?.waiting ?? 0) > 0;
   let handsOver = await isAwaited();
   while (!handsOver && now() < acquired + patience) {
-    await sleep(5);
+    // Not more often: so many ask at once that they would keep each other waiting.
+    await sleep(30);
     handsOver = await isAwaited();
   }
   const released = now();
