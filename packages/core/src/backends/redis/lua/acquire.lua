@@ -10,7 +10,8 @@ each(count, function(i)
   local from, keys = offset, mode == 'x' and 1 or tonumber(string.match(mode, '%+(%d+)$')) or 1
   offset = offset + keys * 5
   if now > not_after then return 'late ' .. now_text end
-  return grant_free(from + 1, a) or contended(from, keys, token, ttl, mode, ticket, info)
+  -- The first one ended the short way: it is known to need more.
+  return i > done + 1 and grant_free(from + 1, a) or contended(from, keys, token, ttl, mode, ticket, info)
 end, replies, done)
 replies[count + 1] = now
 return replies
