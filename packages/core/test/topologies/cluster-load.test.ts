@@ -62,11 +62,12 @@ describe("Cluster under load", () => {
         const next = masters[(masters.indexOf(now) + 1) % masters.length];
         if (next === undefined) throw new Error("there is no other master");
         await cluster().moveSlot(slot, next);
-        await moreTurns(turns, 1);
+        await moreTurns(turns, 2);
       }
     });
     console.log(`${moves} moves of the slot under load, turns meanwhile: ${JSON.stringify(turns)}`);
     expect(moves).toBe(12);
+    for (const { name } of pairs) expect(turns[name], name).toBeGreaterThan(moves);
   });
 
   it("the scripts are flushed on all nodes all the time: no error", async () => {
@@ -79,6 +80,7 @@ describe("Cluster under load", () => {
     });
     console.log(`${flushes} flushes of scripts under load, turns meanwhile: ${JSON.stringify(turns)}`);
     expect(flushes).toBe(40);
+    for (const { name } of pairs) expect(turns[name], name).toBeGreaterThan(10);
   });
 
   it("waiters are woken by messages, whatever node their key is on, and all keys are listed", async () => {
