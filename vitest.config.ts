@@ -7,6 +7,9 @@ const chosen: readonly string[] | undefined =
 
 const WITH_TESTS = ["packages/*", "tooling/*", "apps/*", "bench", "simulation", "proof", "regressions", "."];
 
+/** Those of these files that were chosen. */
+const among = (files: readonly string[]) => chosen?.filter((file) => files.includes(file)) ?? [...files];
+
 const tests = (folder: string) => `${folder}/test/**/*.test.ts`;
 
 /** Packing and compiling: `pnpm run check:published`, or `pnpm test published/`. */
@@ -52,7 +55,7 @@ export default defineConfig({
         test: {
           name: "alone",
           isolate: true,
-          include: chosen?.filter((file) => ALONE.includes(file)) ?? ALONE,
+          include: among(ALONE),
         },
       },
       {
@@ -72,7 +75,7 @@ export default defineConfig({
           isolate: false,
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
-          include: chosen?.filter((file) => MEASURING.includes(file)) ?? MEASURING,
+          include: among(MEASURING),
         },
       },
     ],
