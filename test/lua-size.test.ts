@@ -7,8 +7,9 @@ const LONGEST = { file: 250, function: 50 };
 
 /** What holds the queue is to be split. Until then it may not grow. */
 const KNOWN: Readonly<Record<string, typeof LONGEST>> = {
-  "line.lua": { file: 316, function: 308 },
-  "enter.lua": { file: 250, function: 176 },
+  "line.lua": { file: 250, function: 181 },
+  "holders.lua": { file: 250, function: 181 },
+  "enter.lua": { file: 250, function: 160 },
 };
 
 /** How many lines each function has that begins on a line of its own, by its first line. */

@@ -21,7 +21,7 @@ function used(slot: number, holder: string | undefined, left: number): PoolSlot 
 }
 
 function waiter(holder: string, slot: number | "any"): WaiterState {
-  return { token: `of-${holder}`, mode: "permits", slot, holder, meta: {} };
+  return { token: `of-${holder}`, mode: "permits", slot, holder, meta: {}, count: 1 };
 }
 
 const FRAME: Frame = {

@@ -2,12 +2,13 @@ import { getEventListeners } from "node:events";
 import { expect, it } from "vitest";
 import { inProcessBackend } from "../src/in-process.ts";
 import { createLocks } from "../src/index.ts";
+import { Alarms } from "../src/lease/alarms.ts";
 import { Deadline, TIME_OVER } from "../src/lease/deadline.ts";
 import { FakeClock } from "../src/testing.ts";
 
 it("work that settles after its time is over does not cancel the wait for the next", async () => {
   const clock = new FakeClock();
-  const deadline = new Deadline(clock, 100, undefined);
+  const deadline = new Deadline({ clock, deadlines: new Alarms(clock, true) }, 100, undefined);
   let settle = () => {};
   const late = new Promise<void>((resolve) => {
     settle = resolve;

@@ -19,7 +19,7 @@ const RETRIES: readonly [Retries, ...Retries[]] = ["resends", "rejects", "refuse
 
 /** The story of a seed. */
 export function drawStory(seed: number, options: DrawOptions): Story {
-  const story = drawPlainStory(seed, options);
+  const story = withCrowds(drawPlainStory(seed, options));
   // By a chance of its own: what is added here changes no other story.
   const random = new Random(seed, 2);
   const minReplicas = options.topology === "single" && random.chance(0.08) ? 1 : 0;
@@ -30,6 +30,39 @@ export function drawStory(seed: number, options: DrawOptions): Story {
     ...drawLateNode(random, story),
   ];
   return { ...story, minReplicas, faults: faults.sort((a, b) => a.at - b.at) };
+}
+
+/** Some processes want a key several times at about the same moment, so that waiters share a position. */
+function withCrowds(story: Story): Story {
+  const random = new Random(story.seed, 3);
+  const alone = story.operations.filter(
+    (operation) =>
+      operation.kind === "hold" && operation.mode.kind === "exclusive" && operation.keys.length === 1,
+  );
+  const [one, ...others] = alone;
+  if (one === undefined || !random.chance(0.5)) return story;
+  const crowds = Array.from({ length: random.integer(1, 6) }, () =>
+    drawCrowd(random, random.pick([one, ...others])),
+  );
+  const operations = [...story.operations, ...crowds.flat()];
+  return { ...story, operations: operations.sort((a, b) => a.at - b.at) };
+}
+
+/** Those who come when another one does, or shortly after. */
+function drawCrowd(random: Random, first: Operation): readonly Operation[] {
+  if (first.kind !== "hold") return [];
+  return Array.from({ length: random.integer(1, 8) }, () => ({
+    ...first,
+    at: first.at + (random.chance(0.4) ? 0 : random.skewed(0.1, 45)),
+    wait: drawWait(random),
+    hold: random.chance(0.1) ? random.between(20, 700) : random.skewed(0.1, 40),
+    minHold: 0,
+    maxHold: random.chance(0.04) ? random.integer(50, 400) : undefined,
+    renew: !random.chance(0.04),
+    abortAfter: random.chance(0.15) ? random.skewed(0.5, 300) : undefined,
+    extendTo: random.chance(0.06) ? random.integer(300, 3_000) : undefined,
+    ticketTo: random.chance(0.1) ? first.ticketTo : undefined,
+  }));
 }
 
 /** Clocks are set far back, too, and who held a key then may never free it. */

@@ -56,11 +56,12 @@ export function describeHolder(holder: HolderState): string[] {
   ];
 }
 
-/** A waiter as lines of a paragraph. */
+/** A waiter, or several of one process, as lines of a paragraph. */
 export function describeWaiter(waiter: WaiterState): string[] {
-  const { token, mode, slot, meta } = waiter;
+  const { token, mode, slot, meta, count } = waiter;
   const wants = slot === undefined ? mode : `${mode}, slot ${slot}`;
-  return [`  ${nameOf(waiter)}`, `    token ${printable(token)}, ${wants}`, ...describeMeta(meta)];
+  const many = count === 1 ? "" : ` x ${count}`;
+  return [`  ${nameOf(waiter)}${many}`, `    token ${printable(token)}, ${wants}`, ...describeMeta(meta)];
 }
 
 function describeMeta(meta: Readonly<Record<string, string>>): string[] {
@@ -71,12 +72,13 @@ function describeMeta(meta: Readonly<Record<string, string>>): string[] {
 export function describeState(state: LockState): string[] {
   const { key, mode, permits, holders, holding, waiters, waiting } = state;
   const most = permits === undefined ? "" : `, at most ${permits} at once`;
+  const shown = waiters.reduce((sum, { count }) => sum + count, 0);
   return [
     `key      ${printable(key)}`,
     `mode     ${mode}${most}`,
     `holders  ${holding}${holding > holders.length ? `, the first ${holders.length}:` : ""}`,
     ...holders.flatMap(describeHolder),
-    `waiters  ${waiting}${waiting > waiters.length ? `, the first ${waiters.length}:` : ""}`,
+    `waiters  ${waiting}${waiting > shown ? `, the first ${shown}:` : ""}`,
     ...waiters.flatMap(describeWaiter),
   ];
 }

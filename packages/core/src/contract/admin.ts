@@ -17,7 +17,7 @@ export interface HolderState {
   readonly meta: Readonly<Record<string, string>>;
 }
 
-/** One who waits for a key. */
+/** One who waits for a key, or several of one process. */
 export interface WaiterState {
   /** The first 8 characters of the owner token. */
   readonly token: string;
@@ -25,7 +25,10 @@ export interface WaiterState {
   /** The slot of a pool that is wanted. */
   readonly slot: number | "any" | undefined;
   readonly holder: string | undefined;
+  /** Of several that wait together, what the first one named. */
   readonly meta: Readonly<Record<string, string>>;
+  /** How many of one process wait together, which came at about the same time. */
+  readonly count: number;
 }
 
 /** What is known of a key that is held or waited for. */
@@ -39,7 +42,7 @@ export interface LockState {
   readonly holders: readonly HolderState[];
   /** How many hold it in all. */
   readonly holding: number;
-  /** In the order in which they came; the first 100. */
+  /** In the order in which they came; the first 100 entries. */
   readonly waiters: readonly WaiterState[];
   /** How many wait in all. */
   readonly waiting: number;

@@ -25,6 +25,13 @@ export interface AcquireRequest extends Ownership {
   readonly meta: Readonly<Record<string, string>> | undefined;
   /** Whether to join the queue when a key is busy. */
   readonly queue: boolean;
+  /**
+   * How many of this process wait together by this request, where the backend can reserve fences; it changes while they
+   * come and go. A grant reserves as many fencing tokens. Default: one.
+   */
+  readonly waiters?: number | undefined;
+  /** The place in the queue that its waiters had under another owner token, as an outcome told it. */
+  readonly place?: number | undefined;
   /** How to ask again where there is no queue. */
   readonly retry?: RetryPolicy | undefined;
   /** Ends what is tried again for it in the background: its owner was closed. */
@@ -48,6 +55,10 @@ export type Votes = () => Promise<readonly QuorumVote[]>;
 export interface Granted extends Validity {
   readonly status: "granted";
   readonly fencingToken: number;
+  /** The last of the fencing tokens that were reserved with it. Default: `fencingToken`. */
+  readonly lastFence?: number | undefined;
+  /** Where it stood in the queue, or would have: see `AcquireRequest.place`. */
+  readonly place?: number | undefined;
   /** The slot that was granted, where one was asked for. */
   readonly slot?: number | undefined;
   /** How many permits others named, where that differs from the request; the smaller number rules. */
@@ -60,6 +71,8 @@ export interface Granted extends Validity {
 export interface Busy {
   readonly status: "busy";
   readonly holder: SeenHolder | undefined;
+  /** Where it stands in the queue. */
+  readonly place?: number | undefined;
   /** As in `Granted`. */
   readonly otherPermits?: number | undefined;
   /** On a quorum. */
@@ -107,6 +120,34 @@ export interface Member {
 
 export interface Renewed extends Validity {
   readonly status: "renewed";
+  /** Fencing tokens that were reserved with it: from the first to the last. */
+  readonly fences?: { readonly first: number; readonly last: number } | undefined;
+}
+
+/** What an extend changes beside the end of a lease. */
+export interface Change {
+  /** Later grants of its keys have larger fencing tokens than this one. */
+  readonly fence?: number | undefined;
+  /** Others shall see that `held` has it by now: its name and its meta. */
+  readonly holder?: NewHolder;
+}
+
+/** Who has an exclusive lease by now, whose owner token stays the same. */
+export interface NewHolder {
+  /** Its fencing token; undefined for the first that is reserved. */
+  readonly fence: number | undefined;
+  /** For how long it has had it, ms. */
+  readonly heldFor: number;
+  /** How many fencing tokens to reserve for those who come next. None where the server has no memory left. */
+  readonly reserve: number;
+}
+
+/** How a lease is released. */
+export interface ReleaseTerms {
+  /** Above 0, the lease ends by itself so many milliseconds from now instead, sooner or later than its ttl. */
+  readonly after?: number;
+  /** Of the fencing tokens that were reserved for it up to `last`, those above `used` are given back. */
+  readonly fences?: { readonly used: number; readonly last: number } | undefined;
 }
 
 /** The server no longer has the lease; `stolen` when somebody else's stands there. */
@@ -128,6 +169,8 @@ export interface Capabilities {
   readonly permits: boolean;
   /** Whether one attempt can take several keys. A cluster cannot: they are in different hash slots. */
   readonly severalKeys: "always" | "never";
+  /** Whether a grant of an exclusive lease of one key can reserve several fencing tokens. */
+  readonly fences: boolean;
   /** The longest ttl that it grants, ms. Default: any. */
   readonly maxTtl?: number;
 }
@@ -163,17 +206,11 @@ export interface LockBackend {
    */
   cancel(request: AcquireRequest, unanswered: boolean): Promise<void>;
 
-  /**
-   * Prolongs a lease to at least `ttl` milliseconds from now. Never shortens and never revives one. With `fence`,
-   * later grants of its keys have larger fencing tokens than this one.
-   */
-  extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome>;
+  /** Prolongs a lease to at least `ttl` milliseconds from now. Never shortens and never revives one. */
+  extend(held: AcquireRequest, ttl: number, change?: Change): Promise<ExtendOutcome>;
 
-  /**
-   * Frees the keys if the token holds them, and hands them to who comes next. With `after`, above 0, the lease ends by itself
-   * so many milliseconds from now instead, sooner or later than its ttl.
-   */
-  release(held: AcquireRequest, after?: number): Promise<ReleaseOutcome>;
+  /** Frees the keys if the token holds them, and hands them to who comes next. */
+  release(held: AcquireRequest, terms?: ReleaseTerms): Promise<ReleaseOutcome>;
 
   /**
    * What `adopt` needs beside the owner token, as opaque text. Its holder has nothing to do with the lease from

@@ -2,21 +2,38 @@ import type { Granted, LockBackend, Votes } from "../contract/backend.ts";
 import type { SeenHolder } from "../contract/errors.ts";
 import type { Deadline } from "./deadline.ts";
 import type { HeldLease } from "./held-lease.ts";
+import type { Successors } from "./successors.ts";
 import type { LeaseTerms } from "./terms.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
+import type { UnderWay } from "./under-way.ts";
 
-/** What the loop needs from its surroundings; one for all acquires. */
+/** Something that callers wait for. */
+export interface Interruptible {
+  /** Ends the waiting; the callers' promises reject with the reason. */
+  interrupt(reason: unknown): void;
+}
+
+/** What acquires need from their surroundings; one for all of them. */
 export interface AcquireContext {
   readonly backend: LockBackend;
-  /** Makes the lease of what was granted. */
-  lease(request: TrackedRequest, granted: Granted, deadline: Deadline, terms: LeaseTerms): HeldLease;
+  /** Of work that no caller waits for, and that `close` does. */
+  readonly underWay: UnderWay;
+  /** Makes the lease of what was granted. @throws LockUsageError where nobody may have it any more: it is given back then */
+  lease(
+    request: TrackedRequest,
+    granted: Granted,
+    deadline: Deadline,
+    terms: LeaseTerms,
+    successors?: Successors,
+  ): HeldLease;
   /** Whether leases are still wanted. */
   isOpen(): boolean;
-  /** The acquire was not granted at once: from now on its caller waits. */
-  waits(deadline: Deadline): void;
-  /** The acquire has ended, in whatever way. */
-  ended(deadline: Deadline): void;
-  /** The acquire has ended, in whatever way. */
+  /** From now on callers wait for it, until `settled`. */
+  waits(waiting: Interruptible): void;
+  settled(waiting: Interruptible): void;
+  /** One acquire has ended, in whatever way. */
+  ended(): void;
+  /** It has ended with an error. */
   failed(request: TrackedRequest, deadline: Deadline, error: unknown): void;
   /** Told once, when a key is found busy. */
   contended(request: TrackedRequest, holder: SeenHolder | undefined): void;

@@ -4,41 +4,38 @@ import { type Keys, showKeys } from "../contract/key.ts";
 import { newOwnerToken } from "../contract/owner-token.ts";
 import { retry } from "../contract/retry.ts";
 import { pauseToRetry } from "../contract/validity.ts";
-import { acquireLock } from "./acquire.ts";
 import type { AcquireContext } from "./acquire-context.ts";
 import { type Deadline, TIME_OVER } from "./deadline.ts";
 import { unanswered } from "./failures.ts";
 import type { HeldLease } from "./held-lease.ts";
-import { type LeaseTerms, RENEWED } from "./terms.ts";
+import type { Acquire, Positions } from "./positions.ts";
+import { RENEWED } from "./terms.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
 /** How several keys are acquired: all at once, or each as a part of the whole. */
-export interface SeveralContexts {
-  readonly together: AcquireContext;
-  readonly part: AcquireContext;
+export interface SeveralPositions {
+  readonly together: Positions;
+  readonly part: Positions;
 }
 
 /** One acquire of several keys. */
-export interface SeveralKeys {
-  readonly request: TrackedRequest;
-  readonly deadline: Deadline;
-  readonly terms: LeaseTerms;
+export interface SeveralKeys extends Acquire {
   /** Whether they may be taken in one step only. */
   readonly atomic: boolean;
 }
 
 /**
  * Acquires several keys in one step where the backend can, else in order.
- * @throws what `acquireLock` throws, and LockUsageError where `atomic` forbids the order
+ * @throws what `Positions.acquire` throws, and LockUsageError where `atomic` forbids the order
  */
 export async function acquireSeveral(
-  { together, part }: SeveralContexts,
+  { together, part }: SeveralPositions,
   { request, deadline, terms, atomic }: SeveralKeys,
 ): Promise<HeldLease> {
-  const { backend } = together;
+  const { backend } = together.context;
   if (takesTogether(backend)) {
     try {
-      return await acquireLock(together, request, deadline, terms);
+      return await together.acquire({ request, deadline, terms });
     } catch (error) {
       // The backend may have learnt just now that its server cannot.
       if (takesTogether(backend)) throw error;
@@ -47,7 +44,7 @@ export async function acquireSeveral(
   }
   // The attempt to take them together may still be undone: that must not take what is granted in order.
   const inOrder = await acquireInOrder(part, { ...request, token: newOwnerToken() }, deadline);
-  return together.lease(inOrder.request, inOrder.granted, deadline, terms);
+  return together.context.lease(inOrder.request, inOrder.granted, deadline, terms);
 }
 
 function takesTogether({ capabilities }: LockBackend): boolean {
@@ -73,44 +70,37 @@ interface InOrder {
  * Takes keys one after the other where no single attempt can take them together. All processes take them in the same
  * order, so no circle of waiters arises (Havender, "Avoiding Deadlock in Multitasking Systems", 1968). Keys that are
  * held already are renewed meanwhile, and released if the acquire fails.
- * @throws what `acquireLock` throws
+ * @throws what `Positions.acquire` throws
  */
-async function acquireInOrder(
-  context: AcquireContext,
-  first: TrackedRequest,
-  deadline: Deadline,
-): Promise<InOrder> {
+async function acquireInOrder(part: Positions, first: TrackedRequest, deadline: Deadline): Promise<InOrder> {
   let request = first;
   for (let faults = 0; ; faults++) {
     try {
-      return { request, granted: await takeInOrder(context, request, deadline) };
+      return { request, granted: await takeInOrder(part, request, deadline) };
     } catch (error) {
       if (!(error instanceof UnconfirmedGrantError)) throw error;
-      const pause = pauseToRetry(context.backend.clock, faults, true);
+      const pause = pauseToRetry(part.context.backend.clock, faults, true);
       if ((await deadline.until(pause)) === TIME_OVER) throw error;
     }
     request = { ...first, token: newOwnerToken() };
   }
 }
 
-async function takeInOrder(
-  context: AcquireContext,
-  request: TrackedRequest,
-  deadline: Deadline,
-): Promise<Granted> {
+async function takeInOrder(part: Positions, request: TrackedRequest, deadline: Deadline): Promise<Granted> {
+  const { context } = part;
   const parts: HeldLease[] = [];
   try {
     for (const key of request.keys) {
-      parts.push(await acquireLock(context, { ...request, keys: [key] }, deadline, RENEWED));
+      parts.push(await part.acquire({ request: { ...request, keys: [key] }, deadline, terms: RENEWED }));
     }
     // One fencing token for all: no later grant of any of the keys may have a smaller one.
-    const fencingToken = Math.max(...parts.map((part) => part.fencingToken));
+    const fencingToken = Math.max(...parts.map((each) => each.fencingToken));
     const outcome = await extendAll(context, request, fencingToken, deadline);
     if (outcome.status === "lost") throw lostMeanwhile(request);
-    for (const part of parts) part.letGo();
+    for (const each of parts) each.letGo();
     return { ...outcome, status: "granted", fencingToken };
   } catch (error) {
-    for (const part of parts) context.undo(request, part.release());
+    for (const each of parts) context.undo(request, each.release());
     throw error;
   }
 }
@@ -126,7 +116,7 @@ async function extendAll(
   const key = showKeys(request.keys);
   let lastFault: unknown;
   const extend = () =>
-    backend.extend(request, request.ttl, fencingToken).catch((fault: unknown) => {
+    backend.extend(request, request.ttl, { fence: fencingToken }).catch((fault: unknown) => {
       lastFault = fault;
       throw fault;
     });

@@ -29,7 +29,11 @@ export class Alarms<A extends Alarm> {
   readonly #slots = new Map<number, Slot<A>>();
   #count = 0;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    /** Whether an alarm keeps the process alive. Default: no. */
+    private readonly keepAlive = false,
+  ) {}
 
   /** Sets an alarm to ring in `after` milliseconds, or sooner. `now`: by the monotonic clock. */
   set(alarm: A, after: number, now: number): void {
@@ -44,7 +48,7 @@ export class Alarms<A extends Alarm> {
       known.alarms.add(alarm);
       return;
     }
-    const timer = this.clock.setTimer(() => this.#ring(slot), Math.max(0, slot - now));
+    const timer = this.clock.setTimer(() => this.#ring(slot), Math.max(0, slot - now), this.keepAlive);
     this.#slots.set(slot, { alarms: new Set([alarm]), timer });
   }
 

@@ -1,23 +1,24 @@
 import type { AcquireContext } from "./acquire-context.ts";
-import type { SeveralContexts } from "./acquire-several.ts";
+import type { SeveralPositions } from "./acquire-several.ts";
 import { Alarms } from "./alarms.ts";
 import type { Background } from "./background.ts";
 import { Events } from "./events.ts";
 import { tellFailure } from "./failures.ts";
 import { HeldLease } from "./held-lease.ts";
 import type { LeaseContext } from "./lease-context.ts";
+import { type Joinable, Positions } from "./positions.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
 /** What acquires and leases need from the locks that they belong to. */
-export interface Contexts extends SeveralContexts {
+export interface Contexts extends SeveralPositions {
   readonly lease: LeaseContext;
   /** Of one key. */
-  readonly single: AcquireContext;
+  readonly single: Positions;
 }
 
 /** What the locks themselves bring. */
 interface Surroundings
-  extends Pick<AcquireContext, "lease" | "isOpen" | "waits" | "ended">,
+  extends Pick<AcquireContext, "lease" | "isOpen" | "waits" | "settled" | "ended">,
     Pick<LeaseContext, "backend" | "events" | "underWay" | "alarms" | "checkTtl"> {
   readonly background: Background;
 }
@@ -38,10 +39,12 @@ export function contextsOf({ background, checkTtl, ...of }: Surroundings): Conte
   const mismatched = new WeakSet<TrackedRequest>();
   const single: AcquireContext = {
     backend,
+    underWay,
     renewsTokens: true,
     lease: of.lease,
     isOpen: of.isOpen,
     waits: of.waits,
+    settled: of.settled,
     ended: of.ended,
     failed: (...failure) => tellFailure(events, ...failure),
     contended: (request, holder) => events.emit("contended", request, { holder }),
@@ -57,7 +60,7 @@ export function contextsOf({ background, checkTtl, ...of }: Surroundings): Conte
   };
   const nothing = () => undefined;
   // What becomes of several keys is known when they were tried together and in order.
-  const together = { ...single, waits: nothing, ended: nothing, failed: nothing };
+  const together = { ...single, waits: nothing, settled: nothing, ended: nothing, failed: nothing };
   // Nobody is told of the parts of a lease while the others are waited for.
   const quiet: LeaseContext = { ...lease, events: new Events(), alarms: new Alarms(backend.clock) };
   const part: AcquireContext = {
@@ -65,7 +68,13 @@ export function contextsOf({ background, checkTtl, ...of }: Surroundings): Conte
     renewsTokens: false,
     lease: (request, granted, _, terms) => new HeldLease(quiet, request, granted, terms),
   };
-  return { lease, single, together, part };
+  const joinable: Joinable = new Map();
+  return {
+    lease,
+    single: new Positions(single, joinable, true),
+    together: new Positions(together, joinable, false),
+    part: new Positions(part, joinable, false),
+  };
 }
 
 function tellMismatch(events: Events, request: TrackedRequest, others: number): void {

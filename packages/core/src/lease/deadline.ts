@@ -1,4 +1,5 @@
-import type { Clock, Timer } from "../contract/clock.ts";
+import type { Clock } from "../contract/clock.ts";
+import { type Alarm, type Alarms, NOT_SET } from "./alarms.ts";
 import type { Wait } from "./options.ts";
 
 /** The caller's time is over. */
@@ -10,23 +11,30 @@ export interface Cancellable {
   cancel(): void;
 }
 
+/** When it is, and what rings then: thousands who wait share few timers. */
+export interface DeadlineContext {
+  readonly clock: Clock;
+  /** They keep the process alive. */
+  readonly deadlines: Alarms<Deadline>;
+}
+
 /** How long one caller is ready to wait, and whether it still wants to. */
-export class Deadline {
+export class Deadline implements Alarm {
+  slot = NOT_SET;
   #work: Cancellable | undefined;
-  #timer: Timer | undefined;
   #interrupted: { readonly reason: unknown } | undefined;
 
   constructor(
-    private readonly clock: Clock,
+    private readonly context: DeadlineContext,
     private readonly wait: Wait,
     private readonly signal: AbortSignal | undefined,
     /** By the monotonic clock: a wait may be longer by the time of a suspension, which harms no caller. */
-    readonly begun: number = clock.now().mono,
+    readonly begun: number = context.clock.now().mono,
   ) {}
 
   /** Milliseconds since the caller came. */
   get waited(): number {
-    return this.clock.now().mono - this.begun;
+    return this.context.clock.now().mono - this.begun;
   }
 
   /** Milliseconds that are left. */
@@ -53,18 +61,27 @@ export class Deadline {
 
   /** Cancels the work, once, when the caller's time ends or it gives up; until `unwatch`. */
   watch(work: Cancellable): void {
-    const { left, signal } = this;
+    const { signal } = this;
     this.#work = work;
     if (signal !== undefined) hear(signal, this);
-    if (left === Number.POSITIVE_INFINITY) return;
-    this.#timer = this.clock.setTimer(() => work.cancel(), Math.max(0, left), true);
+    this.#setAlarm();
+  }
+
+  ring(): void {
+    if (this.left > 0) this.#setAlarm();
+    else this.#work?.cancel();
+  }
+
+  #setAlarm(): void {
+    const { left } = this;
+    const { clock, deadlines } = this.context;
+    if (left !== Number.POSITIVE_INFINITY) deadlines.set(this, Math.max(0, left), clock.now().mono);
   }
 
   /** Does nothing where another one is watched by now. */
   unwatch(work: Cancellable): void {
     if (this.#work !== work) return;
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.context.deadlines.cancel(this);
     this.#work = undefined;
     if (this.signal !== undefined) unhear(this.signal, this);
   }
@@ -92,7 +109,7 @@ export class Deadline {
           const { interrupted } = this;
           this.unwatch(waiting);
           // After a stall timers come first, although the answer may have arrived: it is heard before this.
-          if (interrupted === undefined) this.clock.afterReads(() => resolve(TIME_OVER));
+          if (interrupted === undefined) this.context.clock.afterReads(() => resolve(TIME_OVER));
           else reject(interrupted.reason);
         },
       };

@@ -1,18 +1,9 @@
 import type { AcquireRequest, LockBackend } from "../contract/backend.ts";
 import { LockBackendError, LockTimeoutError } from "../contract/errors.ts";
 import { showKeys } from "../contract/key.ts";
-import type { Doubt } from "../contract/unexplained.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Events } from "./events.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
-
-/** What went wrong with one acquire so far. */
-export interface Faults {
-  readonly count: number;
-  /** Since the last answer. */
-  readonly last?: LockBackendError;
-  readonly doubt?: Doubt;
-}
 
 /** Tells that an acquire has ended without a lease. What its caller did wrong is the caller's to hear, and not told. */
 export function tellFailure(

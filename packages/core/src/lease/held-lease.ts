@@ -4,11 +4,13 @@ import { asBackendError, LockLostError, type LostReason } from "../contract/erro
 import { showKeys } from "../contract/key.ts";
 import type { LockMode } from "../contract/mode.ts";
 import { tell } from "./events.ts";
+import type { Kept, Loss } from "./kept.ts";
 import type { Lease, ReleaseResult } from "./lease.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import { checkTicketOptions } from "./options.ts";
 import { Release } from "./release.ts";
-import { type Kept, type Loss, Renewal } from "./renewal.ts";
+import { Renewal } from "./renewal.ts";
+import type { Successors } from "./successors.ts";
 import type { LeaseTerms } from "./terms.ts";
 import { type LeaseTicket, type TicketOptions, writeTicket } from "./ticket.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
@@ -34,13 +36,14 @@ export class HeldLease implements Lease, Kept {
 
   constructor(
     readonly context: LeaseContext,
-    private readonly held: TrackedRequest,
+    readonly held: TrackedRequest,
     granted: Granted,
-    private readonly terms: LeaseTerms,
+    readonly terms: LeaseTerms,
+    readonly successors?: Successors,
   ) {
     this.fencingToken = granted.fencingToken;
     this.slot = granted.slot;
-    this.#renewal = new Renewal(context, held, granted, terms, this);
+    this.#renewal = successors?.keep(this, granted) ?? new Renewal(context, granted, this);
   }
 
   get keys(): TrackedRequest["keys"] {
@@ -89,9 +92,25 @@ export class HeldLease implements Lease, Kept {
     if (this.#state.name === "released" && !this.#freeing?.hasFailed) return this.#state.done;
     if (this.#state.name === "lost") return Promise.resolve("expired");
     if (this.#state.name === "handedOver") return Promise.resolve("handedOver");
+    if (this.successors?.areWaiting) return this.#passOn(this.successors);
     this.#freeing ??= this.#newRelease();
     const done = this.#freeing.run();
     this.#end({ name: "released", done });
+    return done;
+  }
+
+  /** Releases it to the next of this process: the server need not know. */
+  #passOn(successors: Successors): Promise<ReleaseResult> {
+    if (this.validFor === 0) {
+      this.#renewal.end();
+      return Promise.resolve("expired");
+    }
+    const { context, fencingToken, held } = this;
+    const done = Promise.resolve<ReleaseResult>("released");
+    this.#state = { name: "released", done };
+    const heldFor = this.#renewal.time.heldFor(context.backend.clock.now());
+    context.events.emit("released", held, { fencingToken, outcome: "released", held: heldFor });
+    successors.next();
     return done;
   }
 
@@ -102,7 +121,7 @@ export class HeldLease implements Lease, Kept {
     const { fencingToken, held, slot, terms } = this;
     const now = backend.clock.now();
     const proof = this.letGo();
-    events.emit("handedOver", held, { fencingToken, held: this.#renewal.heldFor(now) });
+    events.emit("handedOver", held, { fencingToken, held: this.#renewal.time.heldFor(now) });
     const { prefix, keys, token, meta } = held;
     const mode = held.mode.kind === "permits" && slot !== undefined ? { ...held.mode, slot } : held.mode;
     return writeTicket({
@@ -116,14 +135,15 @@ export class HeldLease implements Lease, Kept {
       proof,
       ttl: this.#renewal.ttl,
       renew: terms.renew,
-      minHold: Math.max(0, Math.ceil(this.#renewal.minHoldLeft(now))),
-      maxHold: Number.isFinite(terms.maxHold) ? this.#renewal.clipped(terms.maxHold, now) : undefined,
+      minHold: Math.max(0, Math.ceil(this.#renewal.time.minHoldLeft(now))),
+      maxHold: Number.isFinite(terms.maxHold) ? this.#renewal.time.clipped(terms.maxHold, now) : undefined,
     });
   }
 
   /** Becomes inert without freeing anything; returns what the next owner needs beside the token. */
   letGo(): string {
     this.#end(HANDED_OVER);
+    this.successors?.end();
     return this.context.backend.handOff(this.held);
   }
 
@@ -135,11 +155,10 @@ export class HeldLease implements Lease, Kept {
     if (this.terms.onLost !== undefined) tell(this.terms.onLost, error);
     const { context, fencingToken, held } = this;
     const { backend, events } = context;
-    events.emit("lost", held, {
-      fencingToken,
-      reason,
-      held: this.#renewal.heldFor(backend.clock.now()),
-    });
+    const heldFor = this.#renewal.time.heldFor(backend.clock.now());
+    events.emit("lost", held, { fencingToken, reason, held: heldFor });
+    // Before the key is freed: else it would go past them.
+    this.successors?.end();
     // Do not let others wait for what may not be believed any more.
     if (mayStand) context.undo(held, this.#newRelease().free(backend.clock.now()));
   }
@@ -176,7 +195,7 @@ export class HeldLease implements Lease, Kept {
   }
 
   #newRelease(): Release {
-    return new Release(this.context, this.held, this.fencingToken, this.#renewal);
+    return new Release(this.context, this.held, this.fencingToken, this.#renewal, this.successors);
   }
 
   #end(state: State): void {

@@ -1,4 +1,4 @@
-import type { RenewalContext } from "./renewal.ts";
+import type { RenewalContext } from "./kept.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 import type { UnderWay } from "./under-way.ts";
 

@@ -3,21 +3,22 @@ import { LockUsageError } from "../contract/errors.ts";
 import { newOwnerToken } from "../contract/owner-token.ts";
 import { show } from "../contract/show.ts";
 import { checkDuration } from "../contract/validate.ts";
-import { acquireLock } from "./acquire.ts";
+import type { Interruptible } from "./acquire-context.ts";
 import { acquireSeveral, assertTogether } from "./acquire-several.ts";
 import { adoptLease, planAdoption } from "./adopt.ts";
 import { Alarms } from "./alarms.ts";
 import { Background } from "./background.ts";
 import { type Contexts, contextsOf } from "./contexts.ts";
-import { Deadline } from "./deadline.ts";
+import { Deadline, type DeadlineContext } from "./deadline.ts";
 import { BackendDetachedLeases, type DetachedLeases } from "./detached.ts";
 import { Events } from "./events.ts";
 import { tellFailure } from "./failures.ts";
 import { HeldLease } from "./held-lease.ts";
+import type { KeepingAlarm } from "./kept.ts";
 import type { Lease } from "./lease.ts";
 import { type AcquireOptions, checkAcquireOptions, type Wait } from "./options.ts";
 import { leaseWithin, type OuterLease } from "./reentrant-lease.ts";
-import type { Renewal } from "./renewal.ts";
+import type { Successors } from "./successors.ts";
 import type { Target } from "./target.ts";
 import { type LeaseTerms, termsOf } from "./terms.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
@@ -43,11 +44,12 @@ export class Leases {
   readonly detached: DetachedLeases;
   readonly #underWay = new UnderWay();
   readonly #background: Background;
-  /** Of those who wait. */
-  readonly #deadlines = new Set<Deadline>();
+  /** What callers wait for. */
+  readonly #waiting = new Set<Interruptible>();
   /** Of all leases that are held. */
-  readonly #alarms: Alarms<Renewal>;
+  readonly #alarms: Alarms<KeepingAlarm>;
   readonly #contexts: Contexts;
+  readonly #times: DeadlineContext;
   #lastId = 0;
   #closed: Promise<void> | undefined;
 
@@ -56,6 +58,7 @@ export class Leases {
     const background = new Background(backend, this.events, this.#underWay, () => this.#closed !== undefined);
     this.#background = background;
     this.#alarms = new Alarms(backend.clock);
+    this.#times = { clock: backend.clock, deadlines: new Alarms(backend.clock, true) };
     this.#contexts = contextsOf({
       backend,
       events: this.events,
@@ -63,10 +66,11 @@ export class Leases {
       underWay: this.#underWay,
       alarms: this.#alarms,
       checkTtl: (ttl) => checkDuration("ttl", ttl, 1, maxTtl),
-      lease: (request, granted, { begun }, terms) => this.#lease(request, granted, begun, terms),
+      lease: (request, granted, { begun }, ...how) => this.#lease(request, granted, begun, ...how),
       isOpen: () => this.#closed === undefined,
-      waits: (deadline) => this.#waits(deadline),
-      ended: (deadline) => this.#ended(deadline),
+      waits: (waiting) => this.#waits(waiting),
+      settled: (waiting) => this.#waiting.delete(waiting),
+      ended: () => this.#underWay.end(),
     });
     this.detached = new BackendDetachedLeases({
       ...options,
@@ -94,12 +98,12 @@ export class Leases {
       const request = this.#request(target, options, wait);
       if (this.events.hears("acquiring"))
         this.events.emit("acquiring", request, { wait, backend: backend.name });
-      const deadline = new Deadline(backend.clock, wait, signal);
+      const deadline = new Deadline(this.#times, wait, signal);
       const terms = termsOf(options);
       this.#underWay.begin();
       return request.keys.length > 1
         ? this.#acquireSeveral(request, deadline, terms, options.atomic === true)
-        : acquireLock(this.#contexts.single, request, deadline, terms);
+        : this.#contexts.single.acquire({ request, deadline, terms });
     } catch (error) {
       return Promise.reject(error);
     }
@@ -112,7 +116,7 @@ export class Leases {
     const { renew, minHold, maxHold } = adoption.ticket;
     const terms = { renew, minHold, maxHold: maxHold ?? NO_LIMIT };
     const { request } = adoption;
-    const deadline = new Deadline(backend.clock, wait, undefined);
+    const deadline = new Deadline(this.#times, wait, undefined);
     this.#underWay.begin();
     this.#waits(deadline);
     try {
@@ -131,9 +135,9 @@ export class Leases {
 
   async #close(): Promise<void> {
     const { backend } = this.options;
-    for (const deadline of this.#deadlines) deadline.interrupt(closedError());
+    for (const waiting of this.#waiting) waiting.interrupt(closedError());
     for (const { lease } of [...this.#alarms]) void lease[Symbol.asyncDispose]();
-    const deadline = new Deadline(backend.clock, CLOSE_LIMIT, undefined);
+    const deadline = new Deadline(this.#times, CLOSE_LIMIT, undefined);
     await deadline.until(this.#underWay.idle());
     this.#background.stop.stop();
     await deadline.until(backend.close());
@@ -180,24 +184,30 @@ export class Leases {
   }
 
   /** `close` ends the waiting. */
-  #waits(deadline: Deadline): void {
-    this.#deadlines.add(deadline);
-    if (this.#closed !== undefined) deadline.interrupt(closedError());
+  #waits(waiting: Interruptible): void {
+    this.#waiting.add(waiting);
+    if (this.#closed !== undefined) waiting.interrupt(closedError());
   }
 
   #ended(deadline: Deadline): void {
-    if (this.#deadlines.size > 0) this.#deadlines.delete(deadline);
+    this.#waiting.delete(deadline);
     this.#underWay.end();
   }
 
   /** The lease of what was granted; nobody gets it after `close`. */
-  #lease(request: TrackedRequest, granted: Granted, begun: number, terms: LeaseTerms): HeldLease {
+  #lease(
+    request: TrackedRequest,
+    granted: Granted,
+    begun: number,
+    terms: LeaseTerms,
+    successors?: Successors,
+  ): HeldLease {
     const { backend } = this.options;
     if (this.#closed !== undefined) {
       this.#background.undo(request, backend.release(request));
       throw closedError();
     }
-    const lease = new HeldLease(this.#contexts.lease, request, granted, terms);
+    const lease = new HeldLease(this.#contexts.lease, request, granted, terms, successors);
     if (this.events.hears("acquired")) {
       const waited = backend.clock.now().mono - begun;
       const { fencingToken } = lease;

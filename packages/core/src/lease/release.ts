@@ -6,6 +6,7 @@ import { retry } from "../contract/retry.ts";
 import type { ReleaseResult } from "./lease.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import type { Renewal } from "./renewal.ts";
+import type { Successors } from "./successors.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
 /** A release is tried again for this long when the backend cannot be reached, ms. */
@@ -23,14 +24,17 @@ export class Release {
     private readonly held: TrackedRequest,
     private readonly fencingToken: number,
     private readonly renewal: Renewal,
+    private readonly successors: Successors | undefined,
   ) {}
 
   /** One try: at once, or when `minHold` is over. */
   free(now: Instant): Promise<ReleaseOutcome> {
     const { backend } = this.context;
-    const keep = this.renewal.minHoldLeft(now);
+    const keep = this.renewal.time.minHoldLeft(now);
+    const fences = this.successors?.unused;
     try {
-      return keep > 0 ? backend.release(this.held, Math.ceil(keep)) : backend.release(this.held);
+      if (keep <= 0 && fences === undefined) return backend.release(this.held);
+      return backend.release(this.held, { after: Math.max(0, Math.ceil(keep)), fences });
     } catch (fault) {
       return Promise.reject(fault);
     }
@@ -69,7 +73,7 @@ export class Release {
     } catch (error) {
       this.hasFailed = true;
       // The caller waits no longer, but after a failover others would, for as long as the ttl.
-      if (asBackendError(error, key).retryable && this.renewal.minHoldLeft(clock.now()) <= 0) {
+      if (asBackendError(error, key).retryable && this.renewal.time.minHoldLeft(clock.now()) <= 0) {
         this.#mayBeFree = true;
         this.context.cancel(this.held);
       }
@@ -84,11 +88,9 @@ export class Release {
     const came = this.#mayBeFree && this.renewal.left(backend.clock.now()) > 0;
     const isReleased = outcome === "released" || came;
     if (events.hears("released")) {
-      events.emit("released", this.held, {
-        fencingToken: this.fencingToken,
-        outcome: isReleased ? "released" : "notHeld",
-        held: this.renewal.heldFor(backend.clock.now()),
-      });
+      const held = this.renewal.time.heldFor(backend.clock.now());
+      const outcome = isReleased ? "released" : "notHeld";
+      events.emit("released", this.held, { fencingToken: this.fencingToken, outcome, held });
     }
     underWay.end();
     return isReleased ? "released" : "expired";

@@ -1,6 +1,6 @@
-import type { ExtendOutcome, Granted, LockBackend } from "../contract/backend.ts";
-import { elapsed, type Instant, ranFor, surelyElapsed } from "../contract/clock.ts";
-import { asBackendError, type LockBackendError, type LostReason } from "../contract/errors.ts";
+import type { ExtendOutcome, Granted, Renewed } from "../contract/backend.ts";
+import { elapsed, type Instant } from "../contract/clock.ts";
+import { asBackendError, type LockBackendError } from "../contract/errors.ts";
 import { showKeys } from "../contract/key.ts";
 import {
   atMost,
@@ -10,39 +10,18 @@ import {
   type Validity,
   validityLeft,
 } from "../contract/validity.ts";
-import { type Alarm, type Alarms, NOT_SET } from "./alarms.ts";
-import type { Events } from "./events.ts";
-import type { LeaseTerms } from "./terms.ts";
-import type { TrackedRequest } from "./tracked-request.ts";
-
-/** The lease that is kept. */
-export interface Kept extends AsyncDisposable {
-  readonly isHeld: boolean;
-  /** It is over. */
-  lose(reason: LostReason, loss: Loss): void;
-}
-
-/** How a lease was lost. */
-export interface Loss {
-  readonly because?: string;
-  /** What the last extend failed with. */
-  readonly fault?: LockBackendError | undefined;
-  /** The server may keep keys of it for longer than it may be believed. */
-  readonly mayStand: boolean;
-}
-
-/** What a renewal needs from its surroundings; one for all leases. */
-export interface RenewalContext {
-  readonly backend: LockBackend;
-  readonly events: Events;
-  readonly alarms: Alarms<Renewal>;
-}
+import { NOT_SET } from "./alarms.ts";
+import { HoldTime } from "./hold-time.ts";
+import type { KeepingAlarm, Kept, RenewalContext } from "./kept.ts";
 
 /** A timer that is later than this, in milliseconds, tells of a process that stood still. */
 const STALL = 100;
 
 /** A renewal may be so much of its time early: those whose alarms ring together travel together. */
 const EARLY = 1 / 16;
+
+/** For so long after it was sent the word of a server is fresh, ms: others see who has a lease soon after that. */
+export const FRESH = 30;
 
 /** When something is to be done. */
 interface Due {
@@ -51,15 +30,22 @@ interface Due {
 }
 
 /**
- * The only renewal state machine: extends a lease in time, and tells it when its validity is over.
+ * The only renewal state machine: extends a lease in time, and tells it when its validity is over. Leases that a process
+ * grants itself, one after the other, have the same owner token and so the same renewal.
  *
  * Its one alarm rings at the next renewal or at the end of validity, whichever comes first. What may be believed is never
  * taken from the alarm, which a blocked event loop delays, but computed at the call.
  */
-export class Renewal implements Alarm {
+export class Renewal implements KeepingAlarm {
   slot = NOT_SET;
+  #lease: Kept;
+  #time: HoldTime;
   #validity: Validity;
   #ttl: number;
+  /** When the newest command was sent that the server has answered. */
+  #confirmedAt: Instant;
+  /** Others still see who had the lease before. */
+  #isMasked = false;
   /** When the alarm is to ring. */
   #due: Due | undefined;
   /** When to extend next; undefined where it is not to be extended by itself. */
@@ -68,23 +54,29 @@ export class Renewal implements Alarm {
   /** Extends that failed since the last one that succeeded. */
   #faults = 0;
   #lastFault: LockBackendError | undefined;
-  /** The earliest and the latest instant at which it can have been granted. */
-  readonly #earliest: Instant;
-  readonly #latest: Instant;
 
   constructor(
     private readonly context: RenewalContext,
-    private readonly held: TrackedRequest,
-    private readonly granted: Granted,
-    private readonly terms: LeaseTerms,
-    readonly lease: Kept,
+    granted: Granted,
+    lease: Kept,
   ) {
-    this.#validity = atMost(granted, held.ttl, granted.since);
-    this.#ttl = held.ttl;
-    this.#earliest = granted.since;
-    this.#latest = context.backend.clock.now();
-    this.#next = this.#renewal(this.#validity, granted.since);
-    this.arm(this.#latest);
+    const { ttl } = lease.held;
+    const now = context.backend.clock.now();
+    this.#lease = lease;
+    this.#time = new HoldTime(lease.terms, granted.since, now);
+    this.#validity = atMost(granted, ttl, granted.since);
+    this.#ttl = ttl;
+    this.#confirmedAt = granted.since;
+    this.#next = this.#plan();
+    this.arm(now);
+  }
+
+  get lease(): Kept {
+    return this.#lease;
+  }
+
+  get time(): HoldTime {
+    return this.#time;
   }
 
   /** Milliseconds that an extend asks for. */
@@ -92,29 +84,39 @@ export class Renewal implements Alarm {
     return this.#ttl;
   }
 
+  /** What the server confirmed last. */
+  get validity(): Validity {
+    return this.#validity;
+  }
+
+  /** Whether the server has confirmed it so lately that it may be granted to another one without a command. */
+  isFresh(now: Instant): boolean {
+    return this.left(now) > this.#ttl / 2 && elapsed(this.#confirmedAt, now) < FRESH;
+  }
+
   /** Milliseconds that the lease may still be believed; not above 0 when it is over. */
   left(now: Instant): number {
-    const left = validityLeft(this.#validity, now);
-    const { maxHold } = this.terms;
-    return maxHold === Number.POSITIVE_INFINITY
-      ? left
-      : Math.min(left, maxHold - elapsed(this.#earliest, now));
+    return Math.min(validityLeft(this.#validity, now), this.#time.left(now));
   }
 
-  /** Milliseconds, as events tell them. */
-  heldFor(now: Instant): number {
-    return ranFor(this.#earliest, now);
+  /** Keeps the lease of another holder from now on. `isShown`: others see that it has it. */
+  keep(lease: Kept, isShown: boolean): void {
+    const now = this.#now();
+    this.#lease = lease;
+    this.#time = new HoldTime(lease.terms, now, now);
+    this.#ttl = lease.held.ttl;
+    this.#isMasked = !isShown;
+    this.#next = this.#plan();
+    // Of many that come one after the other, the first has set it.
+    if (this.slot === NOT_SET || !this.#isSetFor(this.#next)) this.arm(now);
   }
 
-  /** Milliseconds for which a release still keeps the key. */
-  minHoldLeft(now: Instant): number {
-    return this.terms.minHold - surelyElapsed(this.#latest, now);
-  }
-
-  /** A ttl that does not reach beyond `maxHold`. */
-  clipped(ttl: number, now: Instant): number {
-    const left = this.terms.maxHold - elapsed(this.#earliest, now);
-    return Math.max(1, Math.min(ttl, Math.ceil(left)));
+  /** The server has prolonged it, whoever has it by now. */
+  heard(outcome: Renewed, ttl: number, asked: Instant): void {
+    this.#faults = 0;
+    this.#confirmedAt = asked;
+    this.#validity = longer(this.#validity, atMost(outcome, ttl, asked), this.#now());
+    this.#next = this.#plan();
   }
 
   /** Nothing is to be done any more. */
@@ -132,7 +134,7 @@ export class Renewal implements Alarm {
   }
 
   ring(): void {
-    if (!this.lease.isHeld) return;
+    if (!this.#lease.isHeld) return;
     const now = this.#now();
     if (this.left(now) <= 0) {
       this.end();
@@ -153,21 +155,21 @@ export class Renewal implements Alarm {
     try {
       await this.#extend(ttl);
     } finally {
-      if (this.lease.isHeld) this.arm();
+      if (this.#lease.isHeld) this.arm();
     }
   }
 
   /** The validity has ended. */
   end(): void {
-    const { maxHold, renew } = this.terms;
+    const { maxHold, renew } = this.#lease.terms;
     const mayStand = true;
-    if (this.#isLast(this.#validity)) {
+    if (this.#time.isFilledBy(this.#validity)) {
       const because = `it was held for ${maxHold} ms, the longest that maxHold allows`;
-      this.lease.lose("expired", { because, mayStand });
-    } else if (renew && this.#stoodStill) this.lease.lose("stalled", { mayStand });
+      this.#lease.lose("expired", { because, mayStand });
+    } else if (renew && this.#stoodStill) this.#lease.lose("stalled", { mayStand });
     else if (this.#isExtending || this.#faults > 0) {
-      this.lease.lose("unreachable", { fault: this.#lastFault, mayStand });
-    } else this.lease.lose(renew ? "stalled" : "expired", { mayStand });
+      this.#lease.lose("unreachable", { fault: this.#lastFault, mayStand });
+    } else this.#lease.lose(renew ? "stalled" : "expired", { mayStand });
   }
 
   async #renew(): Promise<void> {
@@ -178,67 +180,76 @@ export class Renewal implements Alarm {
       // Told by the extendFailed event; tried again until the validity ends.
     }
     this.#isExtending = false;
-    if (this.lease.isHeld) this.arm();
+    if (this.#lease.isHeld) this.arm();
   }
 
   async #extend(ttl: number): Promise<void> {
-    const { backend } = this.context;
     const asked = this.#now();
+    const asking = this.#lease;
     let outcome: ExtendOutcome;
     try {
-      outcome = await backend.extend(this.held, this.clipped(ttl, asked));
+      outcome = await this.#ask(ttl, asked);
     } catch (fault) {
       throw this.#failed(fault);
     }
-    if (!this.lease.isHeld) return;
+    // It may be the lease of another one by now: the answer is about what they share.
+    const lease = this.#lease;
+    if (!lease.isHeld) return;
     const now = this.#now();
     // An answer that comes after the end revives nothing: others may have been told that the lease is over.
     if (this.left(now) <= 0) this.end();
     else if (outcome.status === "lost") {
       // One of several keys is enough to lose all: the others are not to be kept.
-      this.lease.lose(outcome.reason, { mayStand: this.held.keys.length > 1 });
+      lease.lose(outcome.reason, { mayStand: lease.held.keys.length > 1 });
     } else {
-      this.#faults = 0;
-      this.#validity = longer(this.#validity, atMost(outcome, ttl, asked), now);
-      this.#next = this.#renewal(this.#validity, asked);
-      const { fencingToken } = this.granted;
-      this.context.events.emit("extended", this.held, {
-        fencingToken,
-        validFor: Math.max(0, this.left(now)),
-      });
+      if (lease === asking) this.#isMasked = false;
+      lease.successors?.reserved(outcome.fences);
+      this.heard(outcome, ttl, asked);
+      const { held, fencingToken } = lease;
+      this.context.events.emit("extended", held, { fencingToken, validFor: Math.max(0, this.left(now)) });
     }
+  }
+
+  #ask(ttl: number, now: Instant): Promise<ExtendOutcome> {
+    const { held, fencingToken, successors } = this.#lease;
+    const { backend } = this.context;
+    const clipped = this.#time.clipped(ttl, now);
+    if (!this.#isMasked || successors === undefined) return backend.extend(held, clipped);
+    return backend.extend(held, clipped, {
+      holder: successors.newHolder(fencingToken, this.#time.heldFor(now)),
+    });
   }
 
   #failed(fault: unknown): LockBackendError {
-    const error = asBackendError(fault, showKeys(this.held.keys));
+    const { held, fencingToken, isHeld } = this.#lease;
+    const error = asBackendError(fault, showKeys(held.keys));
     this.#faults += 1;
     this.#lastFault = error;
     if (this.#next !== undefined) this.#next = { from: this.#now(), after: retryPause(this.#faults) };
-    if (this.lease.isHeld) {
-      const { fencingToken } = this.granted;
-      this.context.events.emit("extendFailed", this.held, { fencingToken, error });
-    }
+    if (isHeld) this.context.events.emit("extendFailed", held, { fencingToken, error });
     return error;
   }
 
-  /** `from`: when the server was asked last; it may have confirmed a validity that is older. */
-  #renewal(validity: Validity, from: Instant): Due | undefined {
-    if (!this.terms.renew) return undefined;
+  /** When to extend next: the server may have confirmed a validity that is older than its last word. */
+  #plan(): Due | undefined {
+    const from = this.#confirmedAt;
+    if (this.#isMasked) return { from, after: FRESH };
+    if (!this.#lease.terms.renew) return undefined;
+    const { since, ttl } = this.#validity;
     // What maxHold cuts short is not renewed more often for that.
-    const left = validity.ttl - elapsed(validity.since, from);
-    return { from, after: renewalDelay(this.#isLast(validity) ? this.#ttl : left) };
+    const left = this.#time.isFilledBy(this.#validity) ? this.#ttl : ttl - elapsed(since, from);
+    return { from, after: renewalDelay(left) };
   }
 
-  /** Whether a validity reaches to the end that `maxHold` sets. */
-  #isLast({ since, ttl }: Validity): boolean {
-    return elapsed(this.#earliest, since) + ttl >= this.terms.maxHold;
+  /** Whether the alarm rings early enough. */
+  #isSetFor(next: Due | undefined): boolean {
+    if (next === undefined || this.#due === undefined) return false;
+    return this.#due.from.mono + this.#due.after <= next.from.mono + next.after;
   }
 
   /** Whether this process did not run when the alarm was due: answers may have come that it could not read. */
   get #stoodStill(): boolean {
-    if (this.#due === undefined) return false;
-    const { from, after } = this.#due;
-    return elapsed(from, this.#now()) - after > STALL;
+    return this.#due !== undefined && elapsed(this.#due.from, this.#now()) - this.#due.after > STALL;
   }
 
   #now(): Instant {

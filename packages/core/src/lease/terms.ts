@@ -16,12 +16,17 @@ const NO_LIMIT = Number.POSITIVE_INFINITY;
 /** What leases are kept by where nothing else is asked for. */
 export const RENEWED: LeaseTerms = { renew: true, minHold: 0, maxHold: NO_LIMIT };
 
+/** Whether nothing ends the lease but its holder and the server. */
+export function isUsual({ renew, minHold, maxHold }: LeaseTerms): boolean {
+  return renew && minHold === 0 && maxHold === NO_LIMIT;
+}
+
 export function termsOf({
   renew = true,
   minHold = 0,
   maxHold = NO_LIMIT,
   onLost,
 }: AcquireOptions): LeaseTerms {
-  const isUsual = renew && minHold === 0 && maxHold === NO_LIMIT && onLost === undefined;
-  return isUsual ? RENEWED : { renew, minHold, maxHold, onLost };
+  const terms = { renew, minHold, maxHold, onLost };
+  return isUsual(terms) && onLost === undefined ? RENEWED : terms;
 }

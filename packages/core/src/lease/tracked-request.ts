@@ -5,6 +5,7 @@ import type { TicketContext } from "./ticket.ts";
 export interface TrackedRequest extends AcquireRequest {
   /** As in `EventSubject`. */
   readonly id: number;
+  waiters?: number | undefined;
   /** Of an adopted lease: what its ticket carried. */
   readonly context?: TicketContext | undefined;
 }

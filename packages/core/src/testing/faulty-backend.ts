@@ -2,10 +2,12 @@ import { adminOf } from "../contract/admin.ts";
 import type {
   AcquireOutcome,
   AcquireRequest,
+  Change,
   ExtendOutcome,
   Granted,
   LockBackend,
   ReleaseOutcome,
+  ReleaseTerms,
 } from "../contract/backend.ts";
 import { LockBackendError } from "../contract/errors.ts";
 
@@ -87,8 +89,8 @@ export class FaultyBackend implements LockBackend {
     return this.#call("cancel", () => this.inner.cancel(request, unanswered));
   }
 
-  extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome> {
-    return this.#call("extend", () => this.inner.extend(held, ttl, fence));
+  extend(held: AcquireRequest, ttl: number, change?: Change): Promise<ExtendOutcome> {
+    return this.#call("extend", () => this.inner.extend(held, ttl, change));
   }
 
   adopt(request: AcquireRequest, from: string, fence: number, proof: string): Promise<ExtendOutcome> {
@@ -99,8 +101,8 @@ export class FaultyBackend implements LockBackend {
     return this.inner.handOff(held);
   }
 
-  release(held: AcquireRequest, after?: number): Promise<ReleaseOutcome> {
-    return this.#call("release", () => this.inner.release(held, after));
+  release(held: AcquireRequest, terms?: ReleaseTerms): Promise<ReleaseOutcome> {
+    return this.#call("release", () => this.inner.release(held, terms));
   }
 
   waitForTurn(request: AcquireRequest): Promise<Granted | null> {

@@ -60,7 +60,8 @@ describe.each([
         );
       const first = process.locks.acquire(key, { wait: 2_000 }).catch((error: unknown) => error);
       await isWaiting(1);
-      const second = process.locks.acquire(key, { wait: 30_000 });
+      // With another ttl it has a place of its own.
+      const second = process.locks.acquire(key, { wait: 30_000, ttl: 20_000 });
       await isWaiting(2);
       process.state.refusal = refusal;
       expect(await first).toBeInstanceOf(Error);

@@ -61,7 +61,7 @@ describe("a key that many hold", () => {
   it.each(many)("stays for as long as one of them is kept after its release: %o", async (mode) => {
     const held = ask({ mode, ttl: 3_000 });
     await granted(scene.one, held);
-    expect(await scene.one.release(held, 20_000)).toBe("released");
+    expect(await scene.one.release(held, { after: 20_000 })).toBe("released");
     const [lock, , , , holders] = lockKeys(held);
     for (const name of [lock, holders]) expect(await pttl(name)).toBeGreaterThan(15_000);
     await scene.one.release(held);

@@ -24,7 +24,7 @@ describe("ownership", () => {
       const stranger = { ...held, token: other };
       expect(await scene.two.release(stranger)).toBe("notHeld");
       expect(await scene.two.extend(stranger, 20_000)).toEqual({ status: "lost", reason: "stolen" });
-      expect(await scene.two.release(stranger, 1)).toBe("notHeld");
+      expect(await scene.two.release(stranger, { after: 1 })).toBe("notHeld");
       expect((await scene.two.tryAcquire(stranger)).status).toBe("busy");
       await scene.two.cancel(stranger, false);
     }
@@ -107,7 +107,7 @@ describe("fences", () => {
       const held = ask({ mode });
       await granted(scene.one, held);
       const raised = Number(hourAhead());
-      expect((await scene.one.extend(held, 20_000, raised)).status).toBe("renewed");
+      expect((await scene.one.extend(held, 20_000, { fence: raised })).status).toBe("renewed");
       await scene.one.release(held);
       expect((await granted(scene.two, rival(held))).fencingToken).toBeGreaterThan(raised);
     },

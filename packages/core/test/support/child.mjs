@@ -11,6 +11,7 @@ const client = library === "ioredis" ? new Redis(url) : await createClient({ url
 const backend = library === "ioredis" ? ioredisBackend(client) : nodeRedisBackend(client);
 const locks = createLocks({ backend, holder: `child ${process.pid}` });
 const leases = new Map();
+const bare = [];
 const exit = () => process.exit();
 
 const commands = {
@@ -55,6 +56,13 @@ const commands = {
     };
     for (let index = 0; index < count; index++)
       void locks.acquire(key, { wait: "forever", ...options }).then(serve);
+  },
+  // As many promises that nothing settles.
+  bare: ({ count }) => {
+    for (let index = 0; index < count; index++) {
+      bare.push(new Promise(() => undefined));
+      void bare.at(-1).then(() => undefined);
+    }
   },
   // What is really in use: garbage that is still there says nothing.
   heap: async () => {

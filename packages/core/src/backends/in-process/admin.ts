@@ -33,7 +33,7 @@ export class InProcessAdmin implements Admin {
       holders: grants.slice(0, HOLDERS_SHOWN).map((grant) => holderState(grant, this.store.left(grant))),
       holding: grants.length,
       waiters: waiters.slice(0, WAITERS_SHOWN),
-      waiting: waiters.length,
+      waiting: waiters.reduce((sum, { count }) => sum + count, 0),
     };
   }
 
@@ -56,7 +56,7 @@ function holderState({ request, fencingToken, grantedAt, slot }: Grant, remainin
   return { token: token.slice(0, TOKEN_SHOWN), holder, fencingToken, since, remaining, slot, meta };
 }
 
-function waiterState({ token, mode, holder, meta = {} }: AcquireRequest): WaiterState {
+function waiterState({ token, mode, holder, meta = {}, waiters: count = 1 }: AcquireRequest): WaiterState {
   const slot = mode.kind === "permits" ? mode.slot : undefined;
-  return { token: token.slice(0, TOKEN_SHOWN), mode: mode.kind, slot, holder, meta };
+  return { token: token.slice(0, TOKEN_SHOWN), mode: mode.kind, slot, holder, meta, count };
 }

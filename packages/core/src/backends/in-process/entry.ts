@@ -6,7 +6,10 @@ import type { PermitsMode } from "../../contract/mode.ts";
 export interface Grant {
   request: AcquireRequest;
   fencingToken: number;
-  readonly grantedAt: Instant;
+  /** The last token that was reserved with the grant. */
+  readonly lastFence: number;
+  readonly place: number;
+  grantedAt: Instant;
   readonly slot: number | undefined;
   since: Instant;
   ttl: number;
@@ -14,19 +17,32 @@ export interface Grant {
 
 export interface Waiter {
   readonly request: AcquireRequest;
+  /** The waiter with the smallest place is served first. */
+  readonly place: number;
   resolve: ((granted: Granted | null) => void) | undefined;
 }
 
 /** A key that is held or waited for, and the rules of who fits beside whom. */
 export class Entry {
   readonly grants = new Map<string, Grant>();
+  /** In the order of their places. */
   readonly waiters = new Map<string, Waiter>();
+  #lastPlace = 0;
   /** The grant that ends first, and the timer for its end. */
   next: Grant | undefined;
   timer: Timer | undefined;
   /** Whether that timer keeps the process alive. */
   keepsAlive = false;
   #permits: number | undefined;
+
+  /** Puts a waiter at its place: mostly that is the end. */
+  enlist(waiter: Waiter): void {
+    const isLast = waiter.place > this.#lastPlace;
+    const behind = isLast ? [] : [...this.waiters.values()].filter(({ place }) => place > waiter.place);
+    for (const { request } of behind) this.waiters.delete(request.token);
+    for (const each of [waiter, ...behind]) this.waiters.set(each.request.token, each);
+    if (isLast) this.#lastPlace = waiter.place;
+  }
 
   /** The smallest number of permits that was asked for since the key was free. */
   get permits(): number | undefined {

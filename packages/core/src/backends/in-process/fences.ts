@@ -8,6 +8,8 @@ export interface MintOptions {
   readonly least: number | undefined;
   /** The grant has a token already, and shall have at least `least`. */
   readonly raised: boolean;
+  /** How many tokens to reserve. */
+  readonly count: number;
 }
 
 interface Counter {
@@ -25,8 +27,8 @@ export class Fences {
 
   constructor(private readonly clock: Clock) {}
 
-  /** One token for all of these keys: larger than all before, or, for readers, that of the last writer. */
-  mint(ids: readonly string[], { shared, least, raised }: MintOptions): number {
+  /** One token for all of these keys, or the first of several: larger than all before, or, for readers, that of the last writer. */
+  mint(ids: readonly string[], { shared, least, raised, count }: MintOptions): number {
     // Microseconds of wall time: the token grows also over a restart of the process.
     const now = Math.floor(this.clock.now().wall * 1_000);
     const asItIs = shared && !raised;
@@ -37,8 +39,14 @@ export class Fences {
       else if (!asItIs) fence = Math.max(fence, now);
     }
     if (fence === 0) fence = Math.max(now, least ?? 0);
-    this.raise(ids, fence);
+    this.raise(ids, fence + count - 1);
     return fence;
+  }
+
+  /** Those above `used` were not used: unless another was minted since, the next one follows `used`. */
+  giveBack(id: string, { used, last }: { readonly used: number; readonly last: number }): void {
+    if (this.#counters.get(id)?.fence === last)
+      this.#counters.set(id, { fence: used, since: this.clock.now() });
   }
 
   /** Later grants of these keys have larger tokens than this one. */

@@ -3,11 +3,13 @@ import type {
   AcquireOutcome,
   AcquireRequest,
   Capabilities,
+  Change,
   Enrolment,
   ExtendOutcome,
   Granted,
   Membership,
   ReleaseOutcome,
+  ReleaseTerms,
   Voter,
   VotingBackend,
 } from "../../contract/backend.ts";
@@ -40,7 +42,7 @@ export interface InProcessBackendOptions {
 export class InProcessBackend implements InProcessLockBackend {
   readonly name = "in-process";
   readonly requestTimeout = 0;
-  readonly capabilities = { queue: true, permits: true, severalKeys: "always" } as const;
+  readonly capabilities = { queue: true, permits: true, severalKeys: "always", fences: true } as const;
   readonly clock: Clock;
   readonly messages: Messages = new InProcessMessages();
   readonly admin: Admin;
@@ -127,7 +129,7 @@ export class InProcessBackend implements InProcessLockBackend {
     this.#store.serveAll(request, entries);
   }
 
-  async extend(held: AcquireRequest, ttl: number, fence = 0): Promise<ExtendOutcome> {
+  async extend(held: AcquireRequest, ttl: number, { fence, holder }: Change = {}): Promise<ExtendOutcome> {
     const entries = this.#store.open(held);
     const grant = this.#store.grantOf(entries, held);
     if (grant === undefined) {
@@ -135,13 +137,15 @@ export class InProcessBackend implements InProcessLockBackend {
       this.#store.tidyAll(held, entries);
       return { status: "lost", reason: stolen ? "stolen" : "expired" };
     }
-    if (fence > 0) this.#store.raise(held, fence);
-    return this.#store.prolong(entries, grant, ttl);
+    if (fence !== undefined) this.#store.raise(held, fence);
+    const fences = holder && this.#store.confirm(grant, held, holder);
+    return { ...this.#store.prolong(entries, grant, ttl), fences };
   }
 
-  async release(held: AcquireRequest, after = 0): Promise<ReleaseOutcome> {
+  async release(held: AcquireRequest, { after = 0, fences }: ReleaseTerms = {}): Promise<ReleaseOutcome> {
     const entries = this.#store.open(held);
     const grant = this.#store.grantOf(entries, held);
+    if (grant !== undefined && fences !== undefined) this.#store.giveBack(held, fences);
     if (grant === undefined || after === 0) {
       this.#store.drop(held, entries, held.token);
       return grant === undefined ? "notHeld" : "released";

@@ -1,5 +1,13 @@
-import type { AcquireRequest, Busy, ExtendOutcome, Granted, Ownership } from "../../contract/backend.ts";
-import { type Clock, elapsed } from "../../contract/clock.ts";
+import type {
+  AcquireRequest,
+  Busy,
+  Granted,
+  NewHolder,
+  Ownership,
+  ReleaseTerms,
+  Renewed,
+} from "../../contract/backend.ts";
+import { type Clock, elapsed, shift } from "../../contract/clock.ts";
 import type { LockName } from "../../contract/mode.ts";
 import { Entry, type Grant } from "./entry.ts";
 import { Fences } from "./fences.ts";
@@ -8,6 +16,7 @@ import { Fences } from "./fences.ts";
 export class Store {
   readonly #entries = new Map<string, Entry>();
   readonly #fences: Fences;
+  #lastPlace = 0;
 
   constructor(private readonly clock: Clock) {
     this.#fences = new Fences(clock);
@@ -21,6 +30,20 @@ export class Store {
   /** Later grants of the keys have larger fencing tokens. */
   raise(held: Ownership, fence: number): void {
     this.#fences.raise(idsOf(held), fence);
+  }
+
+  /** Notes who has a lease by now; the fencing tokens that were reserved for those who come next. */
+  confirm(grant: Grant, held: AcquireRequest, { fence, heldFor, reserve }: NewHolder): Renewed["fences"] {
+    const wanted = { shared: false, least: undefined, raised: false, count: reserve };
+    const first = reserve > 0 ? this.#fences.mint(idsOf(held), wanted) : undefined;
+    grant.request = held;
+    grant.fencingToken = fence ?? first ?? grant.fencingToken;
+    grant.grantedAt = shift(this.clock.now(), -heldFor);
+    return first === undefined ? undefined : { first, last: first + reserve - 1 };
+  }
+
+  giveBack(held: Ownership, fences: NonNullable<ReleaseTerms["fences"]>): void {
+    for (const id of idsOf(held)) this.#fences.giveBack(id, fences);
   }
 
   /** The entries of all keys. */
@@ -66,11 +89,17 @@ export class Store {
 
   /** Puts a request in the queue of each of its keys. */
   enlist(entries: readonly Entry[], request: AcquireRequest): void {
-    const waiter = { request, resolve: undefined };
+    const waiter = { request, place: this.#placeOf(request), resolve: undefined };
     for (const entry of entries) {
       if (request.mode.kind === "permits" && entry.permits !== undefined) entry.limit(request.mode);
-      if (!entry.waiters.has(request.token)) entry.waiters.set(request.token, waiter);
+      if (!entry.waiters.has(request.token)) entry.enlist(waiter);
     }
+  }
+
+  #placeOf({ place }: AcquireRequest): number {
+    if (place !== undefined) return place;
+    this.#lastPlace += 1;
+    return this.#lastPlace;
   }
 
   /** Whether nobody who holds one of the keys, or waits for it in front of the request, is in its way. */
@@ -86,14 +115,19 @@ export class Store {
   }
 
   /** Who is in the way: who has the slot that is wanted, or else the one whose lease ends first. */
-  busy(entries: readonly Entry[], { mode }: AcquireRequest): Busy {
+  busy(entries: readonly [Entry, ...Entry[]], { mode, token }: AcquireRequest): Busy {
     const grants = entries.flatMap((entry) => [...entry.grants.values()]);
     const wanted = grants.find(
       ({ slot }) => mode.kind === "permits" && slot !== undefined && slot === mode.slot,
     );
     const [first] = grants.sort((a, b) => this.left(a) - this.left(b));
     const seen = wanted ?? first;
-    return { status: "busy", holder: seen && { holder: seen.request.holder, remaining: this.left(seen) } };
+    const place = entries[0].waiters.get(token)?.place;
+    return {
+      status: "busy",
+      place,
+      holder: seen && { holder: seen.request.holder, remaining: this.left(seen) },
+    };
   }
 
   grant(entries: readonly [Entry, ...Entry[]], request: AcquireRequest, least?: number): Granted {
@@ -101,7 +135,9 @@ export class Store {
     const { mode, token, ttl } = request;
     const slot = entries[0].slotFor(mode);
     const fencingToken = this.fence(request, least, false);
-    const grant: Grant = { request, fencingToken, grantedAt: now, since: now, ttl, slot };
+    const lastFence = fencingToken + (request.waiters ?? 1) - 1;
+    const place = entries[0].waiters.get(token)?.place ?? this.#placeOf(request);
+    const grant: Grant = { request, fencingToken, lastFence, place, grantedAt: now, since: now, ttl, slot };
     for (const entry of entries) {
       entry.waiters.delete(token);
       if (mode.kind === "permits") entry.limit(mode);
@@ -113,10 +149,11 @@ export class Store {
 
   fence(request: AcquireRequest, least: number | undefined, raised: boolean): number {
     const shared = request.mode.kind === "shared";
-    return this.#fences.mint(idsOf(request), { shared, least, raised });
+    const count = raised ? 1 : (request.waiters ?? 1);
+    return this.#fences.mint(idsOf(request), { shared, least, raised, count });
   }
 
-  prolong(entries: readonly Entry[], grant: Grant, ttl: number): ExtendOutcome {
+  prolong(entries: readonly Entry[], grant: Grant, ttl: number): Renewed {
     if (this.left(grant) < ttl) {
       grant.since = this.clock.now();
       grant.ttl = ttl;
@@ -195,6 +232,6 @@ function nameOf({ prefix, keys }: Pick<Ownership, "prefix" | "keys">, index: num
   return { prefix, key: keys[index] ?? keys[0] };
 }
 
-export function granted({ fencingToken, since, ttl, slot }: Grant): Granted {
-  return { status: "granted", fencingToken, since, ttl, slot };
+export function granted({ fencingToken, lastFence, place, since, ttl, slot }: Grant): Granted {
+  return { status: "granted", fencingToken, lastFence, place, since, ttl, slot };
 }

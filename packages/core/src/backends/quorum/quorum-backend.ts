@@ -3,10 +3,12 @@ import type {
   AcquireOutcome,
   AcquireRequest,
   Capabilities,
+  Change,
   ExtendOutcome,
   LockBackend,
   NodeBackend,
   ReleaseOutcome,
+  ReleaseTerms,
   Voter,
 } from "../../contract/backend.ts";
 import type { Clock } from "../../contract/clock.ts";
@@ -96,7 +98,7 @@ export class QuorumBackend implements LockBackend {
     const majority = majorityOf(backends.length);
     this.name = `quorum of ${backends.length}`;
     this.clock = clock;
-    this.capabilities = { queue: false, permits: false, severalKeys: "always", maxTtl };
+    this.capabilities = { queue: false, permits: false, severalKeys: "always", fences: false, maxTtl };
     // The roll, the vote, and one round more for its fencing token.
     this.requestTimeout = 3 * nodeTimeout;
     this.#nodes = voters.map(
@@ -129,7 +131,7 @@ export class QuorumBackend implements LockBackend {
     await this.#inTime(this.#candidates.get(request)?.giveUp() ?? []);
   }
 
-  async extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome> {
+  async extend(held: AcquireRequest, ttl: number, { fence }: Change = {}): Promise<ExtendOutcome> {
     const holding = this.#holding(held);
     // A node that has restarted is enrolled again also where nothing but renewals runs.
     this.#inBackground(this.#roll.call(held.prefix));
@@ -146,7 +148,7 @@ export class QuorumBackend implements LockBackend {
     }
   }
 
-  release(held: AcquireRequest, after = 0): Promise<ReleaseOutcome> {
+  release(held: AcquireRequest, { after = 0 }: ReleaseTerms = {}): Promise<ReleaseOutcome> {
     const end = (stint: Stint) => (after > 0 ? stint.endLater(after) : stint.end());
     return ending(this.#electorate, held, this.#holding(held), end);
   }

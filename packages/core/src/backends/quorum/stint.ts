@@ -119,7 +119,7 @@ export class Stint {
     this.#longest = Math.max(this.#longest, ttl);
     // A node may run two requests in another order than they were sent in: it would say that there is nothing to extend.
     if (this.#asking !== undefined) await this.answered;
-    const outcome = await this.node.ask((backend) => backend.extend(this.request, ttl, fence));
+    const outcome = await this.node.ask((backend) => backend.extend(this.request, ttl, { fence }));
     this.isLost = outcome.status === "lost";
     return outcome;
   }
@@ -143,7 +143,7 @@ export class Stint {
     this.#longest = Math.max(this.#longest, ms);
     this.#ending ??= this.#endInTime((backend) => {
       const left = Math.ceil(ms - surelyElapsed(start, clock.now()));
-      return left > 0 ? backend.release(this.request, left) : backend.release(this.request);
+      return left > 0 ? backend.release(this.request, { after: left }) : backend.release(this.request);
     });
     return this.#ending;
   }

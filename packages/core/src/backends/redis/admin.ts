@@ -50,7 +50,9 @@ async function inspectLock(run: RunOnce, name: LockName): Promise<LockState | nu
     args,
   );
   const holders = rest.splice(0, 2 * readNumber(told));
-  const waiters = rest.map(readWaiterState);
+  const waiters = rest.flatMap((member, index) =>
+    index % 2 === 0 ? [readWaiterState(member, rest[index + 1])] : [],
+  );
   const mode = readKind(kind) ?? waiters[0]?.mode;
   if (mode === undefined) return null;
   return {

@@ -38,6 +38,14 @@ export interface BatchedScript {
   readonly tail?: ((told: unknown) => void) | undefined;
 }
 
+/** What the batches of one backend have under way. */
+export interface Traffic {
+  /** Batches that wait for their turn to leave. */
+  waiting: number;
+  /** Commands that left and were not answered. */
+  unanswered: number;
+}
+
 /** What all batches of one backend have in common. */
 export interface BatchOptions {
   readonly driver: RedisDriver;
@@ -45,6 +53,7 @@ export interface BatchOptions {
   /** Milliseconds. */
   readonly requestTimeout: number;
   readonly slots: Slots;
+  readonly traffic: Traffic;
 }
 
 /** More requests in one command would keep the server busy for over a millisecond at a time. */
@@ -67,10 +76,17 @@ export class Batch {
   ) {}
 
   add(call: BatchCall): void {
-    if (this.#calls.push(call) === 1) this.options.clock.afterReads(this.#flush);
+    if (this.#calls.push(call) > 1) return;
+    const { clock, traffic } = this.options;
+    // As Nagle's algorithm (RFC 896): only where others are under way is there something to wait for. No batch overtakes
+    // one that waits: a release must not come before the extend of its lease.
+    if (traffic.waiting === 0 && traffic.unanswered === 0) queueMicrotask(this.#flush);
+    else clock.afterReads(this.#flush);
+    traffic.waiting += 1;
   }
 
   #sendAll(): void {
+    this.options.traffic.waiting -= 1;
     const calls = this.#calls;
     this.#calls = [];
     const { most } = this.what;
@@ -82,7 +98,7 @@ export class Batch {
   }
 
   #send(calls: readonly BatchCall[]): void {
-    const { clock, driver, requestTimeout, slots } = this.options;
+    const { clock, driver, requestTimeout, slots, traffic } = this.options;
     const { script, header, lastKeys } = this.what;
     const sent: Sent = { at: clock.now(), connections: driver.connections?.() };
     const keys: string[] = [];
@@ -90,22 +106,27 @@ export class Batch {
     for (const call of calls) call.write(keys, args);
     if (lastKeys !== undefined) keys.push(...lastKeys);
     let isOver = false;
-    const fail = (errorOf: (key: string) => unknown) => {
+    traffic.unanswered += 1;
+    const end = () => {
+      if (!isOver) traffic.unanswered -= 1;
       isOver = true;
       timer.cancel();
+    };
+    const fail = (errorOf: (key: string) => unknown) => {
+      end();
       for (const call of calls) call.reject(errorOf(call.key));
     };
     const timer = clock.setTimer(() => fail((key) => noAnswer(requestTimeout, key)), requestTimeout, true);
     evalScript(driver, script, keys, args).then(
       (replies) => {
-        timer.cancel();
+        end();
         this.#settle(calls, replies, sent);
       },
       (error) => {
         const parts = slots.learn(error) && !isOver ? bySlot(calls) : [];
         if (parts.length <= 1) return fail((key) => backendError(error, key));
         // It is refused as a whole, so nothing of it was done: each part goes out by itself.
-        timer.cancel();
+        end();
         for (const part of parts) this.#send(part);
       },
     );

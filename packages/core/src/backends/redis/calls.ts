@@ -6,6 +6,7 @@ import type { LockName } from "../../contract/mode.ts";
 import type { BatchCall, Sent } from "./batch.ts";
 import { unreadable } from "./faults.ts";
 import { lockKey, lockKeys } from "./keys.ts";
+import { writeMode } from "./modes.ts";
 
 /** A lease of one key. */
 export interface Part extends LockName {
@@ -49,11 +50,20 @@ export class TextCall implements BatchCall {
 
 const DIGITS = /^\d+$/;
 
+/** What is sent of an acquire beside its request. */
+export interface AcquireText {
+  /** The place in the queue; 0 where it has none yet. */
+  readonly ticket: number;
+  readonly info: string;
+  /** An argument that a vote has beside those of an acquire. */
+  readonly more: string | undefined;
+}
+
 /** An acquire, or a vote: of one lock, or of several at once. */
 export class AcquireCall implements BatchCall {
   constructor(
     private readonly request: AcquireRequest,
-    private readonly args: readonly string[],
+    private readonly text: AcquireText,
     private readonly resolve: (answer: Granted | Answer) => void,
     readonly reject: (error: unknown) => void,
   ) {}
@@ -69,9 +79,13 @@ export class AcquireCall implements BatchCall {
   }
 
   write(keys: string[], args: string[]): void {
-    const { keys: names, prefix } = this.request;
+    const { keys: names, prefix, token, ttl, mode, waiters, queue } = this.request;
+    const { ticket, info, more } = this.text;
     for (const key of names) keys.push(...lockKeys({ prefix, key }));
-    args.push(...this.args);
+    // When it leaves, as many as came until then wait together.
+    const asked = writeMode(mode, names.length > 1 ? names.length : undefined, waiters);
+    args.push(token, String(ttl), asked, queue ? String(ticket) : "", info);
+    if (more !== undefined) args.push(more);
   }
 
   answered(reply: number | string, { at }: Sent): void {
@@ -81,7 +95,11 @@ export class AcquireCall implements BatchCall {
     }
     const fencingToken = Number(reply);
     if (!Number.isSafeInteger(fencingToken)) this.reject(unreadable(reply));
-    else this.resolve({ status: "granted", fencingToken, since: at, ttl: this.request.ttl });
+    else {
+      const { ttl } = this.request;
+      // It would have stood where the server's clock was, by which fencing tokens are counted, too.
+      this.resolve({ status: "granted", fencingToken, place: fencingToken, since: at, ttl });
+    }
   }
 }
 
@@ -120,7 +138,7 @@ export class ReleaseCall implements BatchCall {
   constructor(
     private readonly part: Part,
     /** As in `release.lua`. */
-    private readonly heldBy: "one" | "many",
+    private readonly heldBy: string,
     /** The client's open connections. */
     private readonly connections: () => readonly object[] | undefined,
     private readonly resolve: (outcome: ReleaseOutcome) => void,

@@ -1,9 +1,12 @@
 import type {
   AcquireRequest,
+  Change,
   ExtendOutcome,
   Granted,
+  NewHolder,
   Ownership,
   ReleaseOutcome,
+  ReleaseTerms,
 } from "../../contract/backend.ts";
 import type { Instant } from "../../contract/clock.ts";
 import { LockBackendError } from "../../contract/errors.ts";
@@ -49,6 +52,7 @@ export class Commands {
   readonly #extend: Batch;
   /** Extends of exclusive leases, of which there are the most. */
   readonly #renew: Batch;
+  readonly #confirm: Batch;
   readonly #adopt: Batch;
   readonly #connections: () => readonly object[] | undefined;
 
@@ -67,6 +71,7 @@ export class Commands {
     this.#releaseAfter = this.#batch(scripts.releaseAfterScript, () => []);
     this.#extend = this.#batch(scripts.extendScript, () => retention);
     this.#renew = this.#batch(scripts.renewScript, () => [], { most: LARGEST_RENEWAL });
+    this.#confirm = this.#batch(scripts.confirmScript, () => retention);
     this.#adopt = this.#batch(scripts.adoptScript, () => []);
   }
 
@@ -80,11 +85,8 @@ export class Commands {
     batch = this.#acquireBatch(request.prefix),
     more?: string,
   ): Promise<Granted | Answer> {
-    const { keys, token, ttl, mode } = request;
-    const asked = writeMode(mode, keys.length > 1 ? keys.length : undefined);
-    const args = [token, String(ttl), asked, request.queue ? String(ticket) : "", this.#info(request)];
-    if (more !== undefined) args.push(more);
-    return new Promise((resolve, reject) => batch.add(new AcquireCall(request, args, resolve, reject)));
+    const text = { ticket, info: this.#info(request), more };
+    return new Promise((resolve, reject) => batch.add(new AcquireCall(request, text, resolve, reject)));
   }
 
   /**
@@ -114,11 +116,11 @@ export class Commands {
     await Promise.all(parts);
   }
 
-  /** At once, or so many milliseconds from now. */
-  release(part: Part, mode: LockMode, after = 0): Promise<ReleaseOutcome> {
+  release(part: Part, mode: LockMode, { after = 0, fences }: ReleaseTerms = {}): Promise<ReleaseOutcome> {
     if (after > 0) return this.#releaseLater(part, mode, after);
+    const held = fences === undefined ? heldBy(mode) : `${fences.used}:${fences.last}`;
     return new Promise((resolve, reject) => {
-      this.#release.add(new ReleaseCall(part, heldBy(mode), this.#connections, resolve, reject));
+      this.#release.add(new ReleaseCall(part, held, this.#connections, resolve, reject));
     });
   }
 
@@ -128,7 +130,10 @@ export class Commands {
     throw unreadable(text);
   }
 
-  async extend(part: Part, mode: LockMode, ttl: number, fence: number | undefined): Promise<ExtendOutcome> {
+  async extend(part: Part, held: AcquireRequest, ttl: number, change?: Change): Promise<ExtendOutcome> {
+    const { mode } = held;
+    const { fence, holder } = change ?? {};
+    if (holder !== undefined) return this.#confirmed(part, held, ttl, holder);
     if (mode.kind === "exclusive" && fence === undefined) return this.#renewed(part, ttl);
     const args = [part.token, String(ttl), heldBy(mode), fence === undefined ? "" : String(fence)];
     return readExtend(await this.#tell(this.#extend, part, args), "renewed");
@@ -136,6 +141,21 @@ export class Commands {
 
   #renewed(part: Part, ttl: number): Promise<ExtendOutcome> {
     return new Promise((resolve, reject) => this.#renew.add(new RenewCall(part, ttl, resolve, reject)));
+  }
+
+  async #confirmed(
+    part: Part,
+    held: AcquireRequest,
+    ttl: number,
+    { fence, heldFor, reserve }: NewHolder,
+  ): Promise<ExtendOutcome> {
+    const since = Math.max(0, Math.round(heldFor * 1_000));
+    const args = [part.token, ttl, fence ?? "", since, reserve].map(String);
+    const answer = await this.#tell(this.#confirm, part, [...args, this.#info(held)]);
+    const [, , first, last] = answer.text.split(" ");
+    const outcome = readExtend(answer, "renewed");
+    if (outcome.status === "lost" || last === undefined) return outcome;
+    return { ...outcome, fences: { first: readNumber(first), last: readNumber(last) } };
   }
 
   async adopt(part: Part, request: AcquireRequest, from: string): Promise<ExtendOutcome> {

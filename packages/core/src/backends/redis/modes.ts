@@ -4,15 +4,18 @@ import type { LockMode } from "../../contract/mode.ts";
 /** In the scripts slot 0 is any that is free. */
 const ANY_SLOT = 0;
 
-/** A mode as the scripts read it: see fence.lua. `part`: how many keys a request has, or which of them it is. */
-export function writeMode(mode: LockMode, part?: number): string {
+/**
+ * A mode as the scripts read it: see fence.lua. `part`: how many keys a request has, or which of them it is; `waiters`: how
+ * many wait together by a request for one key.
+ */
+export function writeMode(mode: LockMode, part?: number, waiters?: number): string {
   if (mode.kind === "permits") {
     const { permits, slot } = mode;
     if (slot === undefined) return `p${permits}`;
     return `p${permits}:${slot === "any" ? ANY_SLOT : slot}`;
   }
   const letter = mode.kind === "exclusive" ? "x" : "s";
-  return part === undefined ? letter : `${letter}+${part}`;
+  return part === undefined ? `${letter}${waiters ?? ""}` : `${letter}+${part}`;
 }
 
 export function readKind(text: string | undefined): LockMode["kind"] | undefined {

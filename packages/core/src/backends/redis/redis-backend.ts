@@ -3,10 +3,12 @@ import type {
   AcquireOutcome,
   AcquireRequest,
   Capabilities,
+  Change,
   ExtendOutcome,
   NodeBackend,
   Ownership,
   ReleaseOutcome,
+  ReleaseTerms,
   Renewed,
   Vote,
 } from "../../contract/backend.ts";
@@ -71,7 +73,17 @@ export class RedisBackend implements RedisLockBackend {
     const slots = this.#slots;
     const channelOf = (prefix: string) => this.#channel(prefix);
     const time = new ServerTime(clock, requestTimeout);
-    this.#commands = new Commands({ driver, clock, requestTimeout, fenceRetention, slots, time, channelOf });
+    const traffic = { waiting: 0, unanswered: 0 };
+    this.#commands = new Commands({
+      driver,
+      clock,
+      requestTimeout,
+      fenceRetention,
+      slots,
+      traffic,
+      time,
+      channelOf,
+    });
     const attempt: Electable["attempt"] = (request, ask) => this.#attempt(request, ask);
     this.electable = { ...this.#commands.electable, attempt };
     this.#replication = new Replication({
@@ -80,6 +92,7 @@ export class RedisBackend implements RedisLockBackend {
       requestTimeout,
       fenceRetention,
       slots,
+      traffic,
       minReplicas,
     });
     const inTime = <T>(work: Promise<T>) => withDeadline(clock, requestTimeout, undefined, work);
@@ -108,7 +121,7 @@ export class RedisBackend implements RedisLockBackend {
   get capabilities() {
     // Each key is a hash tag of its own: in a cluster two of them hardly ever share a slot.
     const severalKeys = this.#slots.matter ? "never" : "always";
-    return { queue: true, permits: true, severalKeys } as const;
+    return { queue: true, permits: true, severalKeys, fences: true } as const;
   }
 
   async tryAcquire(request: AcquireRequest): Promise<AcquireOutcome> {
@@ -130,19 +143,18 @@ export class RedisBackend implements RedisLockBackend {
     return this.#commands.cancel(request, unanswered);
   }
 
-  async extend(held: AcquireRequest, ttl: number, fence?: number): Promise<ExtendOutcome> {
-    return this.#shortest(await each(held, (part) => this.#commands.extend(part, held.mode, ttl, fence)));
+  async extend(held: AcquireRequest, ttl: number, change?: Change): Promise<ExtendOutcome> {
+    return this.#shortest(await each(held, (part) => this.#commands.extend(part, held, ttl, change)));
   }
 
-  release(held: AcquireRequest, after = 0): Promise<ReleaseOutcome> {
+  release(held: AcquireRequest, terms?: ReleaseTerms): Promise<ReleaseOutcome> {
     const { keys, mode, prefix, token } = held;
-    if (after === 0 && keys.length === 1)
-      return this.#commands.release({ prefix, key: keys[0], token }, mode);
-    return this.#releaseAll(held, after);
+    if (keys.length === 1) return this.#commands.release({ prefix, key: keys[0], token }, mode, terms);
+    return this.#releaseAll(held, terms);
   }
 
-  async #releaseAll(held: AcquireRequest, after: number): Promise<ReleaseOutcome> {
-    const outcomes = await each(held, (part) => this.#commands.release(part, held.mode, after));
+  async #releaseAll(held: AcquireRequest, terms?: ReleaseTerms): Promise<ReleaseOutcome> {
+    const outcomes = await each(held, (part) => this.#commands.release(part, held.mode, terms));
     return outcomes.every((outcome) => outcome === "released") ? "released" : "notHeld";
   }
 
@@ -169,7 +181,7 @@ export class RedisBackend implements RedisLockBackend {
   }
 
   async #attempt(request: AcquireRequest, ask: Ask): Promise<Vote> {
-    const ticket = this.#wake.asking(request);
+    const ticket = this.#wake.asking(request) || (request.place ?? 0);
     const first = await ask(ticket);
     const said = "text" in first ? await this.#commands.decide(request, first, ticket, ask) : first;
     if (said.status === "granted") {
@@ -184,8 +196,9 @@ export class RedisBackend implements RedisLockBackend {
     const otherPermits = otherPermitsOf(request, answer.otherPermits);
     if (answer.status === "granted") {
       this.#wake.forget(request);
-      const { fencingToken, ttl, slot } = answer;
-      return { status: "granted", fencingToken, since: sentAt, ttl, slot, otherPermits };
+      const { fencingToken, lastFence, ttl, slot } = answer;
+      const place = ticket || fencingToken;
+      return { status: "granted", fencingToken, lastFence, place, since: sentAt, ttl, slot, otherPermits };
     }
     const { holder } = answer;
     // A request that was given up meanwhile has had its `cancel`: nothing would ever forget it.
@@ -193,7 +206,7 @@ export class RedisBackend implements RedisLockBackend {
       this.#wake.queued(request, { ...answer, remaining: holder?.remaining });
       this.#subscription.watch(this.#channel(request.prefix));
     }
-    return { status: "busy", holder, otherPermits };
+    return { status: "busy", place: answer.ticket || undefined, holder, otherPermits };
   }
 
   /** How often to make sure that messages come in. */

@@ -87,9 +87,14 @@ function readOptional(text: string | undefined): number | undefined {
 /** "<token> <channel> <ttl> <mode> <info>" */
 const WAITER = /^(\S+) \S+ \S+ (\S+) (.*)$/s;
 
-export function readWaiterState(member: string): WaiterState {
+export function readWaiterState(member: string, count: string | undefined): WaiterState {
   const [, token = member, mode = "", info = ""] = WAITER.exec(member) ?? [];
-  return { token: token.slice(0, TOKEN_SHOWN), ...readMode(mode), ...readInfo(info) };
+  return {
+    token: token.slice(0, TOKEN_SHOWN),
+    ...readMode(mode),
+    ...readInfo(info),
+    count: readOptional(count) ?? 1,
+  };
 }
 
 /** What the server published: its waiter is to ask now. */
@@ -113,6 +118,8 @@ export type AcquireAnswer =
       readonly status: "granted";
       readonly now: number;
       readonly fencingToken: number;
+      /** The last of those that were reserved; undefined in a vote. */
+      readonly lastFence: number | undefined;
       readonly ttl: number;
       readonly slot: number | undefined;
     } & Circumstances)
@@ -144,11 +151,12 @@ export function readAcquireAnswer(text: string): AcquireAnswer {
   const [status, time, ...rest] = text.split(" ");
   const now = readNumber(time);
   if (status === "granted") {
-    const [fence, left, rejoined, slot, permits] = rest;
+    const [fence, left, rejoined, slot, permits, last] = rest;
     return {
       status,
       now,
       fencingToken: readNumber(fence),
+      lastFence: readOptional(last),
       ttl: readNumber(left),
       rejoined: rejoined === "1",
       slot: readOptional(slot),

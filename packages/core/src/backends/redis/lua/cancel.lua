@@ -17,7 +17,7 @@ return each(#KEYS / 5, function(i)
   elseif held.kind and redis.call('ZSCORE', k.lock, token) then
     line.leave(k, token)
   end
-  redis.call('ZREM', k.queue, token .. ' ' .. channel .. ' ' .. ttl .. ' ' .. mode .. ' ' .. info)
+  line.drop(k, token .. ' ' .. channel .. ' ' .. ttl .. ' ' .. mode .. ' ' .. info)
   -- The waiters behind it may come next now.
   line.serve_next(k)
   return 'cancelled'

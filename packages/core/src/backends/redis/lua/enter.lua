@@ -1,7 +1,7 @@
 -- What an acquire and a vote of a quorum do where the short way does not suffice: the key has holders or waiters.
 -- KEYS, five per key of a request: lock, fence, queue, liveness, holders
 -- ARGV: not_after (us of server time), retention (ms), "<channel> <alive, us> <keep, ms>", ...
--- Answers 'granted <now> <fence> <ms left> <rejoined> <slot> <permits of others>',
+-- Answers 'granted <now> <fence> <ms left> <rejoined> <slot> <permits of others> <last fence that is reserved>',
 --         'busy <now> <ms left, -1 without end, -2 if there is no holder> <ticket> <rejoined> <permits of others>
 --         <numbers of the keys that are not ready, with commas> <holder>',
 --         'late <now>' or 'cancelled <now>'; rejoined is 1 when the place in the queue had been lost
@@ -15,6 +15,9 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
   local channel, alive, keep = string.match(ARGV[3], '^(%S+) (%S+) (%S+)$')
   line = line or make_line(now, retention, since)
   local mode = line.mode(mode_text)
+  -- How many of its process wait together, where the request says so: it stands in the queue as any other one.
+  local waiters = mode.kind == 'x' and mode.permits
+  if waiters then mode_text = 'x' end
   local keys, held, mine = {}, {}, {}
   for i = 1, count do
     keys[i] = line.keys(offset + (i - 1) * 5)
@@ -23,20 +26,9 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
   end
   local others = held[1].permits or '-'
 
-  local function granted(fence, left, rejoined, slot)
+  local function granted(fence, left, rejoined, slot, last)
     return 'granted ' .. now_text .. ' ' .. fence .. ' ' .. left .. ' ' .. rejoined .. ' ' .. slot .. ' ' .. others
-  end
-
-  -- What this token has of a key: fence ('0': an offer), ms left, slot.
-  local function own(k, state)
-    if owns(state.value, token) then
-      local fence, rest = string.match(state.value, '^%S+ (%S+)(.*)$')
-      return { fence = fence, left = redis.call('PTTL', k.lock), slot = '-', rest = rest }
-    end
-    local ends = state.kind and redis.call('ZSCORE', k.lock, token)
-    if not ends then return nil end
-    local fence, rest, slot = string.match(redis.call('HGET', k.holders, token), '^(%S+)( %S+ (%S+).*)$')
-    return { fence = fence, left = math.floor((ends - now) / 1000), slot = slot, rest = rest }
+      .. ' ' .. last
   end
 
   -- Gives a grant that this token has a larger fencing token: no other was granted since, so none is passed over.
@@ -59,18 +51,18 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
 
   -- Makes an offer that this token has a grant.
   local function claim()
-    local fence, slot = line.fence(keys, mode, least), mine[1].slot
+    local slot, fence, last = mine[1].slot, line.mint(keys, mode, least, waiters)
     for i = 1, count do
       line.enter(keys[i], held[i], mode, tonumber(slot), fence, token, ttl, info)
       if redis.call('EXISTS', keys[i].queue) == 1 then keep_alive(keys[i]) end
     end
-    return granted(fence, ttl, '0', slot)
+    return granted(fence, ttl, '0', slot, last)
   end
 
   local function answer_own()
     local left, have, is_offer = math.huge, 0, false
     for i = 1, count do
-      mine[i] = own(keys[i], held[i])
+      mine[i] = line.own(keys[i], held[i], token)
       if mine[i] then
         have = have + 1
         left = math.min(left, mine[i].left)
@@ -81,7 +73,7 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
       if is_offer then return claim() end
       local fence = mine[1].fence
       if least and tonumber(fence) < tonumber(least) then fence = raise() end
-      return granted(fence, left, '0', mine[1].slot)
+      return granted(fence, left, '0', mine[1].slot, fence)
     end
     -- Some of several keys were taken away: all or none.
     for i in pairs(mine) do
@@ -112,28 +104,20 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
       lost = added or lost
       keep_alive(k)
       if mode.part then line.has_asked(k, token) end
+      if waiters then line.count(k, token, waiters, keep) end
       line.limit(k, held[i], mode)
     end
     return (lost and not first) and '1' or '0'
   end
 
   local function enter(rejoined)
-    local fence, slot = line.fence(keys, mode, least), '-'
+    local slot, fence, last = '-', line.mint(keys, mode, least, waiters)
     for i = 1, count do
       local place = line.fits(keys[i], held[i], mode)
       line.enter(keys[i], held[i], mode, place, fence, token, ttl, info)
       if mode.slot then slot = place end
     end
-    return granted(fence, ttl, rejoined, slot)
-  end
-
-  -- Of several holders: the one with the slot that is wanted, or else the one whose lease ends first.
-  local function in_the_way(k, state)
-    if mode.slot and mode.slot > 0 and line.taken(k, state)[mode.slot] then
-      local token = line.taken(k, state)[mode.slot]
-      return token, redis.call('ZSCORE', k.lock, token)
-    end
-    return unpack(redis.call('ZRANGE', k.lock, 0, 0, 'WITHSCORES'))
+    return granted(fence, ttl, rejoined, slot, last)
   end
 
   local function busy(rejoined, missing)
@@ -142,7 +126,7 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
     if state.value then
       left, holder = redis.call('PTTL', k.lock), string.sub(state.value, 1, 2048)
     elseif state.kind then
-      local token, ends = in_the_way(k, state)
+      local token, ends = line.in_the_way(k, state, mode)
       left = math.max(0, math.ceil((ends - now) / 1000))
       holder = token .. ' ' .. (redis.call('HGET', k.holders, token) or '')
     end
@@ -183,7 +167,7 @@ local function contended(offset, count, token, ttl, mode_text, ticket, info)
     return busy(rejoined, missing)
   end
   if ticket ~= '' then
-    for i = 1, count do redis.call('ZREM', keys[i].queue, member(i)) end
+    for i = 1, count do line.drop(keys[i], member(i)) end
   end
   return enter(rejoined)
 end

@@ -4,11 +4,13 @@ import acquireFirst from "./acquire-first.lua";
 import adopt from "./adopt.lua";
 import batch from "./batch.lua";
 import cancel from "./cancel.lua";
+import confirm from "./confirm.lua";
 import enter from "./enter.lua";
 import extend from "./extend.lua";
 import fence from "./fence.lua";
 import forceRelease from "./force-release.lua";
 import head from "./head.lua";
+import holders from "./holders.lua";
 import inspect from "./inspect.lua";
 import line from "./line.lua";
 import notify from "./notify.lua";
@@ -19,16 +21,26 @@ import renew from "./renew.lua";
 import scan from "./scan.lua";
 
 /** What a vote of a quorum has in common with an acquire: see `voting.ts`. */
-export const acquireParts = { batch, fence, head, line, enter };
+export const acquireParts = { batch, fence, head, holders, line, enter };
 
-export const acquireScript = defineScript("acquire", acquireFirst, batch, fence, line, enter, acquire);
-export const releaseScript = defineScript("release", releaseFirst, batch, fence, line, release);
-export const releaseAfterScript = defineScript("releaseAfter", batch, fence, line, releaseAfter);
-export const cancelScript = defineScript("cancel", batch, fence, line, cancel);
+export const acquireScript = defineScript(
+  "acquire",
+  acquireFirst,
+  batch,
+  fence,
+  holders,
+  line,
+  enter,
+  acquire,
+);
+export const releaseScript = defineScript("release", releaseFirst, batch, fence, holders, line, release);
+export const releaseAfterScript = defineScript("releaseAfter", batch, fence, holders, releaseAfter);
+export const cancelScript = defineScript("cancel", batch, fence, holders, line, cancel);
 export const extendScript = defineScript("extend", batch, fence, extend);
 export const renewScript = defineScript("renew", renew);
+export const confirmScript = defineScript("confirm", batch, fence, confirm);
 export const adoptScript = defineScript("adopt", batch, fence, adopt);
-export const forceReleaseScript = defineScript("forceRelease", batch, fence, line, forceRelease);
+export const forceReleaseScript = defineScript("forceRelease", batch, fence, holders, line, forceRelease);
 export const inspectScript = defineScript("inspect", batch, fence, inspect);
 export const scanScript = defineScript("scan", scan);
 export const notifyScript = defineScript("notify", notify);

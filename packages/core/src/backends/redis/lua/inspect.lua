@@ -1,7 +1,7 @@
 -- KEYS: lock, fence, queue, liveness, holders
 -- ARGV: how many holders to tell, how many waiters
 -- Answers kind ('x', 's', 'p' or '' for nobody), permits or '-', how many hold it, how many wait, how many holders
--- follow; then two per holder: "<token> ...", ms left; then the waiters
+-- follow; then two per holder: "<token> ...", ms left; then two per waiter: its text, how many of its process wait together
 local k = { lock = KEYS[1], queue = KEYS[3], holders = KEYS[5] }
 local now = server_time()
 local state = { '', '-', '0', tostring(redis.call('ZCARD', k.queue)), '0' }
@@ -26,7 +26,17 @@ elseif kind_of_key ~= 'none' then
   tell(redis.call('GET', k.lock), redis.call('PTTL', k.lock))
   state[1], state[3] = 'x', '1'
 end
+local counts = {}
+local details = state[4] ~= '0' and redis.call('HGETALL', k.holders) or {}
+for i = 1, #details, 2 do
+  local token, count = string.match(details[i], '^waiters (%S+)$'), details[i + 1]
+  if token then
+    counts[token] = count
+    state[4] = tostring(state[4] + count - 1)
+  end
+end
 for _, member in ipairs(redis.call('ZRANGE', k.queue, 0, ARGV[2] - 1)) do
   state[#state + 1] = member
+  state[#state + 1] = counts[string.match(member, '^%S+')] or '1'
 end
 return state

@@ -1,5 +1,4 @@
--- The line of a lock, its holders and its waiters: which of them may enter, in any mode. Made only where there are any.
--- `since`: the least that a fence counter may be, if there is such a limit.
+-- The waiters of a lock, and which of them come next, in any mode. Made only where there are any.
 --
 -- A waiter that comes next gets an offer, which is no grant: the keys are kept for its token for OFFER ms, or its ttl
 -- where that is shorter, and its process is told to ask. Only the answer to that question grants. So a message may be
@@ -7,7 +6,7 @@
 local OFFER = 1000
 
 local function make_line(now, retention, since)
-  local line = {}
+  local line = make_holders(now, retention, since)
 
   -- The queues in which this process has been said to be alive by this call; each request of a batch would say it again.
   local told_alive = {}
@@ -21,14 +20,21 @@ local function make_line(now, retention, since)
     told_alive[k.queue] = true
   end
 
-  function line.keys(offset)
-    local lock, fence, queue, liveness, holders = unpack(KEYS, offset + 1, offset + 5)
-    return { lock = lock, fence = fence, queue = queue, liveness = liveness, holders = holders }
+  -- The field that says how many of a process wait together by a token; only who looks at the queue wants to know.
+  local function waiters(token)
+    return 'waiters ' .. token
   end
 
-  function line.mode(text)
-    local kind, permits, slot, part = string.match(text, '^(%a)(%d*):?(%d*)%+?(%d*)$')
-    return { kind = kind, permits = tonumber(permits), slot = tonumber(slot), part = tonumber(part) }
+  -- They vanish with the queue, where a holder does not make them vanish before.
+  function line.count(k, token, count, keep)
+    redis.call('HSET', k.holders, waiters(token), count)
+    if redis.call('PTTL', k.holders) < tonumber(keep) then redis.call('PEXPIRE', k.holders, keep) end
+  end
+
+  -- Takes a waiter out of the queue.
+  function line.drop(k, member)
+    redis.call('ZREM', k.queue, member)
+    redis.call('HDEL', k.holders, waiters(string.match(member, '^%S+')))
   end
 
   -- What is late must not be executed: notes the id of a request for so many ms.
@@ -36,140 +42,6 @@ local function make_line(now, retention, since)
     redis.call('ZREMRANGEBYSCORE', k.liveness, '-inf', '(' .. whole(now))
     redis.call('ZADD', k.liveness, whole(now + keep * 1000), id)
     redis.call('PEXPIRE', k.liveness, keep)
-  end
-
-  local function remove(k, token)
-    redis.call('ZREM', k.lock, token)
-    redis.pcall('HDEL', k.holders, token)
-  end
-
-  -- Lets the keys of a lock that many hold end with the last of their leases.
-  function line.settle(k)
-    local ends = redis.call('ZRANGE', k.lock, -1, -1, 'WITHSCORES')[2]
-    if not ends then
-      redis.call('DEL', k.holders)
-      return
-    end
-    local left = math.max(1, math.ceil((ends - now) / 1000))
-    redis.call('PEXPIRE', k.lock, left)
-    redis.call('PEXPIRE', k.holders, left)
-  end
-
-  -- Removes one of several holders.
-  function line.leave(k, token)
-    remove(k, token)
-    line.settle(k)
-  end
-
-  -- The holders of the lock: { value } one, { kind, count, permits } several, {} none; { stale } none, but the
-  -- key of the last holder is still there, to be overwritten or deleted.
-  function line.read(k)
-    local kind_of_key = redis.call('TYPE', k.lock).ok
-    if kind_of_key == 'none' then return {} end
-    local kind, permits
-    if kind_of_key == 'zset' then kind, permits = unpack(redis.call('HMGET', k.holders, 'kind', 'permits')) end
-    -- A key of any other type is of another program: the server's own error says so.
-    if not kind then return { value = redis.call('GET', k.lock) } end
-    repeat
-      local gone = redis.call('ZRANGEBYSCORE', k.lock, '-inf', whole(now), 'LIMIT', 0, 1000)
-      for _, token in ipairs(gone) do remove(k, token) end
-    until #gone < 1000
-    local count = redis.call('ZCARD', k.lock)
-    if count == 0 then
-      redis.call('DEL', k.holders)
-      return {}
-    end
-    return { kind = kind, count = count, permits = tonumber(permits) }
-  end
-
-  -- The slots that are taken, and by which token; read once, and then kept up to date.
-  function line.taken(k, held)
-    if held.taken then return held.taken end
-    held.taken = {}
-    local details = held.kind and redis.call('HGETALL', k.holders) or {}
-    for i = 1, #details, 2 do
-      local slot = tonumber(string.match(details[i + 1], '^%d+ %d+ (%d+) '))
-      if slot then held.taken[slot] = details[i] end
-    end
-    return held.taken
-  end
-
-  local function most(held, mode)
-    return math.min(mode.permits, held.permits or mode.permits)
-  end
-
-  -- Whether the holders leave room for a mode: false, true, or the slot where one is wanted.
-  function line.fits(k, held, mode)
-    if held.value then return false end
-    if held.kind and (mode.kind == 'x' or mode.kind ~= held.kind) then return false end
-    if mode.kind ~= 'p' then return true end
-    local permits = most(held, mode)
-    if held.kind and held.count >= permits then return false end
-    if not mode.slot then return true end
-    local slots = line.taken(k, held)
-    if mode.slot > 0 then return mode.slot <= permits and not slots[mode.slot] and mode.slot end
-    for slot = 1, permits do
-      if not slots[slot] then return slot end
-    end
-    return false
-  end
-
-  -- The fencing token for a grant of these keys: larger than all before, or, for readers, that of the last writer.
-  -- `least`: see mint; `raised`: it is also the least for readers.
-  function line.fence(keys, mode, least, raised)
-    local shared = mode.kind == 's'
-    if not shared and #keys == 1 then return mint(keys[1].fence, retention, now, whole(now), least) end
-    local as_it_is = shared and not raised
-    least = tonumber(least or nil)
-    local fence = (as_it_is and 0) or least or now
-    for _, k in ipairs(keys) do
-      local last = tonumber(redis.call('GET', k.fence) or nil)
-      if last then
-        check_counter(k.fence, last, retention, now)
-        fence = math.max(fence, shared and last or last + 1)
-      elseif not as_it_is then
-        fence = math.max(fence, now)
-      end
-    end
-    if fence == 0 then fence = math.max(now, least or 0) end
-    fence = math.max(fence, since or 0)
-    for _, k in ipairs(keys) do
-      redis.call('SET', k.fence, whole(fence), 'PX', retention)
-    end
-    return whole(fence)
-  end
-
-  -- Notes that a request wants so many permits: the smallest number rules until there is no holder.
-  function line.limit(k, held, mode)
-    if held.kind ~= 'p' or mode.kind ~= 'p' or held.permits <= mode.permits then return end
-    redis.call('HSET', k.holders, 'permits', mode.permits)
-    held.permits = mode.permits
-  end
-
-  -- Makes a token hold the lock in a mode that fits. `place` is what `fits` gave. What may fail is written first.
-  function line.enter(k, held, mode, place, fence, token, ttl, info)
-    local at = whole(now)
-    if mode.kind == 'x' then
-      local value = token .. ' ' .. fence .. ' ' .. at .. ' ' .. info
-      redis.call('SET', k.lock, value, 'PX', ttl)
-      held.value, held.stale = value, nil
-      return
-    end
-    local slot = mode.slot and place or '-'
-    redis.call('HSET', k.holders, 'kind', mode.kind, token, fence .. ' ' .. at .. ' ' .. slot .. ' ' .. info)
-    if held.stale then redis.call('DEL', k.lock) end
-    held.stale = nil
-    redis.call('ZADD', k.lock, whole(now + ttl * 1000), token)
-    if mode.kind == 'p' then
-      held.permits = most(held, mode)
-      redis.call('HSET', k.holders, 'permits', held.permits)
-    end
-    if redis.call('PTTL', k.lock) < tonumber(ttl) then
-      redis.call('PEXPIRE', k.lock, ttl)
-      redis.call('PEXPIRE', k.holders, ttl)
-    end
-    held.kind, held.count = mode.kind, (held.count or 0) + 1
-    if held.taken then held.taken[slot] = token end
   end
 
   -- A process that was told to ask is believed alive until it should have done so. If it does not, it is dead, or cannot
@@ -218,7 +90,7 @@ local function make_line(now, retention, since)
   -- Whether a waiter keeps all behind it waiting, too: not a waiter for a slot that is taken while
   -- others are free.
   local function hinders(held, mode)
-    return not (mode.kind == 'p' and mode.slot and held.kind == 'p' and held.count < most(held, mode))
+    return not (mode.kind == 'p' and mode.slot and held.kind == 'p' and held.count < line.most(held, mode))
   end
 
   local function told(token)
@@ -280,7 +152,7 @@ local function make_line(now, retention, since)
       if self and owns(member, self) then return not only_readers or self_kind == 's' end
       local waiter = read_waiter(k, member)
       if not waiter.alive_until or waiter.alive_until < now then
-        redis.call('ZREM', k.queue, member)
+        line.drop(k, member)
       else
         local mode = line.mode(waiter.mode)
         if only_readers and mode.kind ~= 's' then return false end
@@ -292,7 +164,7 @@ local function make_line(now, retention, since)
           if serve_several(k, held, mode, waiter, member) and mode.kind == 'x' then return false end
           if redis.call('ZSCORE', k.queue, member) then passed, only_readers = passed + 1, true end
         else
-          redis.call('ZREM', k.queue, member)
+          line.drop(k, member)
           if not offer({ k }, { held }, mode, place, waiter) or mode.kind == 'x' then return false end
         end
       end

@@ -3,7 +3,7 @@
 -- ARGV, three per request: token, 'one' or 'many' (as for release), ms
 -- The lease ends by itself after so many ms, sooner or later than it would. Answers 'released' or 'notHeld'
 local now = server_time()
-local line = make_line(now)
+local holding = make_holders(now)
 
 return each(#KEYS / 5, function(i)
   local offset = i * 5 - 5
@@ -14,7 +14,7 @@ return each(#KEYS / 5, function(i)
     -- A write that needs no memory: after it the server does not refuse the next for want of memory.
     redis.call('ZREM', lock, '')
     redis.call('ZADD', lock, 'XX', whole(now + ms * 1000), token)
-    line.settle({ lock = lock, holders = holders })
+    holding.settle({ lock = lock, holders = holders })
     return 'released'
   end
   local value = redis.pcall('GET', lock)

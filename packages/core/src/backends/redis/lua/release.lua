@@ -1,6 +1,7 @@
 -- What a release does where the short way does not suffice: see release-first.lua
 -- KEYS, five per request: lock, fence, queue, liveness, holders
--- ARGV: retention (ms), then two per request: token, 'one' for an exclusive lock, or 'many'
+-- ARGV: retention (ms), then two per request: token, 'one' for an exclusive lock, or 'many'; or '<used>:<last>' for an
+--       exclusive lock for which fencing tokens were reserved up to the last: those that were not used are given back
 -- Answers 'released' or 'notHeld'. The key is freed also where its queue is broken.
 local line
 
@@ -24,6 +25,10 @@ return each(count, function(i)
   end
   local value = redis.pcall('GET', lock)
   if type(value) == 'table' or not owns(value, token) then return 'notHeld' end
+  local used, last = string.match(held_by, '^(%d+):(%d+)$')
+  if used and redis.pcall('GET', KEYS[offset + 2]) == last then
+    redis.pcall('SET', KEYS[offset + 2], used, 'PX', ARGV[1])
+  end
   local first = redis.pcall('ZRANGE', queue, 0, 0)[1]
   if first then
     line = line or make_line(server_time(), ARGV[1])
