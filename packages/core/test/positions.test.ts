@@ -313,7 +313,7 @@ describe("waiters of one process", () => {
       const all = await scene();
       await clock.advance(31);
       const answer = backend.hang("extend");
-      await all.first.release();
+      void all.first.release();
       await clock.advance(3_200);
       answer();
       backend.heal();
@@ -342,7 +342,7 @@ describe("waiters of one process", () => {
     const first = await theLease(many, 0);
     await clock.advance(31);
     const answer = backend.hang("extend");
-    await first.release();
+    void first.release();
     await clock.advance(0);
     const closing = locks.close();
     answer();
@@ -363,5 +363,146 @@ describe("waiters of one process", () => {
     expect(await waiters()).toEqual([1]);
     await held.release();
     await (await theLease(long, 0)).release();
+  });
+
+  it("of a lease that was extended to more, and then to less, ask the server again", async () => {
+    const many = crowd(2);
+    await clock.advance(0);
+    await held.release();
+    const first = await theLease(many, 0);
+    await first.extend(60_000);
+    await first.extend(500);
+    await first.release();
+    expect((await theLease(many, 1)).validFor).toBeLessThan(3_000);
+  });
+
+  it("are told the fault where the server could not be asked to confirm the lease for them", async () => {
+    const many = crowd(1);
+    const short = crowd(1, { ...OPTIONS, wait: 500 });
+    await clock.advance(0);
+    await held.release();
+    const first = await theLease(many, 0);
+    await clock.advance(31);
+    backend.fail("extend", undefined, 1_000);
+    await first.release();
+    await clock.advance(600);
+    expect(short.errors.get(0)).toMatchObject({ code: "LOCK_BACKEND" });
+  });
+
+  it("free the key although the release fails that ends their turn", async () => {
+    const many = crowd(1);
+    const short = crowd(1, { ...OPTIONS, wait: 100 });
+    await clock.advance(0);
+    await held.release();
+    const first = await theLease(many, 0);
+    await first.extend(3_600_000);
+    backend.fail("release");
+    await first.release();
+    await clock.advance(2_000);
+    expect(short.errors.size + short.leases.size).toBe(1);
+    await short.leases.get(0)?.release();
+    expect(await rivals.inspect(KEY)).toBeNull();
+  });
+
+  it("are told by a release that the lease was taken by force, once the server was asked", async () => {
+    const many = crowd(2);
+    await clock.advance(0);
+    await held.release();
+    const first = await theLease(many, 0);
+    await clock.advance(31);
+    await rivals.forceRelease(KEY);
+    const releasing = first.release();
+    await clock.advance(0);
+    expect(await releasing).toBe("expired");
+    await (await theLease(many, 1)).release();
+    expect(await rivals.inspect(KEY)).toBeNull();
+  });
+
+  it("show the fencing token of who adopted what one of them gave away", async () => {
+    const many = crowd(2);
+    await clock.advance(0);
+    await held.release();
+    await (await theLease(many, 0)).release();
+    const adopted = await rivals.adopt((await theLease(many, 1)).toTicket());
+    const [shown] = (await rivals.inspect(KEY))?.holders ?? [];
+    expect(shown?.fencingToken).toBe(adopted.fencingToken);
+  });
+
+  it("keep their place when they were granted too late", async () => {
+    const first = crowd(1, { ...OPTIONS, ttl: 1_000 });
+    const second = crowd(1, { ...OPTIONS, ttl: 2_000 });
+    const third = crowd(1, { ...OPTIONS, ttl: 4_000 });
+    await clock.advance(0);
+    await held.release();
+    clock.block(995);
+    await clock.advance(50);
+    await (await theLease(second, 0)).release();
+    await (await theLease(first, 0)).release();
+    await (await theLease(third, 0)).release();
+  });
+});
+
+describe("a listener", () => {
+  it("of acquired may abort the signal of that acquire: its caller has the lease", async () => {
+    const ended = new AbortController();
+    const first = crowd(1, { ...OPTIONS, signal: ended.signal });
+    const second = crowd(1);
+    locks.on("acquired", () => ended.abort());
+    await (await theLease(first, 0)).release();
+    await (await theLease(second, 0)).release();
+    expect(await rivals.inspect(KEY)).toBeNull();
+    await locks.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it("of acquired may end those who wait behind it", async () => {
+    const ended = new AbortController();
+    const first = crowd(1);
+    const second = crowd(1, { ...OPTIONS, signal: ended.signal });
+    const third = crowd(1);
+    locks.on("acquired", () => ended.abort());
+    await (await theLease(first, 0)).release();
+    await (await theLease(third, 0)).release();
+    expect(second.errors.size).toBe(1);
+    expect(await rivals.inspect(KEY)).toBeNull();
+  });
+
+  it.each(["abort", "close"])("of released may end the last one who waits: %s", async (how) => {
+    const ended = new AbortController();
+    const first = crowd(1);
+    crowd(1, { ...OPTIONS, signal: ended.signal });
+    locks.on("released", () => (how === "abort" ? ended.abort() : void locks.close()));
+    expect(await (await theLease(first, 0)).release()).toBe("released");
+    await clock.advance(0);
+    expect(await rivals.inspect(KEY)).toBeNull();
+    await locks.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it("of contended may abort the acquire, which does not wait then", async () => {
+    const ended = new AbortController();
+    const names: string[] = [];
+    await rivals.acquire(KEY);
+    for (const name of ["contended", "waiting", "aborted"] as const) locks.on(name, () => names.push(name));
+    locks.on("contended", () => ended.abort());
+    crowd(1, { ...OPTIONS, signal: ended.signal });
+    await clock.advance(0);
+    expect(names).toEqual(["contended", "aborted"]);
+  });
+});
+
+describe.each(["abort", "close"])("an acquire that is ended while its grant is on its way: %s", (how) => {
+  it.each(Array.from({ length: 16 }, (_, turn) => turn))("frees the key, %i turns later", async (turns) => {
+    const ended = new AbortController();
+    const { leases, errors } = crowd(1, { ...OPTIONS, signal: ended.signal });
+    for (let turn = 0; turn < turns; turn++) await undefined;
+    if (how === "abort") ended.abort();
+    else void locks.close();
+    await clock.advance(0);
+    expect(leases.size + errors.size).toBe(1);
+    await leases.get(0)?.release();
+    expect(await rivals.inspect(KEY)).toBeNull();
+    await locks.close();
+    expect(clock.pending).toBe(0);
   });
 });

@@ -37,7 +37,16 @@ export const SUITES: readonly Suite[] = [
     name: "in-process",
     run: {
       tests: [
-        ...named("", "lease", "deadline", "acquire-events", "holding", "lazy-abort", "bad-input-modes"),
+        ...named(
+          "",
+          "lease",
+          "positions",
+          "deadline",
+          "acquire-events",
+          "holding",
+          "lazy-abort",
+          "bad-input-modes",
+        ),
         ...named("drivers/", "in-process"),
       ],
     },

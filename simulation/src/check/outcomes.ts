@@ -1,4 +1,4 @@
-import { type Attempt, type History, nameOf, type Violation } from "../run/history.ts";
+import { type History, nameOf, type Violation } from "../run/history.ts";
 import { promisedUntil } from "./exclusion.ts";
 import { hasForgotten } from "./fences.ts";
 
@@ -9,9 +9,7 @@ const EXPECTED = /cannot (hear|tell)/;
 export function checkOutcomes(history: History): Violation[] {
   const { attempts, left, warnings, unhandled, settledAt: at } = history;
   // A server that forgets what it did may have a token again.
-  const untrue = attempts.filter(
-    (attempt) => attempt.isStillThere && !hasForgotten(history) && !isPassedOn(attempt, attempts),
-  );
+  const untrue = attempts.filter(({ isStillThere }) => isStillThere && !hasForgotten(history));
   return [
     ...wrongRefusals(history),
     ...untrue.map((attempt): Violation => {
@@ -24,19 +22,6 @@ export function checkOutcomes(history: History): Violation[] {
     ...unhandled.map((text): Violation => ({ promise: "nothing left", at, text: `unhandled: ${text}` })),
     ...left.map((text): Violation => ({ promise: "nothing left", at, text })),
   ];
-}
-
-/** Whether others of its process waited for the key when it was released: then it may have gone to them, with its token. */
-function isPassedOn(attempt: Attempt, all: readonly Attempt[]): boolean {
-  const { process, keys, releaseInvokedAt = 0 } = attempt;
-  return all.some(
-    (other) =>
-      other !== attempt &&
-      other.process === process &&
-      other.keys[0] === keys[0] &&
-      other.invokedAt <= releaseInvokedAt &&
-      (other.endedAt ?? Number.POSITIVE_INFINITY) >= releaseInvokedAt,
-  );
 }
 
 /** A ticket is refused as stolen only where somebody took the key, or where the lease kept nobody out any more. */

@@ -199,12 +199,19 @@ export class Actor {
     const { timeline } = this.stage.world;
     this.#look(attempt, lease);
     attempt.releaseInvokedAt = timeline.now;
+    const isPassedOn = this.#isWaitedFor(attempt);
     attempt.release = await lease.release().catch(() => "failed" as const);
     attempt.releasedAt = timeline.now;
-    // On a quorum, the last nodes may hear of it later.
-    const isAtOnce = attempt.release === "released" && minHold === 0 && this.stage.sites.length === 1;
+    // On a quorum, the last nodes may hear of it later. To others of its process, the key goes with its owner token.
+    const isFree = attempt.release === "released" && minHold === 0 && !isPassedOn;
+    const isAtOnce = isFree && this.stage.sites.length === 1;
     if (isAtOnce) attempt.isStillThere = this.stage.sites.some(({ server }) => server.knows(lease.token));
     this.recorder.say(this.player, `${nameOf(attempt)} released: ${attempt.release}`);
+  }
+
+  /** Whether others of its process wait for what it has. */
+  #isWaitedFor({ keys }: Attempt): boolean {
+    return [...this.#attempts.values()].some((other) => other.end === undefined && other.keys[0] === keys[0]);
   }
 
   /** Works for so long, or until the lease is lost. */

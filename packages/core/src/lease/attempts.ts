@@ -24,6 +24,8 @@ export class Attempts {
   #isQueued = false;
   /** An attempt that is on its way, or that was sent and never answered, may still arrive. */
   #sent: "nothing" | "asking" | "unanswered" = "nothing";
+  /** Where it stands in the queue. */
+  #place: number | undefined;
 
   constructor(
     private readonly context: AcquireContext,
@@ -58,7 +60,9 @@ export class Attempts {
     const request = this.#request;
     this.#count += 1;
     const outcome = await attempting;
-    this.#settle();
+    this.#place = outcome.place ?? this.#place;
+    // A grant is to be undone like an attempt until somebody has it.
+    if (outcome.status === "busy") this.#settle();
     if (this.#faults !== undefined) this.#faults = { count: this.#faults.count };
     if (outcome.votes !== undefined) context.voted(request, outcome.votes);
     if (outcome.otherPermits !== undefined) context.permitsDiffer(request, outcome.otherPermits);
@@ -99,7 +103,7 @@ export class Attempts {
   /** Undoes a grant that does not count, in the background, and goes on under another owner token. */
   #giveBack(): void {
     this.context.cancel(this.#request, true);
-    this.#request = { ...this.#request, token: newOwnerToken() };
+    this.#request = { ...this.#request, token: newOwnerToken(), place: this.#place };
     this.#isQueued = false;
   }
 

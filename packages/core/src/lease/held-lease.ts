@@ -106,11 +106,16 @@ export class HeldLease implements Lease, Kept {
       return Promise.resolve("expired");
     }
     const { context, fencingToken, held } = this;
-    const done = Promise.resolve<ReleaseResult>("released");
-    this.#state = { name: "released", done };
     const heldFor = this.#renewal.time.heldFor(context.backend.clock.now());
-    context.events.emit("released", held, { fencingToken, outcome: "released", held: heldFor });
-    successors.next();
+    let tell: (result: ReleaseResult) => void = () => undefined;
+    const done = new Promise<ReleaseResult>((resolve) => {
+      tell = resolve;
+    });
+    this.#state = { name: "released", done };
+    successors.next((outcome) => {
+      context.events.emit("released", held, { fencingToken, outcome, held: heldFor });
+      tell(outcome === "released" ? "released" : "expired");
+    });
     return done;
   }
 
@@ -160,7 +165,8 @@ export class HeldLease implements Lease, Kept {
     // Before the key is freed: else it would go past them.
     this.successors?.end();
     // Do not let others wait for what may not be believed any more.
-    if (mayStand) context.undo(held, this.#newRelease().free(backend.clock.now()));
+    const free = () => this.#newRelease().free(backend.clock.now());
+    if (mayStand) context.undo(held, this.successors?.afterEnd(free) ?? free());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

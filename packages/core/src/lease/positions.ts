@@ -72,12 +72,12 @@ export class Positions {
     if (granted === undefined) return;
     const { request, waiters, opener } = granted;
     const [first] = waiters;
-    if (waiters.length > 1 || first !== opener) {
-      new Relay(this.context, granted, this.#requeue).begin();
-      return;
-    }
-    const { deadline, terms } = first;
-    first.accept(() => this.context.lease(request, granted.granted, deadline, terms));
+    const { fencingToken, lastFence = fencingToken } = granted.granted;
+    // Alone, and what the server knows is all of it: nothing is to be passed on, and no fencing token is to be given back.
+    if (waiters.length === 1 && first === opener && lastFence === fencingToken) {
+      const { deadline, terms } = first;
+      first.accept(() => this.context.lease(request, granted.granted, deadline, terms));
+    } else new Relay(this.context, granted, this.#requeue).begin();
   };
 
   /** They keep their place, under an owner token of their own: the one before may still be in use. */

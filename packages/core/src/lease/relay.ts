@@ -1,5 +1,12 @@
-import type { ExtendOutcome, Granted, NewHolder, ReleaseTerms, Renewed } from "../contract/backend.ts";
-import type { SeenHolder } from "../contract/errors.ts";
+import type {
+  ExtendOutcome,
+  Granted,
+  NewHolder,
+  ReleaseOutcome,
+  ReleaseTerms,
+  Renewed,
+} from "../contract/backend.ts";
+import { asBackendError, type LockBackendError, type SeenHolder } from "../contract/errors.ts";
 import { showKeys } from "../contract/key.ts";
 import { retry } from "../contract/retry.ts";
 import type { AcquireContext, Interruptible } from "./acquire-context.ts";
@@ -30,6 +37,8 @@ export class Relay implements Successors, Interruptible, WaitsIn {
   #renewal: Renewal | undefined;
   /** Whose name and meta the server has. */
   #shown: Waiter;
+  /** What kept the server from confirming it. */
+  #fault: LockBackendError | undefined;
   #isOver = false;
 
   constructor(
@@ -44,6 +53,7 @@ export class Relay implements Successors, Interruptible, WaitsIn {
     this.#used = granted.fencingToken - 1;
     this.#shown = opener;
     this.reserved({ first: granted.fencingToken, last: granted.lastFence ?? granted.fencingToken });
+    for (const waiter of waiters) waiter.place = this;
   }
 
   begin(): void {
@@ -51,7 +61,6 @@ export class Relay implements Successors, Interruptible, WaitsIn {
     if (others.length > 0) this.context.waits(this);
     this.#grant(this.#nextFence() ?? this.#used, this.position.granted);
     for (const waiter of others) {
-      waiter.place = this;
       waiter.tell(this.#holder);
       waiter.watch();
     }
@@ -90,22 +99,28 @@ export class Relay implements Successors, Interruptible, WaitsIn {
   leave(waiter: Waiter): void {
     this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
     const { interrupted } = waiter.deadline;
-    waiter.fail(interrupted === undefined ? waiter.stillBusy(this.#holder) : interrupted.reason);
+    waiter.fail(
+      interrupted === undefined ? (this.#fault ?? waiter.stillBusy(this.#holder)) : interrupted.reason,
+    );
     if (this.#waiters.length === 0) this.context.settled(this);
   }
 
-  /** Grants it to the next waiter, at once where that is safe. */
-  next(): void {
+  next(released: (outcome: ReleaseOutcome) => void): void {
     const renewal = this.#renewal;
     const now = this.context.backend.clock.now();
     // Was it extended to more, others would have to wait for that after a crash of the next one.
-    if (renewal === undefined || renewal.left(now) <= 0 || renewal.ttl > this.#request.ttl) {
+    if (renewal === undefined || renewal.left(now) <= 0 || renewal.longest > this.#request.ttl) {
+      released("released");
       this.#giveUp();
       return;
     }
     const fence = renewal.isFresh(now) ? this.#nextFence() : undefined;
-    if (fence === undefined) this.context.underWay.watch(this.#confirm(renewal));
-    else this.#grant(fence, renewal.validity);
+    if (fence === undefined) {
+      this.context.underWay.watch(this.#confirm(renewal, released));
+      return;
+    }
+    released("released");
+    this.#grant(fence, renewal.validity);
   }
 
   end(): void {
@@ -117,15 +132,27 @@ export class Relay implements Successors, Interruptible, WaitsIn {
     this.requeue([first, ...others], this.position.granted.place);
   }
 
+  afterEnd<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise<void>((resume) => this.context.backend.clock.afterReads(resume)).then(work);
+  }
+
   /** Its waiters go back to the queue before the key is freed: else it would go past them. */
   #giveUp(): void {
+    this.#renewal?.stop();
     this.end();
-    this.context.undo(this.#request, this.context.backend.release(this.#request, { fences: this.unused }));
+    const request = this.#request;
+    const releasing = this.afterEnd(() => this.context.backend.release(request, { fences: this.unused }));
+    // Others would wait for as long as the ttl.
+    releasing.catch(() => this.context.cancel(request, false));
+    this.context.undo(request, releasing);
   }
 
   #grant(fencingToken: number, validity: Pick<Granted, "since" | "ttl" | "drift">): void {
     const waiter = this.#waiters.shift();
-    if (waiter === undefined) return;
+    if (waiter === undefined) {
+      this.#giveUp();
+      return;
+    }
     if (this.#waiters.length === 0) this.context.settled(this);
     this.#used = fencingToken;
     const { deadline, terms } = waiter;
@@ -136,34 +163,39 @@ export class Relay implements Successors, Interruptible, WaitsIn {
   }
 
   /** The server confirms the lease for the next waiter, and reserves fencing tokens for all. */
-  async #confirm(renewal: Renewal): Promise<void> {
-    const { backend } = this.context;
+  async #confirm(renewal: Renewal, released: (outcome: ReleaseOutcome) => void): Promise<void> {
+    const { clock } = this.context.backend;
     const [waiter] = this.#waiters;
-    if (waiter === undefined) return;
-    const { ttl, token, keys } = this.#request;
-    const key = showKeys(keys);
-    const isOver = () => renewal.left(backend.clock.now()) <= 0 || this.#waiters.length === 0;
-    let asked = backend.clock.now();
-    const confirm = (): Promise<ExtendOutcome> => {
-      asked = backend.clock.now();
-      return backend.extend({ ...waiter.request, token }, ttl, {
-        holder: this.newHolder(this.#open[0]?.next, 0),
+    const key = showKeys(this.#request.keys);
+    const isOver = () => renewal.left(clock.now()) <= 0 || this.#waiters.length === 0;
+    // Where the server is silent, it was released while it was believed: its holder need not wait for more.
+    const confirm = () =>
+      this.#askToConfirm(renewal, waiter).catch((fault: unknown) => {
+        if (this.#fault === undefined) released("released");
+        this.#fault = asBackendError(fault, key);
+        throw fault;
       });
-    };
-    let outcome: ExtendOutcome | undefined;
-    try {
-      outcome = await retry(backend.clock, { key, keepAlive: true, isOver }, confirm);
-    } catch {
-      // It is not known to stand.
-    }
-    if (outcome?.status !== "renewed") return this.#giveUp();
+    const outcome = await retry(clock, { key, keepAlive: true, isOver }, confirm).catch(() => undefined);
+    if (this.#fault === undefined) released(outcome === "lost" ? "notHeld" : "released");
+    this.#fault = undefined;
+    const isKept = outcome === "renewed" && renewal.left(clock.now()) > 0;
+    const fence = isKept ? this.#nextFence() : undefined;
+    if (fence === undefined) this.#giveUp();
+    else this.#grant(fence, renewal.validity);
+  }
+
+  async #askToConfirm(renewal: Renewal, waiter: Waiter | undefined): Promise<ExtendOutcome["status"]> {
+    const { backend } = this.context;
+    const { token, ttl } = this.#request;
+    const asked = backend.clock.now();
+    const held = { ...(waiter?.request ?? this.#request), token };
+    const holder = this.newHolder(this.#open[0]?.next, 0);
+    const outcome = await backend.extend(held, ttl, { holder });
+    if (outcome.status === "lost") return outcome.status;
     this.reserved(outcome.fences);
-    this.#shown = waiter;
+    this.#shown = waiter ?? this.#shown;
     renewal.heard(outcome, ttl, asked);
-    const fence = this.#nextFence();
-    const isLeft = renewal.left(backend.clock.now()) > 0 && this.#waiters.length > 0;
-    if (fence !== undefined && isLeft) this.#grant(fence, renewal.validity);
-    else this.#giveUp();
+    return outcome.status;
   }
 
   get #open(): Reserved[] {

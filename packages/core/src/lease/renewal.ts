@@ -38,8 +38,10 @@ interface Due {
  */
 export class Renewal implements KeepingAlarm {
   slot = NOT_SET;
+  time: HoldTime;
+  /** The largest ttl that was asked for, ms. */
+  longest: number;
   #lease: Kept;
-  #time: HoldTime;
   #validity: Validity;
   #ttl: number;
   /** When the newest command was sent that the server has answered. */
@@ -63,9 +65,10 @@ export class Renewal implements KeepingAlarm {
     const { ttl } = lease.held;
     const now = context.backend.clock.now();
     this.#lease = lease;
-    this.#time = new HoldTime(lease.terms, granted.since, now);
+    this.time = new HoldTime(lease.terms, granted.since, now);
     this.#validity = atMost(granted, ttl, granted.since);
     this.#ttl = ttl;
+    this.longest = ttl;
     this.#confirmedAt = granted.since;
     this.#next = this.#plan();
     this.arm(now);
@@ -73,10 +76,6 @@ export class Renewal implements KeepingAlarm {
 
   get lease(): Kept {
     return this.#lease;
-  }
-
-  get time(): HoldTime {
-    return this.#time;
   }
 
   /** Milliseconds that an extend asks for. */
@@ -91,19 +90,19 @@ export class Renewal implements KeepingAlarm {
 
   /** Whether the server has confirmed it so lately that it may be granted to another one without a command. */
   isFresh(now: Instant): boolean {
-    return this.left(now) > this.#ttl / 2 && elapsed(this.#confirmedAt, now) < FRESH;
+    return this.left(now) > this.#lease.held.ttl / 2 && elapsed(this.#confirmedAt, now) < FRESH;
   }
 
   /** Milliseconds that the lease may still be believed; not above 0 when it is over. */
   left(now: Instant): number {
-    return Math.min(validityLeft(this.#validity, now), this.#time.left(now));
+    return Math.min(validityLeft(this.#validity, now), this.time.left(now));
   }
 
   /** Keeps the lease of another holder from now on. `isShown`: others see that it has it. */
   keep(lease: Kept, isShown: boolean): void {
     const now = this.#now();
     this.#lease = lease;
-    this.#time = new HoldTime(lease.terms, now, now);
+    this.time = new HoldTime(lease.terms, now, now);
     this.#ttl = lease.held.ttl;
     this.#isMasked = !isShown;
     this.#next = this.#plan();
@@ -152,6 +151,7 @@ export class Renewal implements KeepingAlarm {
    */
   async extendTo(ttl: number): Promise<void> {
     this.#ttl = ttl;
+    this.longest = Math.max(this.longest, ttl);
     try {
       await this.#extend(ttl);
     } finally {
@@ -163,7 +163,7 @@ export class Renewal implements KeepingAlarm {
   end(): void {
     const { maxHold, renew } = this.#lease.terms;
     const mayStand = true;
-    if (this.#time.isFilledBy(this.#validity)) {
+    if (this.time.isFilledBy(this.#validity)) {
       const because = `it was held for ${maxHold} ms, the longest that maxHold allows`;
       this.#lease.lose("expired", { because, mayStand });
     } else if (renew && this.#stoodStill) this.#lease.lose("stalled", { mayStand });
@@ -213,10 +213,10 @@ export class Renewal implements KeepingAlarm {
   #ask(ttl: number, now: Instant): Promise<ExtendOutcome> {
     const { held, fencingToken, successors } = this.#lease;
     const { backend } = this.context;
-    const clipped = this.#time.clipped(ttl, now);
+    const clipped = this.time.clipped(ttl, now);
     if (!this.#isMasked || successors === undefined) return backend.extend(held, clipped);
     return backend.extend(held, clipped, {
-      holder: successors.newHolder(fencingToken, this.#time.heldFor(now)),
+      holder: successors.newHolder(fencingToken, this.time.heldFor(now)),
     });
   }
 
@@ -237,7 +237,7 @@ export class Renewal implements KeepingAlarm {
     if (!this.#lease.terms.renew) return undefined;
     const { since, ttl } = this.#validity;
     // What maxHold cuts short is not renewed more often for that.
-    const left = this.#time.isFilledBy(this.#validity) ? this.#ttl : ttl - elapsed(since, from);
+    const left = this.time.isFilledBy(this.#validity) ? this.#ttl : ttl - elapsed(since, from);
     return { from, after: renewalDelay(left) };
   }
 

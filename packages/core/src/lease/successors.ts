@@ -1,4 +1,4 @@
-import type { Granted, ReleaseTerms } from "../contract/backend.ts";
+import type { Granted, ReleaseOutcome, ReleaseTerms } from "../contract/backend.ts";
 import type { Kept, Sharers } from "./kept.ts";
 import type { Renewal } from "./renewal.ts";
 
@@ -9,8 +9,13 @@ export interface Successors extends Sharers {
   readonly unused: ReleaseTerms["fences"];
   /** What keeps the lease, which is granted by now. */
   keep(lease: Kept, granted: Granted): Renewal;
-  /** The lease was released by its holder, for whom it still stood. */
-  next(): void;
+  /**
+   * The lease was released by its holder, who believed in it: grants it to the next one, at once where that is safe. Before
+   * that it tells whether the lease was there to be released.
+   */
+  next(released: (outcome: ReleaseOutcome) => void): void;
   /** The lease is not theirs to get any more: they go back to the queue. */
   end(): void;
+  /** Does it when what `end` has asked for has left. */
+  afterEnd<T>(work: () => Promise<T>): Promise<T>;
 }

@@ -39,10 +39,11 @@ export class Waiter implements Cancellable {
 
   /** Tells that it waits, once. */
   tell(holder: SeenHolder | undefined): void {
-    if (this.#isTold) return;
+    if (this.#isTold || this.#isOver) return;
     this.#isTold = true;
     this.context.contended(this.request, holder);
-    if (this.request.queue) this.context.waiting(this.request, holder);
+    // Who hears that may end it.
+    if (this.request.queue && !this.#isOver) this.context.waiting(this.request, holder);
   }
 
   /** Its time is over, or its caller gave up. */
@@ -54,19 +55,23 @@ export class Waiter implements Cancellable {
 
   /** It holds what `make` gives. */
   accept(make: () => HeldLease): void {
-    let lease: HeldLease;
-    try {
-      lease = make();
-    } catch (error) {
-      this.fail(error);
-      return;
-    }
+    // Before others hear of the lease: what they do must not end what is granted.
     this.#end();
-    this.resolve(lease);
+    try {
+      this.resolve(make());
+    } catch (error) {
+      this.#reject(error);
+    }
+    this.context.ended();
   }
 
   fail(error: unknown): void {
     this.#end();
+    this.context.ended();
+    this.#reject(error);
+  }
+
+  #reject(error: unknown): void {
     this.context.failed(this.request, this.deadline, error);
     this.reject(error);
   }
@@ -87,6 +92,5 @@ export class Waiter implements Cancellable {
   #end(): void {
     this.#isOver = true;
     if (this.#isWatched) this.deadline.unwatch(this);
-    this.context.ended();
   }
 }

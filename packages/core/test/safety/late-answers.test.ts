@@ -185,7 +185,7 @@ describe("an answer that takes its time", () => {
     expect(await backend.extend(held, 20_000)).toMatchObject({ since: prolonged, ttl: 20_000 });
     const adopter = rival(held, { ttl: 40_000 });
     const adopted = clock.now();
-    expect(await backend.adopt(adopter, held.token)).toMatchObject({ since: adopted, ttl: 40_000 });
+    expect(await backend.adopt(adopter, held.token, 1)).toMatchObject({ since: adopted, ttl: 40_000 });
     await backend.release(adopter);
 
     await granted(scene.one, held);

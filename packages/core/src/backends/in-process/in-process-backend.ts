@@ -160,7 +160,7 @@ export class InProcessBackend implements InProcessLockBackend {
     return "";
   }
 
-  async adopt(request: AcquireRequest, from: string): Promise<ExtendOutcome> {
+  async adopt(request: AcquireRequest, from: string, fence: number): Promise<ExtendOutcome> {
     const entries = this.#store.open(request);
     const own = this.#store.grantOf(entries, request);
     const grant = own ?? this.#store.grantOf(entries, { ...request, token: from });
@@ -170,6 +170,7 @@ export class InProcessBackend implements InProcessLockBackend {
       return { status: "lost", reason };
     }
     grant.request = request;
+    if (request.mode.kind === "exclusive") grant.fencingToken = fence;
     for (const { grants } of entries) {
       grants.delete(from);
       grants.set(request.token, grant);

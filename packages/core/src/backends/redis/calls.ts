@@ -97,8 +97,9 @@ export class AcquireCall implements BatchCall {
     if (!Number.isSafeInteger(fencingToken)) this.reject(unreadable(reply));
     else {
       const { ttl } = this.request;
-      // It would have stood where the server's clock was, by which fencing tokens are counted, too.
-      this.resolve({ status: "granted", fencingToken, place: fencingToken, since: at, ttl });
+      // Without a place it would have stood where the server's clock was, by which fencing tokens are counted, too.
+      const place = this.text.ticket || fencingToken;
+      this.resolve({ status: "granted", fencingToken, place, since: at, ttl });
     }
   }
 }

@@ -158,8 +158,9 @@ export class Commands {
     return { ...outcome, fences: { first: readNumber(first), last: readNumber(last) } };
   }
 
-  async adopt(part: Part, request: AcquireRequest, from: string): Promise<ExtendOutcome> {
-    const args = [from, part.token, String(request.ttl), heldBy(request.mode), this.#info(request)];
+  async adopt(part: Part, request: AcquireRequest, from: string, fence: number): Promise<ExtendOutcome> {
+    const { ttl, mode } = request;
+    const args = [from, part.token, String(ttl), heldBy(mode), this.#info(request), String(fence)];
     return readExtend(await this.#tell(this.#adopt, part, args), "adopted");
   }
 

@@ -162,8 +162,8 @@ export class RedisBackend implements RedisLockBackend {
     return "";
   }
 
-  async adopt(request: AcquireRequest, from: string): Promise<ExtendOutcome> {
-    const outcomes = await each(request, (part) => this.#commands.adopt(part, request, from));
+  async adopt(request: AcquireRequest, from: string, fence: number): Promise<ExtendOutcome> {
+    const outcomes = await each(request, (part) => this.#commands.adopt(part, request, from, fence));
     const outcome = this.#shortest(outcomes);
     const isPartial = outcome.status === "lost" && outcomes.some(({ status }) => status === "renewed");
     if (isPartial) await this.release(request);

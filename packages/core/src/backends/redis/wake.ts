@@ -1,8 +1,9 @@
 import type { AcquireRequest } from "../../contract/backend.ts";
-import type { Clock, Timer } from "../../contract/clock.ts";
+import type { Clock } from "../../contract/clock.ts";
 import { random } from "../../contract/host.ts";
 import type { LockName } from "../../contract/mode.ts";
 import { readAskNow } from "./replies.ts";
+import { listId, listsOf, place, type Waiter, type WaitList } from "./wait-list.ts";
 
 /** For how long at most the server keeps a key for a waiter that was told to ask: see `lua/line.lua`. */
 const OFFER = 1_000;
@@ -15,39 +16,6 @@ const SHORTEST_SILENCE = 20;
 /** So many messages may overtake the answers that their requests were queued. */
 const MOST_EARLY = 1_000;
 
-/** What is known of the keys of one that waits for several. */
-interface Several {
-  /** The lists of all of them. */
-  readonly lists: readonly WaitList[];
-  /** Which were not ready when it was asked last, and which of them are by now; from 1. */
-  missing: readonly number[];
-  readonly ready: Set<number>;
-}
-
-/** A queued request of this process. */
-interface Waiter {
-  readonly request: AcquireRequest;
-  readonly list: WaitList;
-  /** Where it waits for several keys. */
-  readonly several: Several | undefined;
-  /** Its place in the server's queue. With it, it can rejoin where it was. */
-  ticket: number;
-  /** A hint came while the waiter was not listening. */
-  hasNews: boolean;
-  /** It asks without having been told to. */
-  unprompted: boolean;
-  listener: ((news: null) => void) | undefined;
-}
-
-/** The waiters of this process for one key, in the order in which the server will serve them. */
-interface WaitList {
-  readonly id: string;
-  readonly waiters: Map<string, Waiter>;
-  /** Asks again at `due`, by the monotonic clock. */
-  timer: Timer | undefined;
-  due: number;
-}
-
 /** What the server said of a request that it queued. */
 export interface Queued {
   readonly ticket: number;
@@ -57,15 +25,6 @@ export interface Queued {
   readonly missing: readonly number[];
   /** The place in the queue had been lost. */
   readonly rejoined: boolean;
-}
-
-function listsOf({ list, several }: Waiter): readonly WaitList[] {
-  return several?.lists ?? [list];
-}
-
-/** Prefixes hold no space, so no two names meet. */
-function listId(name: LockName): string {
-  return `${name.prefix} ${name.key}`;
 }
 
 /**
@@ -89,14 +48,17 @@ export class Wake {
   /** Notes that the request is being asked for. Its place in the queue; 0 where it has none yet. */
   asking(request: AcquireRequest): number {
     const waiter = this.#byToken.get(request.token);
-    waiter?.several?.ready.clear();
-    return waiter?.ticket ?? 0;
+    if (waiter === undefined) return 0;
+    waiter.several?.ready.clear();
+    // Nobody listens while it asks: news wait for the next one who does.
+    waiter.listener = undefined;
+    return waiter.ticket;
   }
 
   /** Notes that the server queued the request, and plans when to ask again. */
   queued(request: AcquireRequest, { ticket, remaining, missing, rejoined }: Queued): void {
     const waiter = this.#byToken.get(request.token) ?? this.#enlist(request);
-    waiter.ticket = ticket;
+    place(waiter, ticket);
     waiter.unprompted = false;
     if (waiter.several !== undefined) waiter.several.missing = missing;
     for (const list of listsOf(waiter)) this.#plan(list, remaining ?? OFFER);
@@ -197,7 +159,7 @@ export class Wake {
     const id = listId(name);
     const known = this.#lists.get(id);
     if (known !== undefined) return known;
-    const list: WaitList = { id, waiters: new Map(), timer: undefined, due: 0 };
+    const list: WaitList = { id, waiters: new Map(), last: 0, timer: undefined, due: 0 };
     this.#lists.set(id, list);
     return list;
   }

@@ -1,5 +1,5 @@
 -- KEYS, five per request: lock, fence, queue, liveness, holders
--- ARGV, five per request: old token, new token, ttl (ms), 'one' or 'many' (as for release), info
+-- ARGV, six per request: old token, new token, ttl (ms), 'one' or 'many' (as for release), info, its fencing token
 -- The lease of the old token becomes that of the new one. Answers 'adopted <ms left>', 'expired' or 'stolen'
 local function adopt_one_of_many(lock, holders, old, new, ttl, info)
   local now = server_time()
@@ -20,9 +20,9 @@ local function adopt_one_of_many(lock, holders, old, new, ttl, info)
 end
 
 return each(#KEYS / 5, function(i)
-  local offset, a = i * 5 - 5, i * 5 - 4
+  local offset, a = i * 5 - 5, i * 6 - 5
   local lock, holders = KEYS[offset + 1], KEYS[offset + 5]
-  local old, new, ttl, held_by, info = unpack(ARGV, a, a + 4)
+  local old, new, ttl, held_by, info, fence = unpack(ARGV, a, a + 5)
   ttl = tonumber(ttl)
   local left
   if held_by == 'many' then
@@ -32,8 +32,8 @@ return each(#KEYS / 5, function(i)
     local value = redis.pcall('GET', lock)
     if not value then return 'expired' end
     if type(value) == 'table' or not (owns(value, old) or owns(value, new)) then return 'stolen' end
-    local fence_and_time = string.match(value, '^%S+ (%S+ %S+)')
-    redis.call('SET', lock, new .. ' ' .. fence_and_time .. ' ' .. info, 'KEEPTTL')
+    local time = string.match(value, '^%S+ %S+ (%S+)')
+    redis.call('SET', lock, new .. ' ' .. fence .. ' ' .. time .. ' ' .. info, 'KEEPTTL')
     left = redis.call('PTTL', lock)
   end
   if left < ttl then left = ttl end

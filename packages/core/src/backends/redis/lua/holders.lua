@@ -22,7 +22,7 @@ local function make_holders(now, retention, since)
   function line.settle(k)
     local ends = redis.call('ZRANGE', k.lock, -1, -1, 'WITHSCORES')[2]
     if not ends then
-      redis.call('DEL', k.holders)
+      redis.call('HDEL', k.holders, 'kind', 'permits')
       return
     end
     local left = math.max(1, math.ceil((ends - now) / 1000))
@@ -51,7 +51,7 @@ local function make_holders(now, retention, since)
     until #gone < 1000
     local count = redis.call('ZCARD', k.lock)
     if count == 0 then
-      redis.call('DEL', k.holders)
+      redis.call('HDEL', k.holders, 'kind', 'permits')
       return {}
     end
     return { kind = kind, count = count, permits = tonumber(permits) }
@@ -64,7 +64,8 @@ local function make_holders(now, retention, since)
     local details = held.kind and redis.call('HGETALL', k.holders) or {}
     for i = 1, #details, 2 do
       local slot = tonumber(string.match(details[i + 1], '^%d+ %d+ (%d+) '))
-      if slot then held.taken[slot] = details[i] end
+      -- What is written there may have outlived the lease.
+      if slot and redis.call('ZSCORE', k.lock, details[i]) then held.taken[slot] = details[i] end
     end
     return held.taken
   end
@@ -131,8 +132,6 @@ local function make_holders(now, retention, since)
       return
     end
     local slot = mode.slot and place or '-'
-    -- What is left there is of holders whose leases ended.
-    if not held.kind then redis.call('DEL', k.holders) end
     redis.call('HSET', k.holders, 'kind', mode.kind, token, fence .. ' ' .. at .. ' ' .. slot .. ' ' .. info)
     if held.stale then redis.call('DEL', k.lock) end
     held.stale = nil

@@ -26,17 +26,19 @@ elseif kind_of_key ~= 'none' then
   tell(redis.call('GET', k.lock), redis.call('PTTL', k.lock))
   state[1], state[3] = 'x', '1'
 end
-local counts = {}
+-- Counts may have outlived their waiters.
+local counts, most = {}, tonumber(ARGV[2])
 local details = state[4] ~= '0' and redis.call('HGETALL', k.holders) or {}
 for i = 1, #details, 2 do
   local token, count = string.match(details[i], '^waiters (%S+)$'), details[i + 1]
-  if token then
-    counts[token] = count
-    state[4] = tostring(state[4] + count - 1)
-  end
+  if token then counts[token] = count end
 end
-for _, member in ipairs(redis.call('ZRANGE', k.queue, 0, ARGV[2] - 1)) do
-  state[#state + 1] = member
-  state[#state + 1] = counts[string.match(member, '^%S+')] or '1'
+for i, member in ipairs(redis.call('ZRANGE', k.queue, 0, next(counts) and 999 or most - 1)) do
+  local count = counts[string.match(member, '^%S+')] or '1'
+  state[4] = tostring(state[4] + count - 1)
+  if i <= most then
+    state[#state + 1] = member
+    state[#state + 1] = count
+  end
 end
 return state
