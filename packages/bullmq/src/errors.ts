@@ -22,5 +22,5 @@ export function isOutage(error: unknown): boolean {
 
 /** Whether a key stayed busy. */
 export function isBusy(error: unknown): error is Error {
-  return isLockError(error) && error.code === "LOCK_TIMEOUT";
+  return isLockError(error) && ["LOCK_TIMEOUT", "LOCK_OVERLOADED"].includes(error.code);
 }

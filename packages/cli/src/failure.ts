@@ -30,6 +30,7 @@ export function usage(message: string): Failure {
 const EXIT_CODES: Readonly<Record<LockErrorCode, number>> = {
   LOCK_USAGE: EXIT.usage,
   LOCK_TIMEOUT: EXIT.timeout,
+  LOCK_OVERLOADED: EXIT.timeout,
   LOCK_LOST: EXIT.lost,
   LOCK_BACKEND: EXIT.backend,
   LOCK_QUORUM: EXIT.backend,

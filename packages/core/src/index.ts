@@ -12,6 +12,7 @@ export {
   LockError,
   type LockErrorCode,
   LockLostError,
+  LockOverloadedError,
   LockTimeoutError,
   LockUsageError,
   type LostReason,

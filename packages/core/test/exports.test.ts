@@ -8,6 +8,7 @@ it.each([
       "LockBackendError",
       "LockError",
       "LockLostError",
+      "LockOverloadedError",
       "LockTimeoutError",
       "LockUsageError",
       "QuorumError",

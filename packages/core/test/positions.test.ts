@@ -132,10 +132,10 @@ describe("waiters of one process", () => {
     await clock.advance(0);
     await held.release();
     const first = await theLease(many, 0);
-    await clock.advance(20);
+    await clock.advance(15);
     await first.release();
     // 1 % of the ttl and 2 ms for clocks that run apart.
-    expect((await theLease(many, 1)).validFor).toBe(3_000 - 30 - 2 - 20);
+    expect((await theLease(many, 1)).validFor).toBe(3_000 - 30 - 2 - 15);
   });
 
   it("ask the server before the next has it when its word is 30 ms old", async () => {
@@ -504,5 +504,38 @@ describe.each(["abort", "close"])("an acquire that is ended while its grant is o
     expect(await rivals.inspect(KEY)).toBeNull();
     await locks.close();
     expect(clock.pending).toBe(0);
+  });
+});
+
+describe("maxWaiters", () => {
+  it("refuses an acquire that would wait behind so many, until one of them is served or gone", async () => {
+    const few = createLocks({ backend, maxWaiters: 2 });
+    const refused: string[] = [];
+    few.on("refused", ({ key }) => refused.push(key));
+    const held = await rivals.acquire(KEY);
+    const first = crowd(1, OPTIONS, few);
+    const ended = new AbortController();
+    crowd(1, { ...OPTIONS, signal: ended.signal }, few);
+    await clock.advance(0);
+    const overloaded = { code: "LOCK_OVERLOADED", retryable: true, key: KEY };
+    await expect(few.acquire(KEY, OPTIONS)).rejects.toMatchObject(overloaded);
+    await expect(few.acquire(["another", KEY], OPTIONS)).rejects.toMatchObject(overloaded);
+    expect(refused).toEqual([KEY, `another, ${KEY}`]);
+    // Who does not wait is told that the key is busy, and other keys are other queues.
+    expect(await few.tryAcquire(KEY)).toBeNull();
+    await (await few.acquire("another")).release();
+    ended.abort();
+    const third = crowd(1, OPTIONS, few);
+    await clock.advance(0);
+    expect(third.errors.size).toBe(0);
+    await held.release();
+    await (await theLease(first, 0)).release();
+    await (await theLease(third, 0)).release();
+    await few.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it.each([0, -1, 1.5, "many", Number.NaN])("must be a whole number above 0: %o", (maxWaiters) => {
+    expect(() => createLocks({ backend, maxWaiters: maxWaiters as number })).toThrow("maxWaiters");
   });
 });

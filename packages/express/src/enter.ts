@@ -80,9 +80,12 @@ function withoutLease<P>(
   { onBackendError = "fail" }: EnterOptions<P>,
   { req, res }: Visit<P>,
 ): Admission {
-  if (!isOneOf(error, ["LOCK_BACKEND", "LOCK_QUORUM"])) throw error;
-  const choice = typeof onBackendError === "function" ? onBackendError(error, req) : onBackendError;
-  if (choice === "open") return {};
+  const isOutage = isOneOf(error, ["LOCK_BACKEND", "LOCK_QUORUM"]);
+  // Where too many wait, nobody may pass.
+  if (!isOutage && !isOneOf(error, ["LOCK_OVERLOADED"])) throw error;
+  const choice =
+    isOutage && typeof onBackendError === "function" ? onBackendError(error, req) : onBackendError;
+  if (isOutage && choice === "open") return {};
   markRefusal(res);
   throw fault(error, 503);
 }

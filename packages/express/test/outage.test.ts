@@ -1,3 +1,5 @@
+import { createLocks } from "@lock/core";
+import { ioredisBackend } from "@lock/core/ioredis";
 import type { ErrorRequestHandler } from "express";
 import { afterEach, describe, expect, it } from "vitest";
 import { getLease } from "../src/index.ts";
@@ -35,6 +37,21 @@ describe.each(combinations)("$name, $form: a backend that cannot be reached", (c
     expect((await ask(url)).body).toBe('{"leased":true}');
     proxy.blackhole();
     expect((await ask(url)).body).toBe('{"leased":false}');
+  });
+
+  it("is none where too many wait for the key: 503 also where it would fail open", async () => {
+    const { redis, rivals } = scene;
+    const locks = createLocks({ backend: ioredisBackend(redis), maxWaiters: 1 });
+    const key = scene.key();
+    const held = await rivals.acquire(key);
+    const options = { locks, key, wait: 10_000, onBackendError: "open" } as const;
+    const { url } = await listen(appOf(combination, options, (_req, res) => void res.send("done")));
+    const waiting = ask(url);
+    await expect.poll(async () => (await rivals.inspect(key))?.waiting).toBe(1);
+    expect((await ask(url)).status).toBe(503);
+    await held.release();
+    expect((await waiting).body).toBe("done");
+    await locks.close();
   });
 
   it("asks a function, which sees the error and the request", async () => {

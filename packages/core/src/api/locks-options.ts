@@ -18,6 +18,8 @@ export interface LocksOptions<Backend extends LockBackend = LockBackend> {
   readonly retry?: RetryPolicy;
   /** The longest ttl that is accepted. Default 86,400,000 (24 h), or less where the backend grants no more. */
   readonly maxTtl?: number;
+  /** How many acquires of one key may wait at once; the next is refused with `LockOverloadedError`. Default 100,000. */
+  readonly maxWaiters?: number;
   /** How this process is shown to others. Default "<host name>:<pid>". */
   readonly holder?: string;
 }
@@ -29,6 +31,7 @@ const LOCKS_OPTIONS: OptionNames<LocksOptions> = {
   wait: true,
   retry: true,
   maxTtl: true,
+  maxWaiters: true,
   holder: true,
 };
 

@@ -6,7 +6,7 @@ import { checkKey, checkKeys, checkPrefix } from "../contract/key.ts";
 import type { LockMode } from "../contract/mode.ts";
 import { checkOptionNames } from "../contract/option-names.ts";
 import { show } from "../contract/show.ts";
-import { checkDuration, DEFAULT_MAX_TTL } from "../contract/validate.ts";
+import { checkCount, checkDuration, DEFAULT_MAX_TTL } from "../contract/validate.ts";
 import type { DetachedLeases } from "../lease/detached.ts";
 import type { LockEventName, LockListener } from "../lease/events.ts";
 import type { Lease, PoolLease } from "../lease/lease.ts";
@@ -26,6 +26,8 @@ import { checkHolder, checkPermits, checkSize } from "./validate.ts";
 const EXCLUSIVE = { kind: "exclusive" } as const;
 const DEFAULT_TTL = 30_000;
 const DEFAULT_WAIT = 10_000;
+const DEFAULT_MAX_WAITERS = 100_000;
+const MOST_WAITERS = 10_000_000;
 /** What `inspect` shows of a token; fewer characters could name two. */
 const SHORTEST_TOKEN = 8;
 
@@ -57,7 +59,7 @@ class BackendLocks implements Locks {
   constructor(options: LocksOptions) {
     checkLocksOptions(options);
     const { backend, prefix = "lock", holder = `${hostname()}:${process.pid}` } = options;
-    const { wait = DEFAULT_WAIT, retry } = options;
+    const { wait = DEFAULT_WAIT, retry, maxWaiters = DEFAULT_MAX_WAITERS } = options;
     checkPrefix(prefix);
     checkHolder(holder);
     const maxTtl =
@@ -66,10 +68,11 @@ class BackendLocks implements Locks {
     const ttl = options.ttl ?? Math.min(DEFAULT_TTL, maxTtl);
     checkDuration("ttl", ttl, 1, maxTtl);
     checkWait(wait);
+    checkCount("maxWaiters", maxWaiters, MOST_WAITERS);
     if (retry !== undefined) checkRetry(retry);
     this.#backend = backend;
     this.#prefix = prefix;
-    this.#leases = new Leases({ backend, prefix, holder, ttl, wait, retry, maxTtl });
+    this.#leases = new Leases({ backend, prefix, holder, ttl, wait, retry, maxTtl, maxWaiters });
     this.detached = this.#leases.detached;
     this.messages = new BackendMessages(backend, prefix);
   }

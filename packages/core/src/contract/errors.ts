@@ -2,7 +2,13 @@ import { BRAND, withoutSecrets } from "./redaction.ts";
 import { asUnexplained, isUnexplained } from "./unexplained.ts";
 
 /** The stable `code` of every error class. */
-export type LockErrorCode = "LOCK_TIMEOUT" | "LOCK_LOST" | "LOCK_BACKEND" | "LOCK_QUORUM" | "LOCK_USAGE";
+export type LockErrorCode =
+  | "LOCK_TIMEOUT"
+  | "LOCK_OVERLOADED"
+  | "LOCK_LOST"
+  | "LOCK_BACKEND"
+  | "LOCK_QUORUM"
+  | "LOCK_USAGE";
 
 /** User text in a message: quoted, and with control characters escaped for the terminal. */
 const quote = (text: string): string => JSON.stringify(text);
@@ -52,6 +58,21 @@ export class LockTimeoutError extends LockError {
     super(`${what} was still busy after ${Math.round(waited)} ms${seen}`, { key });
     this.waited = waited;
     this.holder = holder;
+  }
+}
+
+/** So many callers of this process wait for the key already that one more is refused. It may be asked for again later. */
+export class LockOverloadedError extends LockError {
+  override readonly name = "LockOverloadedError";
+  readonly code = "LOCK_OVERLOADED";
+  readonly retryable = true;
+
+  constructor(key: string, limit: number) {
+    super(
+      `${limit} callers of this process wait for ${quote(key)} already, as many as maxWaiters allows: ask again later, or ` +
+        "ask less often",
+      { key },
+    );
   }
 }
 

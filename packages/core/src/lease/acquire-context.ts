@@ -1,5 +1,6 @@
 import type { Granted, LockBackend, Votes } from "../contract/backend.ts";
 import type { SeenHolder } from "../contract/errors.ts";
+import type { Crowd } from "./crowd.ts";
 import type { Deadline } from "./deadline.ts";
 import type { HeldLease } from "./held-lease.ts";
 import type { Successors } from "./successors.ts";
@@ -16,6 +17,7 @@ export interface Interruptible {
 /** What acquires need from their surroundings; one for all of them. */
 export interface AcquireContext {
   readonly backend: LockBackend;
+  readonly crowd: Crowd;
   /** Of work that no caller waits for, and that `close` does. */
   readonly underWay: UnderWay;
   /** Makes the lease of what was granted. @throws LockUsageError where nobody may have it any more: it is given back then */

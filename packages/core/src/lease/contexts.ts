@@ -18,7 +18,7 @@ export interface Contexts extends SeveralPositions {
 
 /** What the locks themselves bring. */
 interface Surroundings
-  extends Pick<AcquireContext, "lease" | "isOpen" | "waits" | "settled" | "ended">,
+  extends Pick<AcquireContext, "lease" | "crowd" | "isOpen" | "waits" | "settled" | "ended">,
     Pick<LeaseContext, "backend" | "events" | "underWay" | "alarms" | "checkTtl"> {
   readonly background: Background;
 }
@@ -40,6 +40,7 @@ export function contextsOf({ background, checkTtl, ...of }: Surroundings): Conte
   const single: AcquireContext = {
     backend,
     underWay,
+    crowd: of.crowd,
     renewsTokens: true,
     lease: of.lease,
     isOpen: of.isOpen,

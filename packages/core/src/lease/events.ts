@@ -33,7 +33,10 @@ export interface LockEvents {
   contended: EventSubject & { readonly holder: SeenHolder | undefined };
   /** An acquire begins to wait; of several keys that are taken in order, for each for itself. */
   waiting: EventSubject & { readonly holder: SeenHolder | undefined };
-  /** An acquire that does not wait found the key busy: `tryAcquire` resolved with null, or `acquire` rejected. */
+  /**
+   * An acquire that does not wait found the key busy: `tryAcquire` resolved with null, or `acquire` rejected. Also where
+   * as many wait already as `maxWaiters` allows.
+   */
   refused: EventSubject & { readonly holder: SeenHolder | undefined };
   /** The key stayed busy for as long as the caller was ready to wait. */
   timedOut: EventSubject & { readonly waited: number; readonly holder: SeenHolder | undefined };

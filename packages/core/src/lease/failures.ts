@@ -1,5 +1,5 @@
 import type { AcquireRequest, LockBackend } from "../contract/backend.ts";
-import { LockBackendError, LockTimeoutError } from "../contract/errors.ts";
+import { LockBackendError, LockOverloadedError, LockTimeoutError } from "../contract/errors.ts";
 import { showKeys } from "../contract/key.ts";
 import type { Deadline } from "./deadline.ts";
 import type { Events } from "./events.ts";
@@ -18,7 +18,8 @@ export function tellFailure(
     const { holder } = error;
     if (request.queue) events.emit("timedOut", request, { waited, holder });
     else events.emit("refused", request, { holder });
-  } else if (error instanceof LockBackendError) events.emit("failed", request, { waited, error });
+  } else if (error instanceof LockOverloadedError) events.emit("refused", request, { holder: undefined });
+  else if (error instanceof LockBackendError) events.emit("failed", request, { waited, error });
 }
 
 /** The caller's time is over, and nothing but silence is known. */

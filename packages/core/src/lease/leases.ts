@@ -9,6 +9,7 @@ import { adoptLease, planAdoption } from "./adopt.ts";
 import { Alarms } from "./alarms.ts";
 import { Background } from "./background.ts";
 import { type Contexts, contextsOf } from "./contexts.ts";
+import { Crowd } from "./crowd.ts";
 import { Deadline, type DeadlineContext } from "./deadline.ts";
 import { BackendDetachedLeases, type DetachedLeases } from "./detached.ts";
 import { Events } from "./events.ts";
@@ -33,6 +34,7 @@ export interface LeasesOptions {
   readonly wait: Wait;
   readonly retry: RetryPolicy | undefined;
   readonly maxTtl: number;
+  readonly maxWaiters: number;
 }
 
 const CLOSE_LIMIT = 500;
@@ -50,11 +52,13 @@ export class Leases {
   readonly #alarms: Alarms<KeepingAlarm>;
   readonly #contexts: Contexts;
   readonly #times: DeadlineContext;
+  readonly #crowd: Crowd;
   #lastId = 0;
   #closed: Promise<void> | undefined;
 
   constructor(private readonly options: LeasesOptions) {
-    const { backend, maxTtl } = options;
+    const { backend, maxTtl, maxWaiters } = options;
+    this.#crowd = new Crowd(maxWaiters);
     const background = new Background(backend, this.events, this.#underWay, () => this.#closed !== undefined);
     this.#background = background;
     this.#alarms = new Alarms(backend.clock);
@@ -64,6 +68,7 @@ export class Leases {
       events: this.events,
       background,
       underWay: this.#underWay,
+      crowd: this.#crowd,
       alarms: this.#alarms,
       checkTtl: (ttl) => checkDuration("ttl", ttl, 1, maxTtl),
       lease: (request, granted, { begun }, ...how) => this.#lease(request, granted, begun, ...how),
@@ -99,6 +104,7 @@ export class Leases {
       if (this.events.hears("acquiring"))
         this.events.emit("acquiring", request, { wait, backend: backend.name });
       const deadline = new Deadline(this.#times, wait, signal);
+      if (wait !== 0) this.#assertRoom(request, deadline);
       const terms = termsOf(options);
       this.#underWay.begin();
       return request.keys.length > 1
@@ -159,6 +165,16 @@ export class Leases {
       retry,
       stop: this.#background.stop,
     };
+  }
+
+  /** @throws LockOverloadedError */
+  #assertRoom(request: TrackedRequest, deadline: Deadline): void {
+    try {
+      this.#crowd.assertRoom(request.keys);
+    } catch (error) {
+      tellFailure(this.events, request, deadline, error);
+      throw error;
+    }
   }
 
   #nextId(): number {

@@ -20,8 +20,11 @@ const STALL = 100;
 /** A renewal may be so much of its time early: those whose alarms ring together travel together. */
 const EARLY = 1 / 16;
 
-/** For so long after it was sent the word of a server is fresh, ms: others see who has a lease soon after that. */
-export const FRESH = 30;
+/** For so long after it was sent the word of a server is fresh, ms. */
+const FRESH = 30;
+
+/** A holder that others do not see yet is told to the server so long after its last word, ms: before that is old. */
+const TELL_HOLDER_AFTER = 20;
 
 /** When something is to be done. */
 interface Due {
@@ -39,10 +42,11 @@ interface Due {
 export class Renewal implements KeepingAlarm {
   slot = NOT_SET;
   time: HoldTime;
+  /** What the server confirmed last. */
+  validity: Validity;
   /** The largest ttl that was asked for, ms. */
   longest: number;
   #lease: Kept;
-  #validity: Validity;
   #ttl: number;
   /** When the newest command was sent that the server has answered. */
   #confirmedAt: Instant;
@@ -66,7 +70,7 @@ export class Renewal implements KeepingAlarm {
     const now = context.backend.clock.now();
     this.#lease = lease;
     this.time = new HoldTime(lease.terms, granted.since, now);
-    this.#validity = atMost(granted, ttl, granted.since);
+    this.validity = atMost(granted, ttl, granted.since);
     this.#ttl = ttl;
     this.longest = ttl;
     this.#confirmedAt = granted.since;
@@ -83,11 +87,6 @@ export class Renewal implements KeepingAlarm {
     return this.#ttl;
   }
 
-  /** What the server confirmed last. */
-  get validity(): Validity {
-    return this.#validity;
-  }
-
   /** Whether the server has confirmed it so lately that it may be granted to another one without a command. */
   isFresh(now: Instant): boolean {
     return this.left(now) > this.#lease.held.ttl / 2 && elapsed(this.#confirmedAt, now) < FRESH;
@@ -95,7 +94,7 @@ export class Renewal implements KeepingAlarm {
 
   /** Milliseconds that the lease may still be believed; not above 0 when it is over. */
   left(now: Instant): number {
-    return Math.min(validityLeft(this.#validity, now), this.time.left(now));
+    return Math.min(validityLeft(this.validity, now), this.time.left(now));
   }
 
   /** Keeps the lease of another holder from now on. `isShown`: others see that it has it. */
@@ -114,7 +113,7 @@ export class Renewal implements KeepingAlarm {
   heard(outcome: Renewed, ttl: number, asked: Instant): void {
     this.#faults = 0;
     this.#confirmedAt = asked;
-    this.#validity = longer(this.#validity, atMost(outcome, ttl, asked), this.#now());
+    this.validity = longer(this.validity, atMost(outcome, ttl, asked), this.#now());
     this.#next = this.#plan();
   }
 
@@ -163,7 +162,7 @@ export class Renewal implements KeepingAlarm {
   end(): void {
     const { maxHold, renew } = this.#lease.terms;
     const mayStand = true;
-    if (this.time.isFilledBy(this.#validity)) {
+    if (this.time.isFilledBy(this.validity)) {
       const because = `it was held for ${maxHold} ms, the longest that maxHold allows`;
       this.#lease.lose("expired", { because, mayStand });
     } else if (renew && this.#stoodStill) this.#lease.lose("stalled", { mayStand });
@@ -233,11 +232,11 @@ export class Renewal implements KeepingAlarm {
   /** When to extend next: the server may have confirmed a validity that is older than its last word. */
   #plan(): Due | undefined {
     const from = this.#confirmedAt;
-    if (this.#isMasked) return { from, after: FRESH };
+    if (this.#isMasked) return { from, after: TELL_HOLDER_AFTER };
     if (!this.#lease.terms.renew) return undefined;
-    const { since, ttl } = this.#validity;
+    const { since, ttl } = this.validity;
     // What maxHold cuts short is not renewed more often for that.
-    const left = this.time.isFilledBy(this.#validity) ? this.#ttl : ttl - elapsed(since, from);
+    const left = this.time.isFilledBy(this.validity) ? this.#ttl : ttl - elapsed(since, from);
     return { from, after: renewalDelay(left) };
   }
 

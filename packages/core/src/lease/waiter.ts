@@ -33,6 +33,7 @@ export class Waiter implements Cancellable {
   watch(): void {
     if (this.#isWatched || this.#isOver) return;
     this.#isWatched = true;
+    this.context.crowd.enter(this.request.keys);
     if (this.deadline.interrupted === undefined) this.deadline.watch(this);
     else this.place?.leave(this);
   }
@@ -91,6 +92,8 @@ export class Waiter implements Cancellable {
 
   #end(): void {
     this.#isOver = true;
-    if (this.#isWatched) this.deadline.unwatch(this);
+    if (!this.#isWatched) return;
+    this.deadline.unwatch(this);
+    this.context.crowd.leave(this.request.keys);
   }
 }
