@@ -479,6 +479,21 @@ describe("a listener", () => {
     expect(clock.pending).toBe(0);
   });
 
+  it("of failed may end others: each waiter is told once, and none that wants to wait", async () => {
+    const ended = new AbortController();
+    backend.fail("tryAcquire", undefined, 1_000);
+    const short = crowd(1, { ...OPTIONS, wait: 1 });
+    const aborted = crowd(1, { ...OPTIONS, wait: 1, signal: ended.signal });
+    const patient = crowd(1);
+    locks.on("failed", () => ended.abort());
+    await clock.advance(5);
+    expect([short.errors.size, aborted.errors.size, patient.errors.size]).toEqual([1, 1, 0]);
+    backend.heal();
+    await clock.advance(2_000);
+    await (await theLease(patient, 0)).release();
+    expect(await rivals.inspect(KEY)).toBeNull();
+  });
+
   it("of contended may abort the acquire, which does not wait then", async () => {
     const ended = new AbortController();
     const names: string[] = [];

@@ -1,6 +1,5 @@
 import type { Granted, LockBackend, RetryPolicy } from "../contract/backend.ts";
 import { LockUsageError } from "../contract/errors.ts";
-import { newOwnerToken } from "../contract/owner-token.ts";
 import { show } from "../contract/show.ts";
 import { checkDuration } from "../contract/validate.ts";
 import type { Interruptible } from "./acquire-context.ts";
@@ -157,7 +156,7 @@ export class Leases {
       prefix,
       keys,
       mode,
-      token: newOwnerToken(),
+      token: "",
       ttl: Math.min(ttl, maxHold),
       holder,
       meta,

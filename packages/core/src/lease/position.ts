@@ -86,7 +86,7 @@ export class Position implements Interruptible, WaitsIn {
       while (!this.#isOver) {
         if (answer === BUSY) answer = await this.#wait();
         else if (answer === null) answer = await this.#ask();
-        else if (this.#isValid(answer)) this.#grant(answer);
+        else if (validityLeft(answer, this.context.backend.clock.now()) > 0) this.#grant(answer);
         else answer = await this.#giveUpLate();
       }
     } catch (error) {
@@ -162,11 +162,6 @@ export class Position implements Interruptible, WaitsIn {
     });
   }
 
-  /** Whether a grant can still be believed when it is heard of. */
-  #isValid(granted: Granted): boolean {
-    return validityLeft(granted, this.context.backend.clock.now()) > 0;
-  }
-
   /** A grant that was heard of after its validity is none, and counts as a fault. */
   async #giveUpLate(): Promise<null> {
     this.#watch();
@@ -213,7 +208,10 @@ export class Position implements Interruptible, WaitsIn {
   }
 
   #remove(waiter: Waiter, reason: unknown): void {
-    this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+    const at = this.#waiters.indexOf(waiter);
+    // Who heard of the end of another one may have ended it.
+    if (at === -1) return;
+    this.#waiters.splice(at, 1);
     waiter.fail(reason);
     if (this.#waiters.length === 0) this.#failAll(reason);
     else this.#countChanged();

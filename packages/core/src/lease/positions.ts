@@ -42,6 +42,8 @@ export class Positions {
 
   #openAlone(waiter: Waiter): void {
     const { request } = waiter;
+    // The parts of a lease of several keys have its token.
+    if (request.token === "") request.token = newOwnerToken();
     // Who comes later must not join a position in front of it.
     if (request.queue && this.joinable.size > 0) for (const key of request.keys) this.joinable.delete(key);
     void new Position(this.context, request, [waiter], undefined, this.#ended).run();
@@ -61,6 +63,7 @@ export class Positions {
       youngest.join(waiter);
       return;
     }
+    request.token = newOwnerToken();
     const position = new Position(this.context, request, [waiter], now, this.#ended);
     this.joinable.set(request.keys[0], position);
     void position.run();

@@ -97,7 +97,9 @@ export class Relay implements Successors, Interruptible, WaitsIn {
   }
 
   leave(waiter: Waiter): void {
-    this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+    const at = this.#waiters.indexOf(waiter);
+    if (at === -1) return;
+    this.#waiters.splice(at, 1);
     const { interrupted } = waiter.deadline;
     waiter.fail(
       interrupted === undefined ? (this.#fault ?? waiter.stillBusy(this.#holder)) : interrupted.reason,

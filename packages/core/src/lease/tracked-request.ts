@@ -5,6 +5,8 @@ import type { TicketContext } from "./ticket.ts";
 export interface TrackedRequest extends AcquireRequest {
   /** As in `EventSubject`. */
   readonly id: number;
+  /** Empty until it has a position: who joins another one's needs no token. */
+  token: string;
   waiters?: number | undefined;
   /** Of an adopted lease: what its ticket carried. */
   readonly context?: TicketContext | undefined;
