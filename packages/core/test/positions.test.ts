@@ -62,6 +62,11 @@ describe("waiters of one process", () => {
     await clock.advance(0);
     expect(await waiters()).toEqual([5]);
     expect((await rivals.inspect(KEY))?.waiting).toBe(5);
+    // The first of them counts, not the last.
+    await clock.advance(2);
+    crowd(1);
+    await clock.advance(0);
+    expect(await waiters()).toEqual([5, 1]);
   });
 
   it.each([
@@ -149,6 +154,38 @@ describe("waiters of one process", () => {
     expect(backend.calls.extend).toBe(1);
     expect(second.validFor).toBeGreaterThan(2_960);
     expect(second.fencingToken).toBeGreaterThan(first.fencingToken);
+  });
+
+  it("ask the server again where its word was on its way for long", async () => {
+    const many = crowd(3);
+    await clock.advance(0);
+    await held.release();
+    await (await theLease(many, 0)).release();
+    const second = await theLease(many, 1);
+    const answer = backend.hang("extend");
+    await clock.advance(45);
+    expect(backend.calls.extend).toBe(1);
+    answer();
+    backend.heal();
+    await clock.advance(7);
+    await second.release();
+    await theLease(many, 2);
+    expect(backend.calls.extend).toBe(2);
+  });
+
+  it("do not pass on what is nearly over", async () => {
+    const first = crowd(1, { ...OPTIONS, ttl: 50 });
+    let begins = 0;
+    void locks.acquire(KEY, { ...OPTIONS, ttl: 50 }).then(({ validFor }) => {
+      begins = validFor;
+    });
+    await clock.advance(0);
+    await held.release();
+    const lease = await theLease(first, 0);
+    clock.block(26);
+    await lease.release();
+    await clock.advance(0);
+    expect(begins).toBeGreaterThan(40);
   });
 
   it("are shown to others, who has the key by now, within 60 ms", async () => {
