@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import type { AcquireRequest, Granted } from "../src/contract/backend.ts";
 import { inProcessBackend } from "../src/in-process.ts";
 import { type AcquireOptions, createLocks, type Lease, type Locks } from "../src/index.ts";
 import { FakeClock, FaultyBackend } from "../src/testing.ts";
@@ -154,6 +155,24 @@ describe("waiters of one process", () => {
     expect(backend.calls.extend).toBe(1);
     expect(second.validFor).toBeGreaterThan(2_960);
     expect(second.fencingToken).toBeGreaterThan(first.fencingToken);
+  });
+
+  it("count on no fencing token that was not told", async () => {
+    /** The answer in which the reserved tokens stood was lost: the next one tells of the first only. */
+    class Forgetful extends FaultyBackend {
+      override async waitForTurn(request: AcquireRequest): Promise<Granted | null> {
+        const granted = await super.waitForTurn(request);
+        return granted && { ...granted, lastFence: undefined };
+      }
+    }
+    const forgetful = new Forgetful(backend);
+    const many = crowd(3, OPTIONS, createLocks({ backend: forgetful }));
+    await clock.advance(0);
+    await held.release();
+    await (await theLease(many, 0)).release();
+    await (await theLease(many, 1)).release();
+    await (await theLease(many, 2)).release();
+    expect(forgetful.calls.extend).toBe(1);
   });
 
   it("ask the server again where its word was on its way for long", async () => {
