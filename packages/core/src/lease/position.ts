@@ -6,7 +6,7 @@ import type { AcquireContext, Interruptible } from "./acquire-context.ts";
 import { Attempts } from "./attempts.ts";
 import { unanswered } from "./failures.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
-import type { Waiter, WaitsIn } from "./waiter.ts";
+import { interruptAll, takeOut, type Waiter, type WaitsIn } from "./waiter.ts";
 
 /** The answer that somebody else has the key, or is before us. */
 const BUSY = "busy";
@@ -95,7 +95,7 @@ export class Position implements Interruptible, WaitsIn {
   }
 
   interrupt(reason: unknown): void {
-    for (const { deadline } of [...this.#waiters]) deadline.interrupt(reason);
+    interruptAll(this.#waiters, reason);
   }
 
   leave(waiter: Waiter): void {
@@ -208,10 +208,7 @@ export class Position implements Interruptible, WaitsIn {
   }
 
   #remove(waiter: Waiter, reason: unknown): void {
-    const at = this.#waiters.indexOf(waiter);
-    // Who heard of the end of another one may have ended it.
-    if (at === -1) return;
-    this.#waiters.splice(at, 1);
+    if (!takeOut(this.#waiters, waiter)) return;
     waiter.fail(reason);
     if (this.#waiters.length === 0) this.#failAll(reason);
     else this.#countChanged();

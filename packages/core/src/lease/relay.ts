@@ -15,7 +15,7 @@ import type { GrantedPosition } from "./position.ts";
 import { Renewal } from "./renewal.ts";
 import type { Successors } from "./successors.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
-import type { Waiter, WaitsIn } from "./waiter.ts";
+import { interruptAll, takeOut, type Waiter, type WaitsIn } from "./waiter.ts";
 
 /** Fencing tokens that were reserved and not used. */
 interface Reserved {
@@ -93,13 +93,11 @@ export class Relay implements Successors, Interruptible, WaitsIn {
   }
 
   interrupt(reason: unknown): void {
-    for (const { deadline } of [...this.#waiters]) deadline.interrupt(reason);
+    interruptAll(this.#waiters, reason);
   }
 
   leave(waiter: Waiter): void {
-    const at = this.#waiters.indexOf(waiter);
-    if (at === -1) return;
-    this.#waiters.splice(at, 1);
+    if (!takeOut(this.#waiters, waiter)) return;
     const { interrupted } = waiter.deadline;
     waiter.fail(
       interrupted === undefined ? (this.#fault ?? waiter.stillBusy(this.#holder)) : interrupted.reason,

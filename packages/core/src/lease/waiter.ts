@@ -12,6 +12,18 @@ export interface WaitsIn {
   leave(waiter: Waiter): void;
 }
 
+/** Takes a waiter out; false where it is not there: who heard of the end of another one may have ended it. */
+export function takeOut(waiters: Waiter[], waiter: Waiter): boolean {
+  const at = waiters.indexOf(waiter);
+  if (at !== -1) waiters.splice(at, 1);
+  return at !== -1;
+}
+
+/** Ends the waiting of all; they take themselves out. */
+export function interruptAll(waiters: readonly Waiter[], reason: unknown): void {
+  for (const { deadline } of [...waiters]) deadline.interrupt(reason);
+}
+
 /** One acquire, from its call to its end. */
 export class Waiter implements Cancellable {
   /** Where it waits by now. */

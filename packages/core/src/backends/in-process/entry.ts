@@ -1,6 +1,7 @@
 import type { AcquireRequest, Granted } from "../../contract/backend.ts";
 import type { Instant, Timer } from "../../contract/clock.ts";
 import type { PermitsMode } from "../../contract/mode.ts";
+import { sortByPlace } from "../../contract/places.ts";
 
 /** A lease: the same object stands in the entry of each of its keys. */
 export interface Grant {
@@ -37,11 +38,9 @@ export class Entry {
 
   /** Puts a waiter at its place: mostly that is the end. */
   enlist(waiter: Waiter): void {
-    const isLast = waiter.place > this.#lastPlace;
-    const behind = isLast ? [] : [...this.waiters.values()].filter(({ place }) => place > waiter.place);
-    for (const { request } of behind) this.waiters.delete(request.token);
-    for (const each of [waiter, ...behind]) this.waiters.set(each.request.token, each);
-    if (isLast) this.#lastPlace = waiter.place;
+    this.waiters.set(waiter.request.token, waiter);
+    if (waiter.place < this.#lastPlace) sortByPlace(this.waiters, ({ place }) => place);
+    else this.#lastPlace = waiter.place;
   }
 
   /** The smallest number of permits that was asked for since the key was free. */

@@ -74,27 +74,11 @@ export class RedisBackend implements RedisLockBackend {
     const channelOf = (prefix: string) => this.#channel(prefix);
     const time = new ServerTime(clock, requestTimeout);
     const traffic = { waiting: 0, unanswered: 0 };
-    this.#commands = new Commands({
-      driver,
-      clock,
-      requestTimeout,
-      fenceRetention,
-      slots,
-      traffic,
-      time,
-      channelOf,
-    });
+    const server = { driver, clock, requestTimeout, fenceRetention, slots, traffic };
+    this.#commands = new Commands({ ...server, time, channelOf });
     const attempt: Electable["attempt"] = (request, ask) => this.#attempt(request, ask);
     this.electable = { ...this.#commands.electable, attempt };
-    this.#replication = new Replication({
-      driver,
-      clock,
-      requestTimeout,
-      fenceRetention,
-      slots,
-      traffic,
-      minReplicas,
-    });
+    this.#replication = new Replication({ ...server, minReplicas });
     const inTime = <T>(work: Promise<T>) => withDeadline(clock, requestTimeout, undefined, work);
     this.admin = new RedisAdmin(this.#commands, driver, inTime);
     this.messages = new RedisMessages({

@@ -1,6 +1,7 @@
 import type { AcquireRequest } from "../../contract/backend.ts";
 import type { Timer } from "../../contract/clock.ts";
 import type { LockName } from "../../contract/mode.ts";
+import { sortByPlace } from "../../contract/places.ts";
 
 /** What is known of the keys of one that waits for several. */
 export interface Several {
@@ -46,15 +47,9 @@ export function place(waiter: Waiter, ticket: number): void {
   if (waiter.ticket === ticket) return;
   waiter.ticket = ticket;
   for (const list of listsOf(waiter)) {
-    if (ticket < list.last) sort(list.waiters);
+    if (ticket < list.last) sortByPlace(list.waiters, (each) => each.ticket);
     else list.last = ticket;
   }
-}
-
-function sort(waiters: WaitList["waiters"]): void {
-  const sorted = [...waiters].toSorted(([, a], [, b]) => a.ticket - b.ticket);
-  waiters.clear();
-  for (const [token, waiter] of sorted) waiters.set(token, waiter);
 }
 
 /** Prefixes hold no space, so no two names meet. */
