@@ -69,8 +69,7 @@ export class LockOverloadedError extends LockError {
 
   constructor(key: string, limit: number) {
     super(
-      `${limit} callers of this process wait for ${quote(key)} already, as many as maxWaiters allows: ask again later, or ` +
-        "ask less often",
+      `${limit} callers of this process wait for ${quote(key)}, as many as maxWaiters allows: ask again later`,
       { key },
     );
   }

@@ -13,15 +13,13 @@ export class Crowd {
 
   leave(keys: Keys): void {
     for (const key of keys) {
-      const left = this.#of(key) - 1;
-      if (left > 0) this.#waiting.set(key, left);
-      else this.#waiting.delete(key);
+      this.#waiting.set(key, this.#of(key) - 1);
+      if (this.#of(key) === 0) this.#waiting.delete(key);
     }
   }
 
   /** @throws LockOverloadedError where as many wait already as may */
   assertRoom(keys: Keys): void {
-    if (this.#waiting.size === 0) return;
     for (const key of keys) if (this.#of(key) >= this.limit) throw new LockOverloadedError(key, this.limit);
   }
 

@@ -28,5 +28,5 @@ export function termsOf({
   onLost,
 }: AcquireOptions): LeaseTerms {
   const terms = { renew, minHold, maxHold, onLost };
-  return isUsual(terms) && onLost === undefined ? RENEWED : terms;
+  return onLost === undefined && isUsual(terms) ? RENEWED : terms;
 }
