@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { inProcessBackend } from "../src/in-process.ts";
-import { createLocks, LockLostError, type Locks } from "../src/index.ts";
-import { FakeClock, FaultyBackend } from "../src/testing.ts";
+import { LockLostError, type Locks } from "../src/index.ts";
+import type { FakeClock, FaultyBackend } from "../src/testing.ts";
+import { openInProcess } from "./support/in-process.ts";
 
 let clock: FakeClock;
 let backend: FaultyBackend;
@@ -9,11 +9,7 @@ let locks: Locks;
 let rivals: Locks;
 
 beforeEach(() => {
-  clock = new FakeClock();
-  const real = inProcessBackend({ clock });
-  backend = new FaultyBackend(real);
-  locks = createLocks({ backend });
-  rivals = createLocks({ backend: real });
+  ({ clock, backend, locks, rivals } = openInProcess());
 });
 
 const isFree = async (key: string): Promise<boolean> => (await rivals.inspect(key)) === null;

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { beforeEach, describe, expect, it } from "vitest";
-import { inProcessBackend } from "../src/in-process.ts";
 import { createLocks, LockBackendError, LockLostError, type Locks, LockTimeoutError } from "../src/index.ts";
-import { FakeClock, FaultyBackend } from "../src/testing.ts";
+import type { FakeClock, FaultyBackend } from "../src/testing.ts";
+import { openInProcess } from "./support/in-process.ts";
 
 let clock: FakeClock;
 let backend: FaultyBackend;
@@ -10,11 +10,7 @@ let locks: Locks;
 let rivals: Locks;
 
 beforeEach(() => {
-  clock = new FakeClock();
-  const real = inProcessBackend({ clock });
-  backend = new FaultyBackend(real);
-  locks = createLocks({ backend });
-  rivals = createLocks({ backend: real });
+  ({ clock, backend, locks, rivals } = openInProcess());
 });
 
 function reasonOf(signal: AbortSignal): unknown {
