@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { luaForVite } from "./packages/core/lua.ts";
+import { LEFT_OUT } from "./test/support/groups.ts";
 
 /** What `pnpm test NAME` chose: exactly these files, where vitest's own filters take any path that has the word. */
 const chosen: readonly string[] | undefined =
@@ -12,9 +13,6 @@ const among = (files: readonly string[]) => chosen?.filter((file) => files.inclu
 
 const tests = (folder: string) => `${folder}/test/**/*.test.ts`;
 
-/** Packing and compiling: `pnpm run check:published`, or `pnpm test published/`. */
-const STATIC = "test/published/**";
-
 /** Files that look at the timers, listeners and warnings of their process: each has one of its own. */
 const ALONE = [
   "packages/core/test/edges.test.ts",
@@ -26,7 +24,7 @@ const ALONE = [
   "packages/memory/test/late-saves.test.ts",
 ];
 
-/** Files that measure time with the whole machine at work: they run one after the other when all else is done. */
+/** Campaigns that measure time with the whole machine at work: they run one after the other when all else is done. */
 const MEASURING = [
   "packages/core/test/clients/matrix.test.ts",
   "packages/core/test/histories/many-waiters.test.ts",
@@ -41,7 +39,7 @@ export default defineConfig({
     pool: "forks",
     // Tests mostly wait: for leases to end, for servers to start and fail. With five, two cores do a third more work,
     // and with four some tests still find no time.
-    maxWorkers: 3,
+    maxWorkers: 4,
     // The default of a second is not much for a loaded machine.
     expect: { poll: { timeout: 10_000 } },
     // A campaign tries many times as long.
@@ -65,7 +63,7 @@ export default defineConfig({
           name: "together",
           isolate: false,
           include: chosen?.filter((file) => !APART.includes(file)) ?? WITH_TESTS.map(tests),
-          exclude: chosen ? APART : [...APART, STATIC],
+          exclude: chosen ? APART : [...APART, ...LEFT_OUT],
         },
       },
       {
@@ -75,7 +73,7 @@ export default defineConfig({
           isolate: false,
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
-          include: among(MEASURING),
+          include: chosen ? among(MEASURING) : [],
         },
       },
     ],

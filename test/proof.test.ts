@@ -1,4 +1,6 @@
+import { dirname } from "node:path";
 import { expect, it } from "vitest";
+import { usualTests } from "./support/choose-tests.ts";
 import { read } from "./support/repository.ts";
 
 const page = read("docs/proof.md").replaceAll(/\s+/g, " ");
@@ -37,4 +39,27 @@ it("the page of proof tells how many faults of before the simulation finds again
 it("the page of proof tells how the randomised tests ended", () => {
   const { files, passed, failed } = result("campaigns");
   expect(page).toContain(`${passed} tests in ${files} files passed, ${failed || "none"} failed`);
+});
+
+it("each promise that a test holds is held by one that pnpm test runs", () => {
+  const guarantees = read("docs/guarantees.md");
+  const usual = usualTests();
+  // Suites have no tests of their own: files beside them run them, or those of all drivers.
+  const runs = (path: string) =>
+    path.startsWith("packages/core/src/testing/") ||
+    usual.some((test) => test.startsWith(path.endsWith("suite.ts") ? dirname(path) : path));
+  const targets = new Map(
+    [...guarantees.matchAll(/^\[(.+?)\]: \.\.\/(packages\S+)/gm)].map(([, name = "", path = ""]) => [
+      name,
+      path,
+    ]),
+  );
+  const held = guarantees.split(/\n\n|\n(?=\|)/).flatMap((text) => {
+    const paths = [...text.matchAll(/\[([^\]]+)\](?!:)/g)].flatMap(
+      ([, name = ""]) => targets.get(name) ?? [],
+    );
+    return paths.length > 0 ? [{ text, isRun: paths.some(runs) }] : [];
+  });
+  expect(held.length).toBeGreaterThan(30);
+  expect(held.filter(({ isRun }) => !isRun)).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
-import { chooseTests, units } from "./support/choose-tests.ts";
+import { chooseTests, groups, units, usualTests } from "./support/choose-tests.ts";
 import { files, root } from "./support/repository.ts";
 
 const execute = promisify(execFile);
@@ -25,12 +25,12 @@ const inCore = tests.filter((path) => path.startsWith("packages/core/"));
 const inExpress = tests.filter((path) => path.startsWith("packages/express/"));
 const having = (part: string) => (path: string) => path.includes(part);
 
-// Packing and compiling, which is a static check.
-const isStatic = having("test/published/");
+const grouped = groups.flatMap((group) => group.tests);
+const usual = tests.filter((path) => !grouped.includes(path));
 
 it.each([
-  { folder: "", words: [], chosen: tests.filter((path) => !isStatic(path)) },
-  { folder: "", words: ["published/"], chosen: tests.filter(isStatic) },
+  { folder: "", words: [], chosen: usual },
+  { folder: "", words: ["published"], chosen: groupNamed("published") },
   { folder: "packages/core", words: ["lease"], chosen: inCore.filter(having("lease")) },
 ])("pnpm test $words in the folder '$folder' runs what it names", async ({ folder, words, chosen }) => {
   const { lines } = await pnpmTest(folder, [...words, "--list"]);
@@ -47,11 +47,28 @@ it.each([
   for (const words of scene.says) expect(stderr).toContain(words);
 });
 
+it("each group has tests, none is in two, and each package keeps most of its own", () => {
+  for (const { name, tests } of groups) expect(tests, name).not.toEqual([]);
+  expect(grouped).toHaveLength(new Set(grouped).size);
+  for (const { name, folder, tests } of units) {
+    if (!folder.startsWith("packages/")) continue;
+    const left = tests.filter((path) => usual.includes(path));
+    expect(left.length, name).toBeGreaterThan(tests.length / 2);
+  }
+});
+
+function groupNamed(word: string): readonly string[] {
+  return groups.find(({ name }) => name === word)?.tests ?? [];
+}
+
 const unitOf = (folder: string) => units.find((unit) => unit.folder === folder);
 
 it.each([
-  { folder: "", words: [], chosen: tests },
+  { folder: "", words: [], chosen: usualTests() },
   { folder: "", words: ["core"], chosen: inCore },
+  { folder: "", words: ["demos"], chosen: tests.filter((path) => path.startsWith("apps/")) },
+  { folder: "", words: ["campaigns", "core"], chosen: [...new Set([...inCore, ...groupNamed("campaigns")])] },
+  { folder: "", words: ["campaigns", "histories/"], chosen: tests.filter(having("/histories/")) },
   { folder: "", words: ["core", "express"], chosen: [...inCore, ...inExpress] },
   { folder: "", words: ["core", "lease"], chosen: inCore.filter(having("lease")) },
   { folder: "", words: ["repository"], chosen: tests.filter((path) => path.startsWith("test/")) },

@@ -1,4 +1,5 @@
 import { defineConfig } from "tsup";
+import { dts } from "../../tsup.types.ts";
 import { luaForEsbuild } from "./lua.ts";
 
 export default defineConfig({
@@ -16,7 +17,7 @@ export default defineConfig({
   format: ["esm", "cjs"],
   target: "node20",
   platform: "node",
-  dts: { compilerOptions: { ignoreDeprecations: "6.0" } },
+  dts,
   clean: true,
   splitting: true,
   sourcemap: false,

@@ -4,8 +4,9 @@ import { differential } from "./differential/command.ts";
 import { history } from "./history/command.ts";
 import { mutants } from "./mutants/command.ts";
 import { simulate } from "./simulate/command.ts";
+import { versions } from "./versions/command.ts";
 
-const COMMANDS: readonly Command[] = [simulate, differential, campaigns, mutants, history];
+const COMMANDS: readonly Command[] = [simulate, differential, campaigns, versions, mutants, history];
 
 function usage(): string {
   const longest = Math.max(...COMMANDS.map(({ name }) => name.length));

@@ -92,9 +92,9 @@ describe.concurrent("a quorum", () => {
     const { locks, clients, close } = openMember(
       nodes.nodes.map(({ url }) => url),
       "rolling",
-      { maxTtl: 3_000 },
+      { maxTtl: 2_000 },
     );
-    const lease = await locks.acquire("key", { ttl: 3_000 });
+    const lease = await locks.acquire("key", { ttl: 2_000 });
     const isEverywhere = async () => {
       const there = await Promise.all(clients.map((client) => client.exists("rolling:{key}").catch(() => 0)));
       return !there.includes(0);

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { openWasmoon, play, printLines, printStory, storyOf } from "../src/index.ts";
 
-const SEEDS = [3, 6, 8, 17, 28];
+const SEEDS = [3, 8, 28];
 
 async function tell(seed: number, vm: Awaited<ReturnType<typeof openWasmoon>>): Promise<string> {
   const { lines } = await play(storyOf(seed), vm, true);

@@ -1,11 +1,17 @@
 import { basename } from "node:path";
-import { files } from "./repository.ts";
+import { globbySync } from "globby";
+import { GROUPS } from "./groups.ts";
+import { files, root } from "./repository.ts";
+
+/** Tests that one word means. */
+interface Named {
+  readonly name: string;
+  readonly tests: readonly string[];
+}
 
 /** A folder with tests, and the word for it: that of `packages/core` is `core`. */
-export interface Unit {
-  readonly name: string;
+export interface Unit extends Named {
   readonly folder: string;
-  readonly tests: readonly string[];
 }
 
 export type Choice =
@@ -17,26 +23,43 @@ const REPOSITORY = "repository";
 
 export const units: readonly Unit[] = readUnits();
 
+/** Tests of several units, which run by their name only. */
+export const groups: readonly Named[] = Object.entries(GROUPS).map(([name, patterns]) => ({
+  name,
+  tests: globbySync([...patterns], { cwd: root, ignore: ["**/node_modules"] })
+    .filter(isTest)
+    .toSorted(),
+}));
+
+const named: readonly Named[] = [...units, ...groups];
+
+/** The tests that run where nobody chooses: all that are in no group. */
+export function usualTests(): string[] {
+  const leftOut = new Set(groups.flatMap(({ tests }) => tests));
+  return units.flatMap(({ tests }) => tests.filter((test) => !leftOut.has(test)));
+}
+
 /**
- * The test files that some words mean. Names of units choose their tests; every other word keeps those whose path has it.
- * Within the folder of a unit all words do the latter.
+ * The test files that some words mean. Names of units and groups choose their tests; every other word keeps those whose
+ * path has it. Within the folder of a unit all words do the latter. Who says no word at all means the usual tests.
  */
 export function chooseTests(words: readonly string[], within?: Unit): Choice {
-  const named = within ? [within] : units.filter(({ name }) => words.includes(name));
-  const parts = within ? words : words.filter((word) => !named.some(({ name }) => name === word));
-  const chosen = named.length > 0 ? named : units;
-  const tests = chosen.flatMap((unit) => unit.tests);
+  if (words.length === 0) return { kind: "chosen", tests: within ? within.tests : usualTests() };
+  const meant = within ? [within] : named.filter(({ name }) => words.includes(name));
+  const parts = within ? words : words.filter((word) => !meant.some(({ name }) => name === word));
+  const chosen = meant.length > 0 ? meant : units;
+  const tests = [...new Set(chosen.flatMap((one) => one.tests))];
   const unknown = parts.find((part) => !tests.some((test) => test.includes(part)));
   if (unknown !== undefined) return { kind: "unknown", message: refusal(unknown, chosen) };
   const all = parts.length === 0;
   return { kind: "chosen", tests: tests.filter((test) => all || parts.some((part) => test.includes(part))) };
 }
 
-function refusal(word: string, chosen: readonly Unit[]): string {
-  const where = chosen.length === units.length ? "" : ` of ${chosen.map(({ name }) => name).join(" and ")}`;
+function refusal(word: string, chosen: readonly Named[]): string {
+  const where = chosen === units ? "" : ` of ${chosen.map(({ name }) => name).join(" and ")}`;
   const there =
-    chosen.length === units.length
-      ? ["These are names:", ...units.map(({ name, tests }) => `  ${name} (${tests.length} test files)`)]
+    chosen === units
+      ? ["These are names:", ...named.map(({ name, tests }) => `  ${name} (${tests.length} test files)`)]
       : ["These are its test files:", ...chosen.flatMap(({ tests }) => tests.map((test) => `  ${test}`))];
   return [
     `"${word}" is neither a name nor a part of the path of a test file${where}.`,
@@ -46,11 +69,15 @@ function refusal(word: string, chosen: readonly Unit[]): string {
 }
 
 function readUnits(): Unit[] {
-  const tests = [...files].filter((path) => path.endsWith(".test.ts"));
+  const tests = [...files].filter(isTest);
   const folders = new Set(tests.map((path) => path.slice(0, path.search(/(^|\/)test\//))));
   return [...folders].map((folder) => ({
     name: folder === "" ? REPOSITORY : basename(folder),
     folder,
     tests: tests.filter((path) => path.startsWith(folder === "" ? "test/" : `${folder}/test/`)),
   }));
+}
+
+function isTest(path: string): boolean {
+  return path.endsWith(".test.ts");
 }

@@ -1,25 +1,28 @@
 import { spawnSync } from "node:child_process";
 import { relative, sep } from "node:path";
 import { parseArgs } from "node:util";
-import { chooseTests, units } from "./choose-tests.ts";
+import { chooseTests, groups, units } from "./choose-tests.ts";
 import { root } from "./repository.ts";
 
-/** The names of all that has tests, in lines that fit a terminal. */
-const names = units
-  .map(({ name }, index) => (index % 5 === 0 ? `\n             ${name}` : ` ${name}`))
-  .join("")
-  .slice(1);
+/** Names in lines that fit a terminal. */
+const inLines = (named: readonly { readonly name: string }[]) =>
+  named
+    .map(({ name }, index) => (index % 5 === 0 ? `\n             ${name}` : ` ${name}`))
+    .join("")
+    .slice(1);
 
 const HELP = `pnpm test [NAME...] [PART...] [--watch] [-t TITLE] [--list]
 
   NAME       a package, an app or a tool, or repository:
-${names}
+${inLines(units)}
+             or a group of long tests:
+${inLines(groups)}
   PART       a part of the path of a test file, such as lease or safety/
   --watch    runs the tests again when a file changes
   -t TITLE   only tests whose title has these words
   --list     says which test files would run, and runs nothing
 
-Without names all run but those in test/published, which pack and compile.
+Without names and parts all run that are in no group.
 In the folder of a package, pnpm test runs the tests of that package.
 For anything else: npx vitest run --help`;
 
@@ -70,13 +73,17 @@ const within = units.find(({ folder }) => folder !== "" && folder === here);
 const choice = chooseTests(positionals, within);
 if (choice.kind === "unknown") refuse(choice.message);
 // Without a choice vitest looks for test files by itself, also for those that are made while it watches.
-const everything = positionals.length === 0 && within === undefined;
-const env = everything ? process.env : { ...process.env, LOCK_TEST_FILES: JSON.stringify(choice.tests) };
+const usual = positionals.length === 0 && within === undefined;
+const env = usual ? process.env : { ...process.env, LOCK_TEST_FILES: JSON.stringify(choice.tests) };
 if (values.list) {
   // Behind the name of its project of vitest.
   const listed = run("vitest", ["list", "--filesOnly"], env, "pipe");
   process.stdout.write(listed.replaceAll(/^\[\w+\] /gm, ""));
 } else {
-  run("turbo", ["run", "build", "--output-logs=errors-only"]);
+  // Demos are bundled, which takes as long as the packages do; types are for those that pack and compile.
+  const isOf = (folder: string) => choice.tests.some((test) => test.startsWith(folder));
+  const tasks = isOf("test/published/") ? ["build", "types"] : ["build"];
+  const scope = isOf("apps/") || isOf("tooling/") ? [] : ["--filter=./packages/*"];
+  run("turbo", ["run", ...tasks, ...scope, "--output-logs=errors-only"]);
   run("vitest", [values.watch ? "watch" : "run", ...(values.title ? ["-t", values.title] : [])], env);
 }

@@ -1,6 +1,6 @@
-import { gate } from "@lock/redis-harness/vitest";
+import { expect, gate, newestOrOlder } from "@lock/redis-harness/vitest";
 import type { Job, Queue } from "bullmq";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { guardJobs, type JobFacts, type JobGuard } from "../src/index.ts";
 import { countOver, finished, next, told } from "./support/events.ts";
 import { around, before } from "./support/intercept.ts";
@@ -24,7 +24,7 @@ function withJobs(queue: Queue, change: (job: Job) => Job): Queue {
   });
 }
 
-describe.each(majors)("$name", ({ bullmq }) => {
+describe.concurrent.each(newestOrOlder(majors))("$name", ({ bullmq }) => {
   it("until-and-while-executing: one job runs and one waits, for guards that never saw its queue, too", async () => {
     const report = newReport();
     const options = {

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { createLocks } from "@lock/core";
 import { ioredisBackend } from "@lock/core/ioredis";
-import { gate } from "@lock/redis-harness/vitest";
+import { expect, gate, newestOrOlder } from "@lock/redis-harness/vitest";
 import { DelayedError, UnrecoverableError } from "bullmq";
 import { Redis } from "ioredis";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { type GuardOptions, guardJobs, type JobFacts } from "../src/index.ts";
 import { countOver, finished, told } from "./support/events.ts";
 import { majors } from "./support/majors.ts";
@@ -16,7 +16,7 @@ const key = ({ data }: JobFacts<{ report: string }>) => data.report;
 let reports = 0;
 const newReport = () => ({ report: `claim ${++reports}` });
 
-describe.each(majors)("$name: a claim", ({ bullmq }) => {
+describe.concurrent.each(newestOrOlder(majors))("$name: a claim", ({ bullmq }) => {
   it("stays with a job that puts itself off", async () => {
     const guard = scene.guard({ strategy: "until-executed", key });
     const queue = scene.queue(bullmq);
@@ -24,7 +24,7 @@ describe.each(majors)("$name: a claim", ({ bullmq }) => {
     const put = gate();
     const work = guard.processor(async (job, { token }) => {
       if (job.attemptsStarted > 1) return;
-      await job.moveToDelayed(Date.now() + 300, token);
+      await job.moveToDelayed(Date.now() + 2_000, token);
       put.open();
       throw new DelayedError();
     });
@@ -49,7 +49,7 @@ describe.each(majors)("$name: a claim", ({ bullmq }) => {
   });
 
   it("ends for a run that has lost its lease, as for every one that has begun", async () => {
-    const options = { strategy: "until-and-while-executing", key, scope: "lost", ttl: 600 } as const;
+    const options = { strategy: "until-and-while-executing", key, scope: "lost", ttl: 1_500 } as const;
     const [guard, stranger] = [scene.guard(options), scene.guard(options)];
     const [queue, other] = [scene.queue(bullmq), scene.queue(bullmq)];
     const report = newReport();

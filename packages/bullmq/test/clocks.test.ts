@@ -2,7 +2,8 @@ import { createLocks } from "@lock/core";
 import { detachedLeases } from "@lock/core/adapter";
 import { ioredisBackend } from "@lock/core/ioredis";
 import { STEPS, stepWallClock } from "@lock/redis-harness/stepped-clock";
-import { describe, expect, it } from "vitest";
+import { expect, newestOrOlder } from "@lock/redis-harness/vitest";
+import { describe, it } from "vitest";
 import type { QueueLike } from "../src/bullmq.ts";
 import { Claims } from "../src/claims.ts";
 import { guardJobs, type JobFacts } from "../src/index.ts";
@@ -17,7 +18,7 @@ const HOUR = 3_600_000;
 let reports = 0;
 const newReport = () => ({ report: `clock ${++reports}` });
 
-describe.each(majors)("$name", ({ bullmq }) => {
+describe.each(newestOrOlder(majors))("$name", ({ bullmq }) => {
   it.each(STEPS)("a wall clock that steps by %i ms does not put a job off for longer", async (step) => {
     const report = newReport();
     const guard = scene.guard({ strategy: "while-executing", key, reschedule: soon });
@@ -41,7 +42,9 @@ describe.each(majors)("$name", ({ bullmq }) => {
     expect(performance.now() - start).toBeLessThan(5_000);
     for (const delay of delays) expect([delay >= 0, delay <= 100]).toEqual([true, true]);
   });
+});
 
+describe.concurrent.each(newestOrOlder(majors))("$name", ({ bullmq }) => {
   it.each([
     ["by an hour", 86_400_000 + HOUR],
     ["by years", 7 * 365 * 24 * HOUR],
@@ -61,7 +64,7 @@ describe.each(majors)("$name", ({ bullmq }) => {
 
   it("a holder that is cancelled is believed for no longer than a lease may last", async () => {
     const report = newReport();
-    const locks = createLocks({ backend: ioredisBackend(scene.redis), maxTtl: 1_000, ttl: 600 });
+    const locks = createLocks({ backend: ioredisBackend(scene.redis), maxTtl: 2_500, ttl: 2_000 });
     const guard = guardJobs<{ report: string }>({
       locks,
       strategy: "while-executing",
@@ -81,7 +84,7 @@ describe.each(majors)("$name", ({ bullmq }) => {
     await guard.add(queue, "build", report);
     expect(await finished(worker)).toMatchObject({ returnvalue: "built" });
     const passed = performance.now() - start;
-    expect([passed >= 999, passed < 5_000]).toEqual([true, true]);
+    expect([passed >= 2_499, passed < 6_500]).toEqual([true, true]);
     await locks.close();
   });
 });

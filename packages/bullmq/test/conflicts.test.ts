@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { gate } from "@lock/redis-harness/vitest";
+import { expect, gate, newestOrOlder } from "@lock/redis-harness/vitest";
 import { DelayedError, type Job } from "bullmq";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { guardJobs, type JobFacts, type RunContext } from "../src/index.ts";
 import { countOver, finished, told } from "./support/events.ts";
 import { before } from "./support/intercept.ts";
@@ -15,7 +15,7 @@ let reports = 0;
 const newReport = () => ({ report: `conflict ${++reports}` });
 const soon = { min: 20, max: 100 };
 
-describe.each(majors)("$name", ({ bullmq }) => {
+describe.concurrent.each(newestOrOlder(majors))("$name", ({ bullmq }) => {
   /** A queue whose only job finds its key busy, and a worker that has not begun. */
   const busy = async (options: Partial<Parameters<typeof scene.guard>[0]>, jobOptions: object = {}) => {
     const report = newReport();
@@ -134,7 +134,7 @@ describe.each(majors)("$name", ({ bullmq }) => {
       strategy: "while-executing",
       key,
       onConflict: { execute: "cancel-holder" },
-      ttl: 600,
+      ttl: 1_500,
       reschedule: soon,
     });
     const queue = scene.queue(bullmq);
@@ -167,7 +167,7 @@ describe.each(majors)("$name", ({ bullmq }) => {
     const put = gate();
     const work = guard.processor(async (job, { token }) => {
       if (job.attemptsStarted > 1) return "built";
-      await job.moveToDelayed(Date.now() + 200, token);
+      await job.moveToDelayed(Date.now() + 1_500, token);
       put.open();
       throw new DelayedError();
     });
@@ -190,7 +190,7 @@ describe.each(majors)("$name", ({ bullmq }) => {
       key,
       limit: 2,
       onConflict: { execute: "cancel-holder" },
-      ttl: 600,
+      ttl: 1_500,
     });
     const queue = scene.queue(bullmq);
     const report = newReport();

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
-import { gate } from "@lock/redis-harness/vitest";
-import { describe, expect, it } from "vitest";
+import { expect, gate, newestOrOlder } from "@lock/redis-harness/vitest";
+import { describe, it } from "vitest";
 import type { JobFacts } from "../src/index.ts";
 import { finished, told } from "./support/events.ts";
 import { after, before } from "./support/intercept.ts";
@@ -13,7 +13,7 @@ const scene = useScene();
 const key = ({ data }: JobFacts<{ report: string }>) => data.report;
 const report = { report: "sales" };
 
-describe.each(majors)("$name", ({ bullmq }) => {
+describe.concurrent.each(newestOrOlder(majors))("$name", ({ bullmq }) => {
   it.each(["until-executed", "until-expired", "until-and-while-executing"] as const)(
     "%s: a producer that is killed between claim and add keeps nobody out for long",
     async (strategy) => {
@@ -78,12 +78,13 @@ describe.each(majors)("$name", ({ bullmq }) => {
 
   it("a producer that is killed keeps nobody out who cannot look into its queue, either", async () => {
     const [queue, other] = [scene.queue(bullmq), scene.queue(bullmq)];
-    const producer = start("claimer", scene.url, queue.name, "until-executed", "services");
+    const scope = `services ${queue.name}`;
+    const producer = start("claimer", scene.url, queue.name, "until-executed", scope);
     await said(producer);
     const dead = once(producer, "exit");
     producer.kill("SIGKILL");
     await dead;
-    const guard = scene.guard({ strategy: "until-executed", key, scope: "services" });
+    const guard = scene.guard({ strategy: "until-executed", key, scope });
     expect((await guard.inspect("sales")).claim).toBeDefined();
     expect(await guard.add(other, "build", report)).toMatchObject({ added: true });
     await guard.release("sales");

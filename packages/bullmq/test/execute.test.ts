@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
-import { gate } from "@lock/redis-harness/vitest";
-import { describe, expect, it } from "vitest";
+import { expect, gate, newestOrOlder } from "@lock/redis-harness/vitest";
+import { describe, it } from "vitest";
 import type { GuardEvents, JobFacts, RunContext } from "../src/index.ts";
 import { countOver, finished, next, told } from "./support/events.ts";
 import { majors } from "./support/majors.ts";
@@ -13,7 +13,7 @@ let reports = 0;
 const newReport = () => ({ report: `run ${++reports}` });
 const soon = { min: 20, max: 100 };
 
-describe.each(majors)("$name: a worker", ({ bullmq }) => {
+describe.concurrent.each(newestOrOlder(majors))("$name: a worker", ({ bullmq }) => {
   it("runs jobs of one key one after the other, also of two queues, and counts no attempt", async () => {
     const guard = scene.guard({ strategy: "while-executing", key, scope: "global", reschedule: soon });
     const report = newReport();
@@ -167,9 +167,11 @@ describe.each(majors)("$name: a worker", ({ bullmq }) => {
   });
 
   it("tells a run that its lease was lost, and when BullMQ cancels it", async () => {
-    const guard = scene.guard({ strategy: "while-executing", key, ttl: 600 });
+    const guard = scene.guard({ strategy: "while-executing", key, ttl: 1_500 });
     const queue = scene.queue(bullmq);
+    let runs = 0;
     const work = guard.processor((_job, { signal }) => {
+      runs += 1;
       return new Promise<string>((resolve) => {
         signal.addEventListener("abort", () => resolve(`${signal.reason?.code ?? signal.reason}`));
       });
@@ -182,14 +184,14 @@ describe.each(majors)("$name: a worker", ({ bullmq }) => {
     await expect
       .poll(async () => (await guard.inspect(report.report, queue.name)).runs)
       .toMatchObject([{ jobId: job.id }]);
+    await expect.poll(() => runs).toBe(1);
     await scene.locks.forceRelease(`run:queue=${queue.name}:${report.report}`);
     expect((await lost).error).toMatchObject({ code: "LOCK_LOST" });
     expect((await done).returnvalue).toBe("LOCK_LOST");
 
     const cancelled = finished(worker);
-    const begun = once(worker, "active");
     const second = await queue.add("build", newReport());
-    await begun;
+    await expect.poll(() => runs).toBe(2);
     await expect.poll(() => worker.cancelJob(`${second.id}`, "enough")).toBe(true);
     expect((await cancelled).returnvalue).toBe("enough");
   });
@@ -220,7 +222,7 @@ describe.each(majors)("$name: a worker", ({ bullmq }) => {
     [() => "complete" as const, { state: "completed", runs: 1 }],
     ["cancel-holder", { state: "completed", runs: 2 }],
   ] as const)("a conflict: %s", async (execute, expected) => {
-    const guard = scene.guard({ strategy: "while-executing", key, onConflict: { execute }, ttl: 600 });
+    const guard = scene.guard({ strategy: "while-executing", key, onConflict: { execute }, ttl: 1_500 });
     const events = told(guard);
     const queue = scene.queue(bullmq);
     const report = newReport();
@@ -267,13 +269,6 @@ describe.each(majors)("$name: a worker", ({ bullmq }) => {
     expect(await job.getState()).toBe("failed");
   });
 
-  it("warns of a worker whose jobs may be started only so many times", async () => {
-    const guard = scene.guard({ strategy: "while-executing", key });
-    const warned = once(process, "warning");
-    guard.attach(await scene.worker(bullmq, scene.name(), async () => undefined, { maxStartedAttempts: 3 }));
-    expect((await warned)[0]).toMatchObject({ code: "LOCK_JOB_MAX_STARTED_ATTEMPTS" });
-  });
-
   it("guards the jobs of schedulers and flows when they run", async () => {
     const guard = scene.guard({ strategy: "until-and-while-executing", key: () => "one", reschedule: soon });
     const [queue, parents] = [scene.queue(bullmq), scene.queue(bullmq)];
@@ -299,5 +294,15 @@ describe.each(majors)("$name: a worker", ({ bullmq }) => {
     await expect.poll(() => countOver(queue), { timeout: 20_000 }).toMatchObject({ failed: 0, completed: 7 });
     await flows.close();
     expect(most).toBe(1);
+  });
+});
+
+/** Warnings are of the whole process: no other test may run meanwhile. */
+describe.each(newestOrOlder(majors))("$name: a worker", ({ bullmq }) => {
+  it("warns of a worker whose jobs may be started only so many times", async () => {
+    const guard = scene.guard({ strategy: "while-executing", key });
+    const warned = once(process, "warning");
+    guard.attach(await scene.worker(bullmq, scene.name(), async () => undefined, { maxStartedAttempts: 3 }));
+    expect((await warned)[0]).toMatchObject({ code: "LOCK_JOB_MAX_STARTED_ATTEMPTS" });
   });
 });

@@ -1,8 +1,9 @@
-import { createLocks } from "@lock/core";
+import { createLocks, type Locks } from "@lock/core";
 import { ioredisBackend } from "@lock/core/ioredis";
 import { type FaultyProxy, startFaultyProxy } from "@lock/redis-harness";
+import { expect, newestOrOlder, whenOver } from "@lock/redis-harness/vitest";
 import { Redis } from "ioredis";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, it, vi } from "vitest";
 import { type GuardEvents, type GuardOptions, guardJobs } from "../src/index.ts";
 import { finished, next, told } from "./support/events.ts";
 import { after, before } from "./support/intercept.ts";
@@ -10,22 +11,24 @@ import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
 
 const scene = useScene();
-let proxy: FaultyProxy;
-let client: Redis;
+/** Locks whose way to the server may break: each test has one of its own. */
+async function faulty(): Promise<{ readonly proxy: FaultyProxy; readonly locks: Locks }> {
+  const proxy = await startFaultyProxy({ host: "127.0.0.1", port: Number(new URL(scene.url).port) });
+  const client = new Redis(proxy.url).on("error", () => undefined);
+  whenOver(async () => {
+    client.disconnect();
+    await proxy.stop();
+  });
+  const locks = createLocks({ backend: ioredisBackend(client, { requestTimeout: 1_500 }) });
+  // What is slow once, such as the first connection, is not what a test is about.
+  await vi.waitFor(() => locks.using(proxy.url, () => true), { timeout: 20_000 });
+  return { proxy, locks };
+}
 
-beforeEach(async () => {
-  proxy = await startFaultyProxy({ host: "127.0.0.1", port: Number(new URL(scene.url).port) });
-  client = new Redis(proxy.url).on("error", () => undefined);
-});
-afterEach(async () => {
-  client.disconnect();
-  await proxy.stop();
-});
-
-describe.each(majors)("$name: locks out of reach", ({ bullmq }) => {
-  const guardOf = (onBackendError: GuardOptions["onBackendError"]) =>
+describe.concurrent.each(newestOrOlder(majors))("$name: locks out of reach", ({ bullmq }) => {
+  const guardOf = (locks: Locks, onBackendError: GuardOptions["onBackendError"]) =>
     guardJobs({
-      locks: createLocks({ backend: ioredisBackend(client, { requestTimeout: 1_000 }) }),
+      locks,
       strategy: "until-and-while-executing",
       key: { hash: "data" },
       reschedule: { min: 20, max: 200 },
@@ -33,7 +36,8 @@ describe.each(majors)("$name: locks out of reach", ({ bullmq }) => {
     });
 
   it("delay: add rejects and adds nothing; a job is tried again, and no attempt is counted", async () => {
-    const guard = guardOf("delay");
+    const { proxy, locks } = await faulty();
+    const guard = guardOf(locks, "delay");
     const queue = scene.queue(bullmq);
     proxy.blackhole();
     await expect(guard.add(queue, "build", {})).rejects.toMatchObject({ code: "LOCK_BACKEND" });
@@ -52,7 +56,8 @@ describe.each(majors)("$name: locks out of reach", ({ bullmq }) => {
   });
 
   it("fail: the job fails", async () => {
-    const guard = guardOf("fail");
+    const { proxy, locks } = await faulty();
+    const guard = guardOf(locks, "fail");
     const queue = scene.queue(bullmq);
     proxy.blackhole();
     const worker = await scene.worker(
@@ -66,7 +71,8 @@ describe.each(majors)("$name: locks out of reach", ({ bullmq }) => {
   });
 
   it("run-unlocked: it is added and run, and both are told", async () => {
-    const guard = guardOf("run-unlocked");
+    const { proxy, locks } = await faulty();
+    const guard = guardOf(locks, "run-unlocked");
     const told: string[] = [];
     guard.on("unguarded", ({ reason }) => told.push(reason));
     const queue = scene.queue(bullmq);
@@ -82,8 +88,9 @@ describe.each(majors)("$name: locks out of reach", ({ bullmq }) => {
   });
 
   it("a job whose claim cannot be confirmed any more was added, and that is told", async () => {
+    const { proxy, locks } = await faulty();
     const guard = guardJobs({
-      locks: createLocks({ backend: ioredisBackend(client, { requestTimeout: 1_000 }) }),
+      locks,
       strategy: "until-expired",
       key: { hash: "data" },
       window: 60_000,
@@ -98,7 +105,7 @@ describe.each(majors)("$name: locks out of reach", ({ bullmq }) => {
   it.each(["complete", "cancel-holder"] as const)(
     "an outage within a conflict delays the job: %s",
     async (execute) => {
-      const locks = createLocks({ backend: ioredisBackend(client, { requestTimeout: 1_000 }) });
+      const { proxy, locks } = await faulty();
       const guard = guardJobs({
         locks,
         strategy: "while-executing",
@@ -130,8 +137,8 @@ describe.each(majors)("$name: locks out of reach", ({ bullmq }) => {
 
   it("run-unlocked: also when the locks are lost while it is decided about a duplicate", async () => {
     const queue = scene.queue(bullmq);
-    await guardOf("run-unlocked").add(queue, "build", {});
-    const locks = createLocks({ backend: ioredisBackend(client, { requestTimeout: 1_000 }) });
+    const { proxy, locks } = await faulty();
+    await guardOf(locks, "run-unlocked").add(queue, "build", {});
     const guard = guardJobs({
       locks: before(locks, "inspect", () => proxy.blackhole()),
       strategy: "until-executed",

@@ -1,6 +1,6 @@
-import { gate } from "@lock/redis-harness/vitest";
+import { expect, gate, newestOrOlder } from "@lock/redis-harness/vitest";
 import type { Job, Queue } from "bullmq";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import type { GuardOptions, JobFacts } from "../src/index.ts";
 import { countOver, told } from "./support/events.ts";
 import { type Bullmq, majors } from "./support/majors.ts";
@@ -80,7 +80,7 @@ async function endOf(bullmq: Bullmq, strategy: GuardOptions["strategy"], way: Wa
   return { claim, next: await stranger.add(other, "build", report), events };
 }
 
-describe.each(majors)("$name", ({ bullmq }) => {
+describe.concurrent.each(newestOrOlder(majors))("$name", ({ bullmq }) => {
   const cases = (["until-executing", "until-executed", "until-and-while-executing"] as const).flatMap(
     (strategy) => WAYS.map((way) => [strategy, way.name, way] as const),
   );

@@ -1,6 +1,6 @@
-import { gate } from "@lock/redis-harness/vitest";
+import { expect, gate, newestOrOlder } from "@lock/redis-harness/vitest";
 import { type Job, UnrecoverableError } from "bullmq";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { type GuardOptions, guardJobs, type JobFacts, type Strategy } from "../src/index.ts";
 import { countOver, finished, told } from "./support/events.ts";
 import { majors } from "./support/majors.ts";
@@ -15,7 +15,7 @@ let reports = 0;
 const newReport = () => ({ report: `retried ${++reports}` });
 const deep = (levels: number): unknown => JSON.parse("[".repeat(levels) + "]".repeat(levels));
 
-describe.each(majors)("$name: until-executed", ({ bullmq }) => {
+describe.concurrent.each(newestOrOlder(majors))("$name: until-executed", ({ bullmq }) => {
   it.each([
     ["failed", {}, (job: Job) => job.retry("failed")],
     ["failed for good", { attempts: 5 }, (job: Job) => job.retry("failed")],
@@ -85,66 +85,69 @@ describe.each(majors)("$name: until-executed", ({ bullmq }) => {
   });
 });
 
-describe.each(majors)("$name: guards of two strategies on one queue", ({ bullmq }) => {
-  const make = (strategy: Strategy, more: Partial<GuardOptions<Report>> = {}) =>
-    scene.guard<Report>({
-      strategy,
-      key,
-      ...(strategy === "until-expired" && { window: 60_000 }),
-      ...(strategy === "until-and-while-executing" && { reschedule }),
-      ...more,
-    });
-
-  it.each([
-    ["until-executing", {}],
-    ["until-executing", { onConflict: { enqueue: "keep-latest" } }],
-    ["until-executing", { onConflict: { enqueue: "replace" } }],
-    ["until-expired", {}],
-    ["until-and-while-executing", {}],
-  ] as const)(
-    "%s %j: a running job that is claimed until it is executed keeps others out",
-    async (other, more) => {
-      const [guard, second] = [make("until-executed"), make(other, more)];
-      const queue = scene.queue(bullmq);
-      const report = newReport();
-      const [begun, go] = [gate(), gate()];
-      const work = guard.processor(async () => {
-        begun.open();
-        await go.opened;
+describe.concurrent.each(newestOrOlder(majors))(
+  "$name: guards of two strategies on one queue",
+  ({ bullmq }) => {
+    const make = (strategy: Strategy, more: Partial<GuardOptions<Report>> = {}) =>
+      scene.guard<Report>({
+        strategy,
+        key,
+        ...(strategy === "until-expired" && { window: 60_000 }),
+        ...(strategy === "until-and-while-executing" && { reschedule }),
+        ...more,
       });
-      await scene.worker(bullmq, queue.name, work);
-      const first = await guard.add(queue, "build", report);
-      await begun.opened;
-      const existing = { queue: queue.name, jobId: first.added && first.job.id };
-      expect(await second.add(queue, "build", report)).toEqual({ added: false, existing });
-      go.open();
-      await expect.poll(() => countOver(queue)).toEqual({ completed: 1, failed: 0 });
-      expect(await second.add(queue, "build", report)).toMatchObject({ added: true });
-    },
-  );
 
-  it.each(["until-executing", "until-executed", "until-and-while-executing", "while-executing"] as const)(
-    "the worker's is %s: each claim ends as it was made",
-    async (strategy) => {
-      const worker = make(strategy);
-      for (const made of ["until-executing", "until-executed", "until-expired"] as const) {
-        const guard = make(made);
+    it.each([
+      ["until-executing", {}],
+      ["until-executing", { onConflict: { enqueue: "keep-latest" } }],
+      ["until-executing", { onConflict: { enqueue: "replace" } }],
+      ["until-expired", {}],
+      ["until-and-while-executing", {}],
+    ] as const)(
+      "%s %j: a running job that is claimed until it is executed keeps others out",
+      async (other, more) => {
+        const [guard, second] = [make("until-executed"), make(other, more)];
         const queue = scene.queue(bullmq);
         const report = newReport();
-        const claimed: boolean[] = [];
-        const look = async () =>
-          void claimed.push((await guard.inspect(report.report, queue.name)).claim !== undefined);
-        await scene.worker(bullmq, queue.name, worker.processor(look));
-        await guard.add(queue, "build", report);
+        const [begun, go] = [gate(), gate()];
+        const work = guard.processor(async () => {
+          begun.open();
+          await go.opened;
+        });
+        await scene.worker(bullmq, queue.name, work);
+        const first = await guard.add(queue, "build", report);
+        await begun.opened;
+        const existing = { queue: queue.name, jobId: first.added && first.job.id };
+        expect(await second.add(queue, "build", report)).toEqual({ added: false, existing });
+        go.open();
         await expect.poll(() => countOver(queue)).toEqual({ completed: 1, failed: 0 });
-        await look();
-        expect([made, ...claimed]).toEqual([made, made !== "until-executing", made === "until-expired"]);
-      }
-    },
-  );
-});
+        expect(await second.add(queue, "build", report)).toMatchObject({ added: true });
+      },
+    );
 
-describe.each(majors)("$name", ({ bullmq }) => {
+    it.each(["until-executing", "until-executed", "until-and-while-executing", "while-executing"] as const)(
+      "the worker's is %s: each claim ends as it was made",
+      async (strategy) => {
+        const worker = make(strategy);
+        for (const made of ["until-executing", "until-executed", "until-expired"] as const) {
+          const guard = make(made);
+          const queue = scene.queue(bullmq);
+          const report = newReport();
+          const claimed: boolean[] = [];
+          const look = async () =>
+            void claimed.push((await guard.inspect(report.report, queue.name)).claim !== undefined);
+          await scene.worker(bullmq, queue.name, worker.processor(look));
+          await guard.add(queue, "build", report);
+          await expect.poll(() => countOver(queue)).toEqual({ completed: 1, failed: 0 });
+          await look();
+          expect([made, ...claimed]).toEqual([made, made !== "until-executing", made === "until-expired"]);
+        }
+      },
+    );
+  },
+);
+
+describe.concurrent.each(newestOrOlder(majors))("$name", ({ bullmq }) => {
   it("a claim outlasts the delay of its job, also a delay of the queue's defaults", async () => {
     const window = 300;
     const guard = scene.guard({ strategy: "until-executed", key, window });

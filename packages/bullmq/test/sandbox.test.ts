@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { expect, newestOrOlder } from "@lock/redis-harness/vitest";
+import { describe, it } from "vitest";
 import type { JobFacts } from "../src/index.ts";
 import { majors } from "./support/majors.ts";
 import { useScene } from "./support/scene.ts";
@@ -9,7 +10,7 @@ const [file, next] = ["sandboxed", "sandboxed-next"].map((name) => {
   return fileURLToPath(new URL(`./support/${name}.mjs`, import.meta.url));
 });
 
-describe.each(majors)("$name: a sandboxed processor", ({ bullmq }) => {
+describe.concurrent.each(newestOrOlder(majors))("$name: a sandboxed processor", ({ bullmq }) => {
   it("is guarded in its own process: jobs of one key follow each other, and no attempt is counted", async () => {
     const queue = scene.queue(bullmq);
     const jobs = Array.from({ length: 4 }, () => ({ name: "build", data: { report: "sales" } }));

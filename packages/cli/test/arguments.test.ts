@@ -75,7 +75,7 @@ describe("what cannot be understood", () => {
   });
 });
 
-describe("the command, as a process of its own", () => {
+describe.concurrent("the command, as a process of its own", () => {
   it.each([
     { args: ["run", "k", "--tll", "3s", "--", "true"], code: 64, says: /^lock: [^\n]*--ttl[^\n]*\n$/ },
     { args: ["ls"], code: 69, says: /^lock: cannot use Redis at 127\.0\.0\.1:1: [^\n]+\n$/ },

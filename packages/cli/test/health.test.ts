@@ -48,11 +48,14 @@ it.concurrent.each(["alone", "as --cluster", "as --sentinel main"])(
     silent.pause();
     const [, ...flags] = how.split(" ");
     // Processes of their own: what is silent is not to keep them alive.
-    const { code, stdout } = await lock([...HEALTH, "--nodes", `${silent.host}:${silent.port}`, ...flags]);
+    const place = ["--nodes", `${silent.host}:${silent.port}`, ...flags];
+    const [{ code, stdout }, others] = await Promise.all([
+      lock([...HEALTH, ...place]),
+      lock(["ls", ...place]),
+    ]);
     expect(stdout).toMatch(/^error +\S.*: \S.*\n/m);
     expect(stdout).toContain("unhealthy");
     expect(code).toBe(2);
-    const others = await lock(["ls", "--nodes", `${silent.host}:${silent.port}`, ...flags]);
     expect(others).toMatchObject({
       code: 69,
       stdout: "",

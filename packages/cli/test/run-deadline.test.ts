@@ -10,13 +10,13 @@ const { env, newKey } = runs;
 const PATIENT = { timeout: 20_000, interval: 20 };
 const script = (trap: string) => `${trap}; (while :; do sleep 0.05; done) & echo group $$; wait; wait; wait`;
 
-/** One after the other: the command ends shortly before the ttl does, and this process is to see it in between. */
-describe("before others can have the key", () => {
+/** No more at once: the command ends shortly before the ttl does, and this process is to see it in between. */
+describe.concurrent("before others can have the key", () => {
   it("ends the command when Redis is cut off, by SIGTERM first, before others can have the key", async () => {
     await using own = await startRedis();
     await using proxy = await startFaultyProxy(own);
     const script = "trap 'echo asked' TERM; echo group $$; while :; do sleep 0.05; done";
-    const args = ["run", "k", "--ttl", "3s", "--grace", "1s", "--", "sh", "-c", script];
+    const args = ["run", "k", "--ttl", "4s", "--grace", "1s", "--", "sh", "-c", script];
     const started = start(args, { REDIS_URL: proxy.url });
     const group = await groupOf(started);
     const client = new Redis(own.url);
@@ -34,7 +34,7 @@ describe("before others can have the key", () => {
 
   it("stopped for longer than the ttl: its watcher ends the command; it says so when it goes on", async () => {
     const key = newKey();
-    const args = ["run", key, "--ttl", "3s", "--grace", "500ms", "--", "sh", "-c", script(":")];
+    const args = ["run", key, "--ttl", "4s", "--grace", "500ms", "--", "sh", "-c", script(":")];
     const started = start(args, env());
     const group = await groupOf(started);
     started.child.kill("SIGSTOP");

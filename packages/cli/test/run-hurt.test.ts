@@ -3,11 +3,14 @@ import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { startFaultyProxy, startRedis } from "@lock/redis-harness";
+import { useOwnTests } from "@lock/redis-harness/vitest";
 import { Redis } from "ioredis";
 import { describe, expect, it, vi } from "vitest";
 import { isThere, start, stateOf } from "./support/lock.ts";
 import { groupOf, useRuns } from "./support/runs.ts";
 
+/** A start of `lock` takes most of a second of a core, and its server has to answer within three seconds. */
+useOwnTests({ atOnce: 3 });
 const runs = useRuns();
 const { env, newKey, newFifo } = runs;
 const fileOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -53,7 +56,7 @@ describe.concurrent("lock run itself is hurt", () => {
     { what: "that is deaf", trap: "trap '' TERM" },
   ])("killed: its watcher ends a command $what, and its child, before the ttl", async ({ trap }) => {
     const key = newKey();
-    const args = ["run", key, "--ttl", "3s", "--grace", "500ms", "--", "sh", "-c", script(trap)];
+    const args = ["run", key, "--ttl", "5s", "--grace", "500ms", "--", "sh", "-c", script(trap)];
     const started = start(args, env());
     const group = await groupOf(started);
     started.child.kill("SIGKILL");
@@ -84,7 +87,7 @@ describe.concurrent("lock run itself is hurt", () => {
 
   it("loses its watcher: another one takes its place, and knows what to do", async () => {
     const key = newKey();
-    const args = ["run", key, "--ttl", "3s", "--grace", "500ms", "--", "sh", "-c", script(":")];
+    const args = ["run", key, "--ttl", "5s", "--grace", "500ms", "--", "sh", "-c", script(":")];
     const started = start(args, env());
     const group = await groupOf(started);
     const watcher = watchersOf(started.child.pid ?? 0)[0] ?? 0;

@@ -1,10 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { useOwnTests } from "@lock/redis-harness/vitest";
 import { describe, expect, it, vi } from "vitest";
 import { TOLD } from "../src/commands/run.ts";
 import { isThere, lock, start, stateOf } from "./support/lock.ts";
 import { useRuns } from "./support/runs.ts";
 
+/** A start of `lock` takes most of a second of a core, and its server has to answer within three seconds. */
+useOwnTests({ atOnce: 3 });
 const runs = useRuns();
 const { env, newKey } = runs;
 /** On a machine that is busy with something else. */
@@ -44,14 +47,16 @@ describe.concurrent("lock run", () => {
   it("has codes of its own for busy and for a wait that is over, and takes another one", async () => {
     const key = newKey();
     await using _ = await runs.locks.acquire(key);
-    const busy = await lock(["run", key, "--wait", "0", "--", "true"], env());
+    const [busy, timeout] = await Promise.all([
+      lock(["run", key, "--wait", "0", "--", "true"], env()),
+      lock(["run", key, "--wait", "1s", "--", "true"], env()),
+    ]);
     expect(busy).toMatchObject({ code: 75, stderr: `lock: "${key}" is busy, held by "the test"\n` });
-    const timeout = await lock(["run", key, "--wait", "1s", "--", "true"], env());
     expect(timeout).toMatchObject({ code: 76, stderr: expect.stringContaining("after 1000 ms, held by") });
-    for (const wait of ["0", "1s"]) {
-      const other = await lock(["run", key, "--wait", wait, "--busy-code", "3", "--", "true"], env());
-      expect(other.code).toBe(3);
-    }
+    const others = ["0", "1s"].map((wait) => {
+      return lock(["run", key, "--wait", wait, "--busy-code", "3", "--", "true"], env());
+    });
+    for (const { code } of await Promise.all(others)) expect(code).toBe(3);
   });
 
   it("waits, and tells its events as JSON on stderr", async () => {
@@ -103,8 +108,11 @@ describe.concurrent("lock run", () => {
   it("runs beside other shared holders, and beside as many as there are permits", async () => {
     const key = newKey();
     await using _ = await runs.locks.readWrite(key).read.acquire();
-    expect((await lock(["run", key, "--shared", "--wait", "0", "--", "true"], env())).code).toBe(0);
-    expect((await lock(["run", key, "--wait", "0", "--", "true"], env())).code).toBe(75);
+    const [shared, exclusive] = await Promise.all([
+      lock(["run", key, "--shared", "--wait", "0", "--", "true"], env()),
+      lock(["run", key, "--wait", "0", "--", "true"], env()),
+    ]);
+    expect([shared.code, exclusive.code]).toEqual([0, 75]);
     const pool = newKey();
     await using __ = await runs.locks.semaphore(pool, { permits: 2 }).acquire();
     const args = ["run", pool, "--permits", "2", "--wait", "0", "--"];

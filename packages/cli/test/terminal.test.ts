@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
-import { useRedis } from "@lock/redis-harness/vitest";
-import { describe, expect, it } from "vitest";
+import { expect, useOwnTests, useRedis } from "@lock/redis-harness/vitest";
+import { describe, it } from "vitest";
 import { hasEnded, MAIN } from "./support/lock.ts";
 import { openShell as shellWith, Terminal } from "./support/terminal.ts";
 
+/** A start of `lock` takes most of a second of a core, and its server has to answer within three seconds. */
+useOwnTests({ atOnce: 3 });
 const redis = useRedis();
 const run = (key: string, words: string) => `${process.execPath} ${MAIN} run ${key} --ttl 1m -- ${words}`;
 /** Says so once it runs: what is typed before that is for the shell. */
@@ -14,7 +16,7 @@ const SLEEPS = `sh -c 'echo be""gun; exec sleep 2'`;
 
 const openShell = () => shellWith({ REDIS_URL: redis.url });
 
-it("passes on what is typed, and its end", async () => {
+it.concurrent("passes on what is typed, and its end", async () => {
   using shell = await openShell();
   shell.type(`${run("typed", TALKS)}; echo code=$?\r`);
   await shell.shows("begun");
@@ -24,7 +26,7 @@ it("passes on what is typed, and its end", async () => {
   await shell.shows("code=0");
 });
 
-it("Ctrl-C ends the command, with the code of a signal", async () => {
+it.concurrent("Ctrl-C ends the command, with the code of a signal", async () => {
   using shell = await openShell();
   shell.type(`${run("ctrl-c", TALKS)}\r`);
   await shell.shows("begun");
@@ -34,14 +36,14 @@ it("Ctrl-C ends the command, with the code of a signal", async () => {
   await shell.shows("code=130");
 });
 
-describe.each([
+describe.concurrent.each([
   { what: "a command that has the terminal", before: "", script: "exec cat" },
   { what: "a command that has a session of its own", before: "true | ", script: "exec sleep 300" },
 ])("Ctrl-C ends the script around lock run as well", ({ what, before, script }) => {
   it(`with ${what}`, async () => {
     using shell = await openShell();
     const words = `sh -c "echo be\\"\\"gun; ${script}"`;
-    shell.type(`bash -c '${before}${run("script", words)}; echo not""reached'\r`);
+    shell.type(`bash -c '${before}${run(`script-${before.length}`, words)}; echo not""reached'\r`);
     await shell.shows("begun");
     shell.type("\u0003");
     expect(await shell.shows("ready> ")).not.toContain("notreached");
@@ -50,7 +52,7 @@ describe.each([
   });
 });
 
-it("Ctrl-C ends the script around lock run as well while it waits", async () => {
+it.concurrent("Ctrl-C ends the script around lock run as well while it waits", async () => {
   using first = await openShell();
   using second = await openShell();
   first.type(`${run("waits", TALKS)} \r`);
@@ -63,7 +65,7 @@ it("Ctrl-C ends the script around lock run as well while it waits", async () => 
   await second.shows("code=130");
 });
 
-it("a command that hears Ctrl-C ends as it likes", async () => {
+it.concurrent("a command that hears Ctrl-C ends as it likes", async () => {
   using shell = await openShell();
   shell.type(`${run("heard", 'sh -c \'trap "exit 9" INT; echo be""gun; read line\'')}; echo code=$?\r`);
   await shell.shows("begun");
@@ -71,7 +73,7 @@ it("a command that hears Ctrl-C ends as it likes", async () => {
   await shell.shows("code=9");
 });
 
-it("Ctrl-Z stops it, fg and bg let it go on, and a command in the background that reads is stopped", async () => {
+it.concurrent("Ctrl-Z stops it, fg and bg let it go on, and a command in the background that reads is stopped", async () => {
   using shell = await openShell();
   shell.type(`${run("ctrl-z", TALKS)}\r`);
   await shell.shows("begun");
@@ -107,7 +109,7 @@ it("Ctrl-Z stops it, fg and bg let it go on, and a command in the background tha
   await shell.shows("code=0");
 });
 
-it("ends in the background without taking the terminal", async () => {
+it.concurrent("ends in the background without taking the terminal", async () => {
   using shell = await openShell();
   shell.type(`${run("background", SLEEPS)}\r`);
   await shell.shows("begun");
@@ -123,7 +125,7 @@ it("ends in the background without taking the terminal", async () => {
   await shell.shows("got words");
 });
 
-it("started in the background, it reads nothing of what is typed to the shell", async () => {
+it.concurrent("started in the background, it reads nothing of what is typed to the shell", async () => {
   using shell = await openShell();
   shell.type(`${run("ampersand", "sh -c 'cat; echo en\"\"ded'")} &\r`);
   await shell.shows("ended");
@@ -131,7 +133,7 @@ it("started in the background, it reads nothing of what is typed to the shell", 
   await shell.shows("still here");
 });
 
-it("leaves the terminal to the other programs of a pipeline, and stops and goes on with them", async () => {
+it.concurrent("leaves the terminal to the other programs of a pipeline, and stops and goes on with them", async () => {
   using shell = await openShell();
   shell.type(`${run("pipe", SLEEPS)} | cat\r`);
   await shell.shows("begun");
@@ -146,7 +148,7 @@ it("leaves the terminal to the other programs of a pipeline, and stops and goes 
   await shell.shows("ready> ");
 });
 
-it("is not stuck at Ctrl-Z where no shell could let it go on", async () => {
+it.concurrent("is not stuck at Ctrl-Z where no shell could let it go on", async () => {
   using terminal = new Terminal(
     process.execPath,
     [MAIN, "run", "alone", "--ttl", "1m", "--", "sh", "-c", "echo begun; exec cat"],
@@ -160,7 +162,7 @@ it("is not stuck at Ctrl-Z where no shell could let it go on", async () => {
   expect(await terminal.ended).toBe(0);
 });
 
-it("says for whom it waits", async () => {
+it.concurrent("says for whom it waits", async () => {
   using first = await openShell();
   using second = await openShell();
   first.type(`${run("waited", TALKS)} \r`);
@@ -171,7 +173,7 @@ it("says for whom it waits", async () => {
   await second.shows("code=0");
 });
 
-it("leaves a terminal that works when lock run is killed", async () => {
+it.concurrent("leaves a terminal that works when lock run is killed", async () => {
   using shell = await openShell();
   shell.type(`${run("killed", `sh -c 'echo be""gun $$ $PPID; exec cat'`)}\r`);
   const shown = await shell.shows(/begun \d+ \d+\r/);

@@ -1,30 +1,41 @@
 import { startRedis, startRedisNodes } from "@lock/redis-harness";
-import { useCluster, useSentinel } from "@lock/redis-harness/vitest";
+import { useCluster, useOwnTests, useSentinel } from "@lock/redis-harness/vitest";
 import { expect, it } from "vitest";
 import { lockHere } from "./support/here.ts";
 import { lock } from "./support/lock.ts";
 
+/** A start of `lock` takes most of a second of a core, and its server has to answer within three seconds. */
+useOwnTests({ atOnce: 2 });
 // No server fails here: a loaded machine must not look like one that does.
 const sentinel = useSentinel({ downAfter: 10_000 });
 const cluster = useCluster();
 
 const HOLDS = ["--", "sh", "-c", "echo holds $LOCK_KEY"];
 
-async function expectAll(flags: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+async function expectRuns(flags: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   expect(await lock([...flags, "run", "a", ...HOLDS], env)).toEqual({
     code: 0,
     signal: null,
     stdout: "holds a\n",
     stderr: "",
   });
+}
+
+async function expectTickets(flags: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const acquired = await lockHere([...flags, "acquire", "b", "--out", "-"], env);
   expect(acquired.code).toBe(0);
-  expect((await lockHere([...flags, "ls"], env)).stdout).toContain("b\texclusive");
-  expect((await lock([...flags, "release", "--ticket", "-"], env, acquired.stdout)).code).toBe(0);
+  expect((await lockHere([...flags, "ls", "b"], env)).stdout).toContain("b\texclusive");
+  const released = await lockHere([...flags, "release"], { ...env, LOCK_TICKET: acquired.stdout });
+  expect(released.code).toBe(0);
   expect((await lockHere([...flags, "health", "--json"], env)).stdout).toContain('"verdict"');
 }
 
-it("Sentinel", async () => {
+async function expectAll(flags: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  await expectRuns(flags, env);
+  await expectTickets(flags, env);
+}
+
+it.concurrent("Sentinel", async () => {
   const { name: masterName } = sentinel();
   const sentinels = sentinel()
     .sentinels.map(({ host, port }) => `${host}:${port}`)
@@ -36,13 +47,13 @@ it("Sentinel", async () => {
   expect(wrong.code).toBe(69);
 });
 
-it("Cluster", async () => {
+it.concurrent("Cluster", async () => {
   const nodes = cluster().servers.map(({ host, port }) => `${host}:${port}`);
   await expectAll(["--cluster", "--nodes", nodes.slice(0, 2).join(",")], {});
   await expectAll(["--cluster"], { REDIS_URL: `redis://${nodes[0]}` });
 });
 
-it("a quorum: run, ls, inspect, release and health; no tickets; one node may be away", async () => {
+it.concurrent("a quorum: run, ls, inspect, release and health; no tickets; one node may be away", async () => {
   await using five = await startRedisNodes(3);
   const env = { REDIS_NODES: five.nodes.map(({ host, port }) => `${host}:${port}`).join(",") };
   expect((await lock(["run", "q", ...HOLDS], env)).stdout).toBe("holds q\n");
@@ -64,7 +75,7 @@ it("a quorum: run, ls, inspect, release and health; no tickets; one node may be 
   expect(away).toMatchObject({ code: 69, stdout: "" });
 });
 
-it("a password from the environment is used, and never shown", async () => {
+it.concurrent("a password from the environment is used, and never shown", async () => {
   await using redis = await startRedis({ password: "s3cret/@:" });
   const env = { REDIS_PORT: String(redis.port), REDIS_PASSWORD: "s3cret/@:" };
   const { stdout, stderr } = await lock(["run", "a", "--json", ...HOLDS], env);

@@ -2,11 +2,13 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isExecutable, searchPath } from "@lock/redis-harness/host";
-import { useRedis } from "@lock/redis-harness/vitest";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expect, useOwnTests, useRedis } from "@lock/redis-harness/vitest";
+import { afterAll, beforeAll, describe, it } from "vitest";
 import { hasEnded, isThere, MAIN, sessionOf, stateOf } from "./support/lock.ts";
 import { openShell, type Terminal } from "./support/terminal.ts";
 
+/** A start of `lock` takes most of a second of a core, and its server has to answer within three seconds. */
+useOwnTests({ atOnce: 3 });
 const redis = useRedis();
 const folder = await mkdtemp(join(tmpdir(), "lock-without-dash-"));
 const NEEDED = ["sh", "cat", "sleep", "true"];
@@ -45,9 +47,11 @@ function shellWithout(what: keyof typeof DASHES = "is not there"): Promise<Termi
 const run = (key: string, script: string) =>
   `'${process.execPath}' '${MAIN}' run ${key} --ttl 1m --grace 500ms -- sh -c '${script}'`;
 
+let keys = 0;
+
 /** Runs a script whose first line is `begun`, its pid, that of its child (0: none), and that of `lock run`. */
 async function begin(shell: Terminal, key: string, script: string, after = ""): Promise<number[]> {
-  shell.type(`${run(key, script)}${after}\r`);
+  shell.type(`${run(`${key}-${++keys}`, script)}${after}\r`);
   const shown = await shell.shows(/begun \d+ \d+ \d+\r\n/);
   const pids = (/begun (\d+) (\d+) (\d+)/.exec(shown) ?? []).slice(1).map(Number);
   // So it is certain that there was no job control.
@@ -58,18 +62,21 @@ async function begin(shell: Terminal, key: string, script: string, after = ""): 
 const SAY = 'child=$!; echo be""gun $$ $((child)) $PPID';
 const WITH_CHILD = `sleep 300 & ${SAY}; wait`;
 
-describe.each(Object.keys(DASHES) as (keyof typeof DASHES)[])("at a terminal, where dash %s", (what) => {
-  it("the command has a session of its own, gets what is typed, and its end", async () => {
-    using shell = await shellWithout(what);
-    await begin(shell, "typed", `${SAY}; exec cat`, "; echo code=$?");
-    shell.type("hello\r");
-    await shell.shows(/hello\r\nhello\r\n/);
-    shell.type("\u0004");
-    await shell.shows("code=0");
-  });
-});
+describe.concurrent.each(Object.keys(DASHES) as (keyof typeof DASHES)[])(
+  "at a terminal, where dash %s",
+  (what) => {
+    it("the command has a session of its own, gets what is typed, and its end", async () => {
+      using shell = await shellWithout(what);
+      await begin(shell, "typed", `${SAY}; exec cat`, "; echo code=$?");
+      shell.type("hello\r");
+      await shell.shows(/hello\r\nhello\r\n/);
+      shell.type("\u0004");
+      await shell.shows("code=0");
+    });
+  },
+);
 
-describe("at a terminal, without dash", () => {
+describe.concurrent("at a terminal, without dash", () => {
   it.each([
     { script: "kill -TERM $$", code: 143 },
     { script: "kill -INT $$", code: 130 },

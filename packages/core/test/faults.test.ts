@@ -1,4 +1,5 @@
 import { startRedis } from "@lock/redis-harness";
+import { newestOrOlder } from "@lock/redis-harness/vitest";
 import { beforeEach, describe, expect, it } from "vitest";
 import { backendError } from "../src/backends/redis/faults.ts";
 import { RedisBackend } from "../src/backends/redis/redis-backend.ts";
@@ -222,7 +223,7 @@ describe("a quorum", () => {
   });
 });
 
-describe.each(libraries)("$name", ({ connect }) => {
+describe.concurrent.each(newestOrOlder(libraries))("$name", ({ connect }) => {
   const renamed = (...names: string[]) => ({ args: names.flatMap((name) => ["--rename-command", name, ""]) });
   it.each([
     ["no EVALSHA", renamed("EVALSHA"), [], /unknown command.*EVAL and EVALSHA/],

@@ -1,11 +1,12 @@
 import { startRedis } from "@lock/redis-harness";
+import { newestOrOlder } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { createLocks } from "../src/index.ts";
 import { eventually } from "../src/testing/test-api.ts";
 import { libraries } from "./support/clients.ts";
 import { WAYS } from "./support/ways-to-a-grant.ts";
 
-describe.each(libraries)("fencing tokens with $name", ({ connect }) => {
+describe.concurrent.each(newestOrOlder(libraries))("fencing tokens with $name", ({ connect }) => {
   it("grow over release, expiry, force, SCRIPT FLUSH, FLUSHALL, a lost counter and a server restart", async () => {
     await using server = await startRedis();
     const client = await connect(server.url);

@@ -1,4 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
+import { newestOrOlder } from "@lock/redis-harness/vitest";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type LockRouteOptions, lockRoute } from "../src/index.ts";
 import { listen } from "./support/app.ts";
@@ -18,7 +19,7 @@ beforeEach(() => {
 });
 afterEach(() => void process.off("warning", listener));
 
-describe.each(expresses)("$name", ({ express }) => {
+describe.each(newestOrOlder(expresses))("$name", ({ express }) => {
   const done: Parameters<typeof lockRoute>[1] = async (_req, res) => void res.send("done");
 
   /** The codes that two requests make it tell. */

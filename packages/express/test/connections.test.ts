@@ -1,5 +1,6 @@
 import { type AddressInfo, connect, Socket } from "node:net";
 import v8 from "node:v8";
+import { newestOrOlder } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { Hold } from "../src/hold.ts";
 import { listen } from "./support/app.ts";
@@ -10,7 +11,7 @@ import { routeBehindRival } from "./support/rival.ts";
 
 const scene = useLocks();
 
-describe.each(combinations)("$name, $form", (combination) => {
+describe.each(newestOrOlder(combinations))("$name, $form", (combination) => {
   it("forgets pipelined requests when they are answered", async () => {
     const app = appOf(combination, { locks: scene.locks, key: () => scene.key() }, (_req, res) => {
       res.send("done");
@@ -21,16 +22,16 @@ describe.each(combinations)("$name, $form", (combination) => {
       (v8 as unknown as { queryObjects(of: unknown, options: object): number }).queryObjects(Hold, {
         format: "count",
       });
-    const before = count();
     let answers = 0;
     socket.on("data", (chunk) => {
       answers += String(chunk).split("HTTP/1.1 200").length - 1;
     });
     for (let burst = 1; burst <= 10; burst++) {
       socket.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".repeat(10));
-      await expect.poll(() => answers).toBe(burst * 10);
+      await expect.poll(() => answers, { interval: 5 }).toBe(burst * 10);
     }
-    await expect.poll(count).toBeLessThan(before + 20);
+    // It looks at the whole heap, which takes long.
+    await expect.poll(count, { interval: 200 }).toBeLessThan(20);
     socket.destroy();
   });
 

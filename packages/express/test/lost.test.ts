@@ -1,7 +1,7 @@
 import { connect } from "node:net";
-import { gate } from "@lock/redis-harness/vitest";
+import { expect, gate, newestOrOlder } from "@lock/redis-harness/vitest";
 import type { ErrorRequestHandler } from "express";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { getLease, lockRoute } from "../src/index.ts";
 import { listen } from "./support/app.ts";
 import { ask, send } from "./support/client.ts";
@@ -11,7 +11,7 @@ import { useLocks } from "./support/locks.ts";
 
 const scene = useLocks();
 
-describe.each(combinations)("$name, $form: a lease that is lost", (combination) => {
+describe.concurrent.each(newestOrOlder(combinations))("$name, $form: a lease that is lost", (combination) => {
   it("before the headers: next gets the LockLostError with status 503, and the signal aborts", async () => {
     const { locks, rivals } = scene;
     const key = scene.key();
@@ -88,7 +88,7 @@ describe.each(combinations)("$name, $form: a lease that is lost", (combination) 
   });
 });
 
-describe.each(expresses)("$name", ({ express }) => {
+describe.concurrent.each(newestOrOlder(expresses))("$name", ({ express }) => {
   it("does not close a connection on which another request is when a handler fails after its loss", async () => {
     const { locks, rivals } = scene;
     const key = scene.key();

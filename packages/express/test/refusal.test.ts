@@ -1,5 +1,5 @@
-import { gate } from "@lock/redis-harness/vitest";
-import { describe, expect, it } from "vitest";
+import { expect, gate, newestOrOlder } from "@lock/redis-harness/vitest";
+import { describe, it } from "vitest";
 import { getLease, lockRoute } from "../src/index.ts";
 import { listen } from "./support/app.ts";
 import { ask, send } from "./support/client.ts";
@@ -10,7 +10,7 @@ import { routeBehindRival } from "./support/rival.ts";
 
 const scene = useLocks();
 
-describe.each(combinations)("$name, $form", (combination) => {
+describe.concurrent.each(newestOrOlder(combinations))("$name, $form", (combination) => {
   it("runs the handler with a lease, which is released when the client has the answer", async () => {
     const { locks, rivals } = scene;
     const key = scene.key();
@@ -86,7 +86,7 @@ describe.each(combinations)("$name, $form", (combination) => {
   });
 });
 
-describe.each(expresses)("$name", ({ express }) => {
+describe.concurrent.each(newestOrOlder(expresses))("$name", ({ express }) => {
   async function refusedBy(options: Partial<Parameters<typeof lockRoute>[0]>) {
     const key = scene.key();
     const held = await scene.rivals.acquire(key, { ttl: 7_000, renew: false });
@@ -148,8 +148,8 @@ describe.each(expresses)("$name", ({ express }) => {
   });
 });
 
-describe("a request that cannot be served", () => {
-  it.each(combinations)(
+describe.concurrent("a request that cannot be served", () => {
+  it.each(newestOrOlder(combinations))(
     "$name, $form: leaves while waiting, and never reaches the handler",
     async (combination) => {
       const { url, held, waiters, calls } = await routeBehindRival(scene, combination);

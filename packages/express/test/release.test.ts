@@ -3,9 +3,9 @@ import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as pause } from "node:timers/promises";
-import { fewOrMany, gate } from "@lock/redis-harness/vitest";
+import { expect, fewOrMany, gate, newestOrOlder } from "@lock/redis-harness/vitest";
 import express5 from "express";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { getLease } from "../src/index.ts";
 import { listen } from "./support/app.ts";
 import { ask, send } from "./support/client.ts";
@@ -17,7 +17,7 @@ const scene = useLocks();
 
 const RETRIES = fewOrMany(50, 5_000);
 
-describe.each(combinations)("$name, $form", (combination) => {
+describe.concurrent.each(newestOrOlder(combinations))("$name, $form", (combination) => {
   it("never refuses a request that is sent when the answer has arrived", async () => {
     const app = appOf(combination, { locks: scene.locks, key: scene.key() }, async (_req, res) => {
       res.json({ ok: true });
@@ -31,7 +31,7 @@ describe.each(combinations)("$name, $form", (combination) => {
   it.each(endingMiddlewares)(
     "nor behind a middleware with work in its end, with wait: $name",
     async (one) => {
-      const options = { locks: scene.locks, key: scene.key(), wait: 1_000 };
+      const options = { locks: scene.locks, key: scene.key(), wait: 10_000 };
       const app = express5();
       app.use(one.make(async () => void (await scene.redis.ping())));
       app.use(appOf(combination, options, async (_req, res) => void res.json({ ok: true })));
@@ -59,7 +59,7 @@ describe.each(combinations)("$name, $form", (combination) => {
   });
 
   it("does not let the answer wait for long when the release is slow", async () => {
-    const { locks, proxy } = scene;
+    const { locks, proxy } = await scene.faulty(10_000);
     const key = scene.key();
     const app = appOf(combination, { locks, key }, (_req, res) => {
       proxy.blackhole();
@@ -68,8 +68,8 @@ describe.each(combinations)("$name, $form", (combination) => {
     const { url } = await listen(app);
     const start = performance.now();
     expect(await ask(url)).toMatchObject({ status: 200, body: "done" });
-    // 250 ms; releases are tried for longer than a second.
-    expect(performance.now() - start).toBeLessThan(1_000);
+    // 250 ms; the release is waited for ten seconds.
+    expect(performance.now() - start).toBeLessThan(5_000);
     expect(await scene.rivals.inspect(key)).not.toBeNull();
     proxy.heal();
     await scene.free(key);
@@ -79,7 +79,7 @@ describe.each(combinations)("$name, $form", (combination) => {
     const { locks, rivals } = scene;
     const key = scene.key();
     const source = new PassThrough();
-    const app = appOf(combination, { locks, key, ttl: 300 }, async (_req, res) => {
+    const app = appOf(combination, { locks, key, ttl: 3_000 }, async (_req, res) => {
       await pipeline(source, res);
     });
     const { url } = await listen(app);
@@ -87,8 +87,8 @@ describe.each(combinations)("$name, $form", (combination) => {
     const response = await send(url).response;
     expect(String((await once(response, "data"))[0])).toBe("one");
     const fence = (await rivals.inspect(key))?.holders[0]?.fencingToken;
-    // Three times the ttl.
-    await pause(900);
+    // Longer than the ttl.
+    await pause(3_600);
     expect((await rivals.inspect(key))?.holders[0]?.fencingToken).toBe(fence);
     expect((await ask(url)).status).toBe(409);
     source.end("two");
@@ -97,10 +97,10 @@ describe.each(combinations)("$name, $form", (combination) => {
   });
 });
 
-describe("what a wrapped handler still does after its answer", () => {
+describe.concurrent("what a wrapped handler still does after its answer", () => {
   const wrappers = combinations.filter(({ form }) => form === "wrapper");
 
-  it.each(wrappers)(
+  it.each(newestOrOlder(wrappers))(
     "$name: is locked until it is done, and the answer does not wait for it",
     async (combination) => {
       const { locks, rivals } = scene;
@@ -119,7 +119,7 @@ describe("what a wrapped handler still does after its answer", () => {
     },
   );
 
-  it.each(wrappers)(
+  it.each(newestOrOlder(wrappers))(
     "$name: a handler that returns nothing is done when it ends the answer",
     async (combination) => {
       const { locks } = scene;
@@ -138,17 +138,20 @@ describe("what a wrapped handler still does after its answer", () => {
     },
   );
 
-  it.each(wrappers)("$name: a lease that was handed over by a ticket is left alone", async (combination) => {
-    const { locks, rivals } = scene;
-    const key = scene.key();
-    const app = appOf(combination, { locks, key }, async (_req, res) => {
-      res.status(202).json(getLease(res)?.toTicket());
-    });
-    const { url } = await listen(app);
-    const { status, body } = await ask(url);
-    expect(status).toBe(202);
-    expect((await ask(url)).status).toBe(409);
-    const adopted = await rivals.adopt(JSON.parse(body));
-    expect(await adopted.release()).toBe("released");
-  });
+  it.each(newestOrOlder(wrappers))(
+    "$name: a lease that was handed over by a ticket is left alone",
+    async (combination) => {
+      const { locks, rivals } = scene;
+      const key = scene.key();
+      const app = appOf(combination, { locks, key }, async (_req, res) => {
+        res.status(202).json(getLease(res)?.toTicket());
+      });
+      const { url } = await listen(app);
+      const { status, body } = await ask(url);
+      expect(status).toBe(202);
+      expect((await ask(url)).status).toBe(409);
+      const adopted = await rivals.adopt(JSON.parse(body));
+      expect(await adopted.release()).toBe("released");
+    },
+  );
 });

@@ -3,6 +3,7 @@ import { inProcessBackend } from "@lock/core/in-process";
 import { ioredisBackend } from "@lock/core/ioredis";
 import { startRedis } from "@lock/redis-harness";
 import { leaksIn, planted, SECRET, shownBy, textsOf } from "@lock/redis-harness/secrets";
+import { useOwnTests } from "@lock/redis-harness/vitest";
 import express, { type NextFunction, type Request, type Response } from "express";
 import { Redis } from "ioredis";
 import { createClient } from "redis";
@@ -11,6 +12,8 @@ import { idempotent, inProcessRecords, ioredisRecords, nodeRedisRecords } from "
 import { lockKey, lockRoute } from "../src/index.ts";
 import { listen } from "./support/app.ts";
 import { ask } from "./support/client.ts";
+
+useOwnTests();
 
 /** What a caller without a type checker may pass. */
 const any = (value: unknown): never => value as never;

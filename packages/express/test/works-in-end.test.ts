@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { gate } from "@lock/redis-harness/vitest";
+import { expect, gate, newestOrOlder } from "@lock/redis-harness/vitest";
 import type { Express, RequestHandler } from "express";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, it, onTestFinished } from "vitest";
 import { idempotent, inProcessRecords } from "../src/idempotent.ts";
 import { getLease, type LockRouteOptions, lockRoute } from "../src/index.ts";
 import { listen } from "./support/app.ts";
@@ -13,30 +13,33 @@ import { useLocks } from "./support/locks.ts";
 
 const scene = useLocks();
 
-describe.each(combinations)("$name, $form", ({ express, lock }) => {
-  /** A locked route behind a middleware; `held` gets whether the lease was there when its work was done. */
-  function appBehind(
-    { make, isSync }: EndingMiddleware,
-    options: Partial<LockRouteOptions>,
-    handler: RequestHandler = (_req, res) => void res.send("done"),
-  ) {
-    const key = scene.key();
-    const held: boolean[] = [];
-    const app: Express = express();
-    app.use(
-      make(async (res) => {
-        const lease = getLease(res);
-        if (lease === undefined) return;
-        if (!isSync) for (let turn = 0; turn < 5; turn++) await scene.redis.ping();
-        held.push(lease.validFor > 0);
-      }),
-    );
-    app.post("/", ...lock({ locks: scene.locks, key, wait: 10_000, ...options }, handler));
-    return { app, key, held };
-  }
+/** A locked route behind a middleware; `held` gets whether the lease was there when its work was done. */
+function appBehind(
+  { express, lock }: (typeof combinations)[number],
+  { make, isSync }: EndingMiddleware,
+  options: Partial<LockRouteOptions>,
+  handler: RequestHandler = (_req, res) => void res.send("done"),
+) {
+  const key = scene.key();
+  const held: boolean[] = [];
+  const app: Express = express();
+  app.use(
+    make(async (res) => {
+      const lease = getLease(res);
+      if (lease === undefined) return;
+      if (!isSync) for (let turn = 0; turn < 5; turn++) await scene.redis.ping();
+      held.push(lease.validFor > 0);
+    }),
+  );
+  app.post("/", ...lock({ locks: scene.locks, key, wait: 60_000, ...options }, handler));
+  return { app, key, held };
+}
+
+describe.concurrent.each(newestOrOlder(combinations))("$name, $form", (combination) => {
+  const { express, lock } = combination;
 
   it.each(endingMiddlewares)("$name: is done before the key is released", async (middleware) => {
-    const { app, key, held } = appBehind(middleware, {});
+    const { app, key, held } = appBehind(combination, middleware, {});
     const { url } = await listen(app);
     const answers = await Promise.all(Array.from({ length: 8 }, () => ask(url)));
     expect(answers.map(({ status, body }) => [status, body])).toEqual(Array(8).fill([200, "done"]));
@@ -48,12 +51,17 @@ describe.each(combinations)("$name, $form", ({ express, lock }) => {
     "$name: is done before, also where the client has left meanwhile",
     async (middleware) => {
       const [started, closed] = [gate(), gate()];
-      const { app, key, held } = appBehind(middleware, { onDisconnect: "hold" }, async (_req, res) => {
-        res.on("close", () => closed.open());
-        started.open();
-        await closed.opened;
-        res.send("done");
-      });
+      const { app, key, held } = appBehind(
+        combination,
+        middleware,
+        { onDisconnect: "hold" },
+        async (_req, res) => {
+          res.on("close", () => closed.open());
+          started.open();
+          await closed.opened;
+          res.send("done");
+        },
+      );
       const { url } = await listen(app);
       const request = send(url);
       await started.opened;
@@ -62,18 +70,6 @@ describe.each(combinations)("$name, $form", ({ express, lock }) => {
       await scene.free(key);
     },
   );
-
-  it.each(endingMiddlewares)("$name: before-end releases first, and is warned of", async (middleware) => {
-    const warnings: string[] = [];
-    const listener = (warning: Error & { code?: string }) => warnings.push(String(warning.code));
-    process.on("warning", listener);
-    onTestFinished(() => void process.off("warning", listener));
-    const { app, held } = appBehind(middleware, { releaseAt: "before-end" });
-    const { url } = await listen(app);
-    await ask(url);
-    await expect.poll(() => held).toEqual([false]);
-    expect(warnings).toEqual(["LOCK_ROUTE_END_IS_WRAPPED"]);
-  });
 
   it("takes nothing of ours for the work of a middleware in front", async () => {
     const app = express();
@@ -96,7 +92,7 @@ describe.each(combinations)("$name, $form", ({ express, lock }) => {
   });
 });
 
-describe.each(expresses)("$name", ({ express }) => {
+describe.concurrent.each(newestOrOlder(expresses))("$name", ({ express }) => {
   it.each(endingMiddlewares)(
     "$name behind the lock: is done before the key is released",
     async (middleware) => {
@@ -131,4 +127,19 @@ describe.each(expresses)("$name", ({ express }) => {
       await scene.free(key);
     },
   );
+});
+
+/** Warnings are of the whole process: no other test may run meanwhile. */
+describe.each(newestOrOlder(combinations))("$name, $form", (combination) => {
+  it.each(endingMiddlewares)("$name: before-end releases first, and is warned of", async (middleware) => {
+    const warnings: string[] = [];
+    const listener = (warning: Error & { code?: string }) => warnings.push(String(warning.code));
+    process.on("warning", listener);
+    onTestFinished(() => void process.off("warning", listener));
+    const { app, held } = appBehind(combination, middleware, { releaseAt: "before-end" });
+    const { url } = await listen(app);
+    await ask(url);
+    await expect.poll(() => held).toEqual([false]);
+    expect(warnings).toEqual(["LOCK_ROUTE_END_IS_WRAPPED"]);
+  });
 });

@@ -4,6 +4,7 @@ import { type RedisSentinel, type SentinelOptions, startSentinel } from "./senti
 import { type RedisOptions, type RedisServer, startRedis } from "./single.ts";
 
 export { type Gate, gate } from "./gate.ts";
+export { expect, useOwnTests, whenOver } from "./own-test.ts";
 
 /** One Redis for all tests of a file. */
 export function useRedis(options: RedisOptions = {}): { readonly url: string; readonly server: RedisServer } {
@@ -48,4 +49,13 @@ function useOne<T extends { stop(): Promise<void> }>(start: () => Promise<T>): (
  */
 export function fewOrMany(few: number, many: number): number {
   return process.env.LOCK_CAMPAIGN === undefined ? few : many;
+}
+
+/**
+ * Which versions of a client or a framework a test tries: the newest in `pnpm test`, and the others in
+ * `pnpm prove versions`, which runs all files that call this.
+ */
+export function newestOrOlder<T extends { readonly isNewest: boolean }>(versions: readonly T[]): T[] {
+  const areOlder = process.env.LOCK_TEST_VERSIONS === "older";
+  return versions.filter(({ isNewest }) => isNewest !== areOlder);
 }

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { fewOrMany } from "@lock/redis-harness/vitest";
+import { fewOrMany, newestOrOlder } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { majors } from "../support/majors.ts";
 import { said, start } from "../support/process.ts";
@@ -16,7 +16,7 @@ interface Told {
   readonly jobId: string;
 }
 
-describe.each(majors)("$name", ({ name, bullmq }) => {
+describe.each(newestOrOlder(majors))("$name", ({ name, bullmq }) => {
   it(`${PROCESSES * ADDS} adds of ${KEYS} keys from ${PROCESSES} processes: ${KEYS} jobs, and every caller is told right`, async () => {
     const queue = scene.queue(bullmq);
     const args = [scene.url, name.slice(-1), queue.name, String(ADDS), String(KEYS)];

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { fewOrMany } from "@lock/redis-harness/vitest";
+import { fewOrMany, newestOrOlder } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import { majors } from "../support/majors.ts";
 import { said, start } from "../support/process.ts";
@@ -33,7 +33,7 @@ function overlaps(acts: readonly Act[]): string[] {
   return found;
 }
 
-describe.each(majors)("$name", ({ name, bullmq }) => {
+describe.each(newestOrOlder(majors))("$name", ({ name, bullmq }) => {
   it(`${WORKERS} workers, 2 queues, ${JOBS} jobs of 10 keys, killed and stopped on the way: no two runs of a key overlap`, async () => {
     await scene.redis.flushall();
     const queues = [scene.queue(bullmq), scene.queue(bullmq)];

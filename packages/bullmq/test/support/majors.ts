@@ -5,7 +5,13 @@ import * as bullmq5 from "bullmq5";
 export type Bullmq = Pick<typeof bullmq6, "Queue" | "Worker" | "QueueEvents" | "FlowProducer">;
 
 /** The majors that are supported. Their types differ in what no test uses. */
-export const majors: readonly { readonly name: string; readonly bullmq: Bullmq }[] = [
-  { name: "BullMQ 6", bullmq: bullmq6 },
-  { name: "BullMQ 5", bullmq: bullmq5 as unknown as Bullmq },
+export const majors: readonly Major[] = [
+  { name: "BullMQ 6", bullmq: bullmq6, isNewest: true },
+  { name: "BullMQ 5", bullmq: bullmq5 as unknown as Bullmq, isNewest: false },
 ];
+
+interface Major {
+  readonly name: string;
+  readonly bullmq: Bullmq;
+  readonly isNewest: boolean;
+}

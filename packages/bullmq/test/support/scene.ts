@@ -1,13 +1,13 @@
 import { createLocks, type Locks } from "@lock/core";
 import { ioredisBackend } from "@lock/core/ioredis";
-import { useRedis } from "@lock/redis-harness/vitest";
+import { useOwnTests, useRedis, whenOver } from "@lock/redis-harness/vitest";
 import type { Processor, Queue, QueueOptions, Worker, WorkerOptions } from "bullmq";
 import { Redis } from "ioredis";
-import { afterAll, afterEach, beforeAll } from "vitest";
+import { afterAll, beforeAll } from "vitest";
 import { type GuardOptions, guardJobs, type JobGuard } from "../../src/index.ts";
 import type { Bullmq } from "./majors.ts";
 
-/** Queues, workers and locks on a Redis of their own; all is closed after each test. */
+/** Queues, workers and locks on a Redis of their own; what a test opens is closed when it ends. Tests may run at the same time. */
 export interface Scene {
   readonly locks: Locks;
   readonly redis: Redis;
@@ -25,17 +25,14 @@ export interface Scene {
 }
 
 export function useScene(): Scene {
+  useOwnTests();
   const server = useRedis();
   let redis: Redis | undefined;
   let locks: Locks | undefined;
   let names = 0;
-  const open: { close(): Promise<unknown> }[] = [];
   beforeAll(() => {
     redis = new Redis(server.url);
-    locks = createLocks({ backend: ioredisBackend(redis) });
-  });
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((one) => one.close()));
+    locks = createLocks({ backend: ioredisBackend(redis, { requestTimeout: 10_000 }) });
   });
   afterAll(async () => {
     await locks?.close();
@@ -64,13 +61,13 @@ export function useScene(): Scene {
     name,
     queue: ({ Queue }, queueName = name(), options = {}) => {
       const queue = new Queue(queueName, { connection: connection(), ...options });
-      open.push(queue);
+      whenOver(() => queue.close());
       return queue;
     },
     worker: async ({ Worker }, queue, work, options = {}) => {
       const worker = new Worker(queue, work, { connection: connection(), ...options });
       worker.on("error", () => undefined);
-      open.unshift({ close: () => worker.close(true) });
+      whenOver(() => worker.close(true));
       await worker.waitUntilReady();
       return worker;
     },

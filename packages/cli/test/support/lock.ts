@@ -20,11 +20,12 @@ export interface Started {
   says(text: string | RegExp): Promise<void>;
 }
 
-/** An environment that names no Redis and no terminal but what is given. */
+const { REDIS_URL, REDIS_HOST, REDIS_PORT, REDIS_NODES, REDIS_PASSWORD, COLUMNS, FORCE_COLOR, ...OURS } =
+  process.env;
+
+/** An environment that names no Redis and no terminal but what is given; not what `lockHere` sets meanwhile. */
 export function environment(given: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  const { REDIS_URL, REDIS_HOST, REDIS_PORT, REDIS_NODES, REDIS_PASSWORD, COLUMNS, FORCE_COLOR, ...rest } =
-    process.env;
-  return { ...rest, ...given };
+  return { ...OURS, ...given };
 }
 
 /** Starts the built program as its users do. */

@@ -1,5 +1,5 @@
-import { useCluster } from "@lock/redis-harness/vitest";
-import { ioredis5, ioredis6, iovalkey, type Library, nodeRedis5, nodeRedis6 } from "../support/clients.ts";
+import { newestOrOlder, useCluster } from "@lock/redis-harness/vitest";
+import { type Library, libraries } from "../support/clients.ts";
 import { runBasicSuites, runOtherSuites, type Topology } from "../support/topologies.ts";
 
 const cluster = useCluster();
@@ -10,8 +10,7 @@ const on = ({ name, connectCluster }: Library): Topology => ({
   connect: () => connectCluster(cluster().urls),
 });
 
-for (const library of [ioredis5, iovalkey, nodeRedis5]) runBasicSuites(on(library));
-for (const library of [ioredis6, nodeRedis6]) {
+for (const library of newestOrOlder(libraries)) {
   runBasicSuites(on(library));
-  runOtherSuites(on(library));
+  if (library.isNewest) runOtherSuites(on(library));
 }

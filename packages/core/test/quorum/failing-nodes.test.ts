@@ -1,9 +1,9 @@
 import { gate } from "@lock/redis-harness/vitest";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { detachedLeases } from "../../src/adapter.ts";
 import type { Admin } from "../../src/contract/admin.ts";
 import { inProcessBackend } from "../../src/in-process.ts";
-import { createLocks, LockLostError } from "../../src/index.ts";
+import { createLocks, LockLostError, type LocksWithoutPermits } from "../../src/index.ts";
 import { type QuorumBackendOptions, quorumBackend, type Voter, voterOf } from "../../src/quorum.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { connectionLost, type Hooks, hooked } from "../support/hooked-node.ts";
@@ -12,10 +12,11 @@ import { ask, granted } from "../support/two-backends.ts";
 /** Three nodes, and any number of processes; what hooks replace is on a process's own way to each node. */
 async function threeNodes(options: QuorumBackendOptions = {}) {
   const nodes = [1, 2, 3].map(() => inProcessBackend());
+  const opened: LocksWithoutPermits[] = [];
   const open = (hooks: readonly Hooks[] = []) => {
     const backends = nodes.map((node, index) => hooked(node, hooks[index] ?? {}));
     const locks = createLocks({ backend: quorumBackend(backends, { nodeTimeout: 200, ...options }) });
-    onTestFinished(() => locks.close());
+    opened.push(locks);
     return locks;
   };
   await open().using("founding", () => undefined);
@@ -29,7 +30,10 @@ async function threeNodes(options: QuorumBackendOptions = {}) {
       `${key} is free on all nodes`,
       async () => (await left(key)).every((ms) => ms === 0) || undefined,
     );
-  return { nodes, open, left, isFree };
+  const close = async () => {
+    await Promise.all(opened.map((locks) => locks.close()));
+  };
+  return { nodes, open, left, isFree, [Symbol.asyncDispose]: close };
 }
 
 function standStill(ms: number): void {
@@ -37,10 +41,12 @@ function standStill(ms: number): void {
   while (performance.now() < end);
 }
 
+// These first ones hold up the whole process: each runs alone.
 it.each([1, 2, 3, 4])(
   "what undoes a grant that was heard of after its ttl does not undo the next, turn %i",
   async () => {
-    const { nodes, open, isFree } = await threeNodes();
+    await using three = await threeNodes();
+    const { nodes, open, isFree } = three;
     const hooks: Hooks[] = [{}, {}, {}];
     const [one, two] = [open(hooks), open()];
     await one.using("warm", () => undefined);
@@ -48,7 +54,7 @@ it.each([1, 2, 3, 4])(
     let isAway = false;
     const stall = () => {
       isFirst = false;
-      standStill(700);
+      standStill(500);
       // As after a suspension: then the connections are found to be broken.
       isAway = true;
       setTimeout(() => {
@@ -67,8 +73,8 @@ it.each([1, 2, 3, 4])(
         cancel: (...asked) => (isAway ? connectionLost() : node.cancel(...asked)),
       } satisfies Hooks);
     }
-    const lease = await one.acquire("late", { ttl: 600, wait: 10_000, renew: false });
-    const taken = await two.tryAcquire("late", { ttl: 600, wait: 300 });
+    const lease = await one.acquire("late", { ttl: 400, wait: 10_000, renew: false });
+    const taken = await two.tryAcquire("late", { ttl: 400, wait: 200 });
     if (taken !== null) expect(lease.validFor).toBe(0);
     await taken?.release();
     await lease.release();
@@ -76,9 +82,20 @@ it.each([1, 2, 3, 4])(
   },
 );
 
-describe("a lease that is adopted", () => {
+it("a forced release takes it from all readers, also where they are more than are shown at once", async () => {
+  await using three = await threeNodes();
+  const { open, isFree } = three;
+  const locks = open();
+  const { read } = locks.readWrite("read by many");
+  await Promise.all(Array.from({ length: 1_100 }, () => read.acquire({ ttl: 60_000, renew: false })));
+  expect(await locks.forceRelease("read by many")).toBe(true);
+  await isFree("read by many");
+});
+
+describe.concurrent("a lease that is adopted", () => {
   it("is believed no longer than the drift of the quorum allows", async () => {
-    const { open } = await threeNodes({ drift: 0.5 });
+    await using three = await threeNodes({ drift: 0.5 });
+    const { open } = three;
     const lease = await open().acquire("drift", { ttl: 10_000, renew: false });
     expect(lease.validFor).toBeLessThanOrEqual(5_000);
     const adopted = await open().adopt(lease.toTicket());
@@ -87,7 +104,8 @@ describe("a lease that is adopted", () => {
   });
 
   it("is taken at its next extend where it could not be adopted", async () => {
-    const { open, left, isFree } = await threeNodes();
+    await using three = await threeNodes();
+    const { open, left, isFree } = three;
     const hooks: Hooks[] = [{}, {}, { adopt: connectionLost }];
     const lease = await open().acquire("adopted", { ttl: 1_000, renew: false });
     const adopted = await open(hooks).adopt(lease.toTicket());
@@ -100,11 +118,12 @@ describe("a lease that is adopted", () => {
   });
 });
 
-describe("a node that is away when a lease is released frees it when it is back", () => {
+describe.concurrent("a node that is away when a lease is released frees it when it is back", () => {
   const pastTheFirstTtl = () => new Promise((resume) => setTimeout(resume, 900));
 
   it("also one that was extended beyond its first ttl", async () => {
-    const { open, isFree } = await threeNodes();
+    await using three = await threeNodes();
+    const { open, isFree } = three;
     const hooks: Hooks[] = [{}, {}, {}];
     const lease = await open(hooks).acquire("extended", { ttl: 300, renew: false });
     await lease.extend(30_000);
@@ -116,7 +135,8 @@ describe("a node that is away when a lease is released frees it when it is back"
   });
 
   it("also one of which only the token is known", async () => {
-    const { open, isFree } = await threeNodes();
+    await using three = await threeNodes();
+    const { open, isFree } = three;
     const hooks: Hooks[] = [{}, {}, {}];
     const leases = detachedLeases(open(hooks));
     const token = leases.newToken();
@@ -129,7 +149,8 @@ describe("a node that is away when a lease is released frees it when it is back"
   });
 
   it("and not for minHold from then on", async () => {
-    const { open, left } = await threeNodes();
+    await using three = await threeNodes();
+    const { open, left } = three;
     const hooks: Hooks[] = [{}, {}, {}];
     const lease = await open(hooks).acquire("kept", { ttl: 20_000, minHold: 5_000 });
     const start = performance.now();
@@ -143,8 +164,9 @@ describe("a node that is away when a lease is released frees it when it is back"
   });
 });
 
-it("one that was handed the key at home asks the other nodes soon, whatever its retry delay", async () => {
-  const { nodes, open } = await threeNodes();
+it.concurrent("one that was handed the key at home asks the other nodes soon, whatever its retry delay", async () => {
+  await using three = await threeNodes();
+  const { nodes, open } = three;
   const hooks: Hooks[] = [{}, {}, {}];
   const [one, two] = [open(hooks), open()];
   const lease = await one.acquire("handed", { ttl: 20_000 });
@@ -163,8 +185,9 @@ it("one that was handed the key at home asks the other nodes soon, whatever its 
   await (await waiting).release();
 });
 
-it("what a node has queued is taken out of its queue, although the node has no vote any more", async () => {
-  const { nodes, open } = await threeNodes();
+it.concurrent("what a node has queued is taken out of its queue, although the node has no vote any more", async () => {
+  await using three = await threeNodes();
+  const { nodes, open } = three;
   const home: Hooks = {};
   const [one, two] = [open([home]), open()];
   await one.using("warm", () => undefined);
@@ -189,8 +212,9 @@ it("what a node has queued is taken out of its queue, although the node has no v
   await held.release();
 });
 
-it("a lease that is extended before the slowest node has voted is extended there too", async () => {
-  const { nodes, open, left } = await threeNodes();
+it.concurrent("a lease that is extended before the slowest node has voted is extended there too", async () => {
+  await using three = await threeNodes();
+  const { nodes, open, left } = three;
   const hooks: Hooks[] = [{}, {}, {}];
   const locks = open(hooks);
   await locks.using("warm", () => undefined);
@@ -213,13 +237,14 @@ it("a lease that is extended before the slowest node has voted is extended there
   await lease.release();
 });
 
-it.each([
+it.concurrent.each([
   ["before", 0],
   ["after", 50],
 ])(
   "a lease is taken soon where it was declined, %s others had granted it, since the one before had not ended there",
   async (_, delay) => {
-    const { nodes, open, left } = await threeNodes();
+    await using three = await threeNodes();
+    const { nodes, open, left } = three;
     const [, , last] = nodes;
     if (last === undefined) throw new Error("three nodes were asked for");
     const slow: Hooks = {
@@ -237,8 +262,9 @@ it.each([
   },
 );
 
-it("a forced release that comes late to a node does not take it from the next holder", async () => {
-  const { nodes, open, left } = await threeNodes();
+it.concurrent("a forced release that comes late to a node does not take it from the next holder", async () => {
+  await using three = await threeNodes();
+  const { nodes, open, left } = three;
   const hooks: Hooks[] = [{}, {}, {}];
   const [forcing, locks] = [open(hooks), open()];
   const [, , slow] = nodes;
@@ -266,17 +292,9 @@ it("a forced release that comes late to a node does not take it from the next ho
   await next.extend();
 });
 
-it("a forced release takes it from all readers, also where they are more than are shown at once", async () => {
-  const { open, isFree } = await threeNodes();
-  const locks = open();
-  const { read } = locks.readWrite("read by many");
-  await Promise.all(Array.from({ length: 1_100 }, () => read.acquire({ ttl: 60_000, renew: false })));
-  expect(await locks.forceRelease("read by many")).toBe(true);
-  await isFree("read by many");
-});
-
-it("a forced release takes a lease that only slow nodes and one other have", async () => {
-  const { nodes, open, isFree } = await threeNodes();
+it.concurrent("a forced release takes a lease that only slow nodes and one other have", async () => {
+  await using three = await threeNodes();
+  const { nodes, open, isFree } = three;
   const hooks: Hooks[] = [{}, {}, {}];
   const [forcing, locks] = [open(hooks), open()];
   await locks.acquire("slow", { ttl: 60_000, renew: false });
@@ -286,14 +304,15 @@ it("a forced release takes a lease that only slow nodes and one other have", asy
   await isFree("slow");
 });
 
-it.each([
+it.concurrent.each([
   ["at once", async () => undefined],
   // The roll call is over by then: what this node says is acted on all the same.
   ["when a majority has answered", () => new Promise((resume) => setTimeout(resume, 100))],
 ])(
   "a node whose clock was ahead as it became a member, and that says so %s, counts anew",
   async (_, delay) => {
-    const { open } = await threeNodes({ maxTtl: 60_000 });
+    await using three = await threeNodes({ maxTtl: 60_000 });
+    const { open } = three;
     const asked: (number | undefined)[] = [];
     const ahead: Hooks = {
       enroll: async (_, { votesIn = 86_400_000 }) => {

@@ -1,5 +1,5 @@
 import { useRedis } from "@lock/redis-harness/vitest";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
 import { createLocks } from "../../src/index.ts";
 import { quorumBackend } from "../../src/quorum.ts";
@@ -43,7 +43,14 @@ async function open(urls: readonly string[]) {
 
 const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
 
-describe.each([
+let before = 0;
+beforeAll(() => {
+  before = timers();
+});
+// Of none of the tests, which run at once.
+afterAll(() => eventually("no timer is left", () => (timers() <= before ? true : undefined)));
+
+describe.concurrent.each([
   ["a quorum", () => nodes.urls],
   ["a single server", () => [single.url]],
 ] as const)("a waiter of %s whose question was refused", (name, urls) => {
@@ -51,14 +58,13 @@ describe.each([
     "and that gives up then is not in the way of the next of its process: %s",
     async (refusal) => {
       const key = `${name} ${refusal.slice(0, 6)}`;
-      const before = timers();
       const [rival, process] = [await open(urls()), await open(urls())];
       const held = await rival.locks.acquire(key);
       const isWaiting = (count: number) =>
         eventually(`${count} waiting`, async () =>
           (await rival.locks.inspect(key))?.waiting === count ? true : undefined,
         );
-      const first = process.locks.acquire(key, { wait: 2_000 }).catch((error: unknown) => error);
+      const first = process.locks.acquire(key, { wait: 1_500 }).catch((error: unknown) => error);
       await isWaiting(1);
       // With another ttl it has a place of its own.
       const second = process.locks.acquire(key, { wait: 30_000, ttl: 20_000 });
@@ -73,7 +79,6 @@ describe.each([
       expect(performance.now() - start).toBeLessThan(5_000);
       await process.close();
       await rival.close();
-      await eventually("no timer is left", () => (timers() <= before ? true : undefined));
     },
   );
 });

@@ -1,23 +1,26 @@
-import { startCluster } from "@lock/redis-harness";
+import { startRedis } from "@lock/redis-harness";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { inProcessBackend } from "../../src/in-process.ts";
 import { createLocks, type LocksWithoutPermits, LockUsageError } from "../../src/index.ts";
 import { type QuorumBackendOptions, quorumBackend } from "../../src/quorum.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6, nodeRedis6, type TestClient } from "../support/clients.ts";
+import { serveAllSlots } from "../support/cluster-of-one.ts";
 import { openQuorum } from "../support/quorum.ts";
-import { found, useSites } from "../support/quorum-sites.ts";
+import { found, openSites, type Sites } from "../support/quorum-sites.ts";
 
-const sites = useSites(3, { persist: true });
-const urls = () => sites.all.map(({ server }) => server.url);
+const three = () => openSites(3, { persist: true });
+const urlsOf = (sites: Sites) => sites.all.map(({ server }) => server.url);
 
-describe("a quorum refuses", () => {
-  it.each<[string, () => string[]]>([
-    ["a server that is given twice", () => [...urls().slice(0, 2), `${urls()[0]}`]],
-    ["two databases of one server", () => [...urls().slice(0, 2), `${urls()[1]}/3`]],
-    ["one server three times", () => [`${urls()[2]}`, `${urls()[2]}`, `${urls()[2]}`]],
+describe.concurrent("a quorum refuses", () => {
+  it.each<[string, (one: string, two: string, three: string) => string[]]>([
+    ["a server that is given twice", (one, two) => [one, two, one]],
+    ["two databases of one server", (one, two) => [one, two, `${two}/3`]],
+    ["one server three times", (_one, _two, three) => [three, three, three]],
   ])("%s", async (_, given) => {
-    await using quorum = await openQuorum(given());
+    await using sites = await three();
+    const [one = "", two = "", last = ""] = urlsOf(sites);
+    await using quorum = await openQuorum(given(one, two, last));
     const locks = createLocks({ backend: quorum.backend });
     // A node that joins a quorum of others is known a little later.
     const refusal = await eventually("it is refused", () =>
@@ -30,11 +33,12 @@ describe("a quorum refuses", () => {
   });
 
   it("two databases of one server that joined in different runs of it", async () => {
+    await using sites = await three();
     await found(sites);
     const { server } = sites.at(1);
     await server.kill();
     await server.restart();
-    await using quorum = await openQuorum([...urls().slice(0, 2), `${server.url}/4`]);
+    await using quorum = await openQuorum([...urlsOf(sites).slice(0, 2), `${server.url}/4`]);
     const locks = createLocks({ backend: quorum.backend });
     await eventually("it is refused", () =>
       locks
@@ -45,11 +49,13 @@ describe("a quorum refuses", () => {
   });
 
   it("a client of a Redis Cluster, by either library", async () => {
-    await using cluster = await startCluster();
+    await using sites = await three();
+    await using cluster = await startRedis({ args: ["--cluster-enabled", "yes"] });
+    await serveAllSlots(cluster);
     for (const library of [ioredis6, nodeRedis6]) {
       const clients: TestClient[] = [
-        await library.connectCluster(cluster.urls),
-        ...(await Promise.all(urls().map((url) => library.connect(url)))),
+        await library.connectCluster([cluster.url]),
+        ...(await Promise.all(urlsOf(sites).map((url) => library.connect(url)))),
       ];
       const backends = clients.map((client) => client.backend());
       expect(() => quorumBackend(backends)).toThrow(/backend 1 .* Redis Cluster/);
@@ -58,6 +64,7 @@ describe("a quorum refuses", () => {
   });
 
   it("permits, by type and at run time", async () => {
+    await using sites = await three();
     const { locks } = await found(sites);
     expectTypeOf(locks).toEqualTypeOf<LocksWithoutPermits>();
     // @ts-expect-error: a quorum has no semaphores
@@ -90,6 +97,7 @@ describe("a quorum refuses", () => {
   });
 
   it("a ttl beyond maxTtl, before anything is sent", async () => {
+    await using sites = await three();
     const { locks } = await found(sites, { maxTtl: 5_000 });
     await expect(locks.acquire("long", { ttl: 5_001 })).rejects.toThrow(LockUsageError);
     const lease = await locks.acquire("long", { ttl: 5_000 });
@@ -98,6 +106,7 @@ describe("a quorum refuses", () => {
   });
 
   it.each([{ limit: -1 }, { limit: 0.5 }, { delay: -1 }, { jitter: 1.5 }])("retry: %o", async (retry) => {
+    await using sites = await three();
     const { locks } = await found(sites);
     await expect(locks.acquire("retried", { retry })).rejects.toThrow(LockUsageError);
   });

@@ -1,6 +1,5 @@
-import { askForLines, askServer, type RedisServer } from "@lock/redis-harness";
-import { useRedis } from "@lock/redis-harness/vitest";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { askForLines, askServer, type RedisServer, startRedis } from "@lock/redis-harness";
+import { describe, expect, it } from "vitest";
 import type { RedisDriver } from "../../src/backends/redis/driver.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
 import type { AcquireRequest } from "../../src/contract/backend.ts";
@@ -8,12 +7,12 @@ import { type Clock, systemClock } from "../../src/contract/clock.ts";
 import { createLocks, type Lease, LockBackendError, type LocksWithoutPermits } from "../../src/index.ts";
 import { type QuorumNode, voterOf } from "../../src/quorum.ts";
 import { eventually } from "../../src/testing/test-api.ts";
-import { ioredis6 } from "../support/clients.ts";
+import { ioredis6, type TestClient } from "../support/clients.ts";
 import { openQuorum } from "../support/quorum.ts";
-import { found, type Site, useSites } from "../support/quorum-sites.ts";
+import { found, openSites, type Site } from "../support/quorum-sites.ts";
 
 /** Also the longest: for so long a node that may have lost data does not vote. */
-const TTL = 3_000;
+const TTL = 1_500;
 const HOUR = 3_600_000;
 const ALL_GRANT = ["granted", "granted", "granted"];
 
@@ -45,16 +44,16 @@ async function untilAllGrant(locks: LocksWithoutPermits): Promise<void> {
   await eventually("all nodes vote", allVote, 30_000);
 }
 
-describe("a node that keeps every write", () => {
-  const sites = useSites(3, { persist: true });
-
+describe.concurrent("a node that keeps every write", () => {
   it("votes when it has restarted", async () => {
+    await using sites = await openSites(3, { persist: true });
     const { locks } = await found(sites);
     await restart(sites.at(2));
     await untilAllGrant(locks);
   });
 
   it("does not vote where nobody says that it does", async () => {
+    await using sites = await openSites(3, { persist: true });
     const { locks } = await found(sites, { maxTtl: TTL, durable: false });
     await restart(sites.at(2));
     expect(await votesFor("not durable", locks)).toEqual(["granted", "granted", "abstained"]);
@@ -62,10 +61,9 @@ describe("a node that keeps every write", () => {
   });
 });
 
-describe("nodes that keep snapshots", () => {
-  const sites = useSites(3);
-
+describe.concurrent("nodes that keep snapshots", () => {
   it("do not vote before the leases of then have ended, when all have restarted", async () => {
+    await using sites = await openSites(3);
     const old = await found(sites, { maxTtl: TTL });
     await Promise.all(sites.all.map(saveSnapshot));
     const lease = await old.locks.acquire("all at once", { ttl: TTL, renew: false });
@@ -78,16 +76,19 @@ describe("nodes that keep snapshots", () => {
   });
 
   it("vote when they restarted long ago, although nobody asked since", async () => {
-    const { locks } = await found(sites, { maxTtl: 100 });
-    await locks.using("long ago", { ttl: 100, wait: 20_000 }, () => undefined);
+    await using sites = await openSites(3);
+    await found(sites);
+    const { locks } = await sites.open({ maxTtl: 500 });
+    await locks.using("long ago", { ttl: 500, wait: 20_000 }, () => undefined);
     await Promise.all(sites.all.map(saveSnapshot));
     await Promise.all(sites.all.map(restart));
     await Promise.all(sites.all.map(({ server }) => untilUp(server, 3)));
-    const fresh = await sites.open({ maxTtl: 100 });
-    expect(await fresh.locks.tryAcquire("long ago", { ttl: 100 })).not.toBeNull();
+    const fresh = await sites.open({ maxTtl: 500 });
+    expect(await fresh.locks.tryAcquire("long ago", { ttl: 500 })).not.toBeNull();
   });
 
   it("that restart again before they vote are noticed at once", async () => {
+    await using sites = await openSites(3);
     const { locks } = await found(sites, { maxTtl: TTL });
     await untilAllGrant(locks);
     const { locks: patient } = await sites.open({ maxTtl: 60_000 });
@@ -105,6 +106,7 @@ describe("nodes that keep snapshots", () => {
   });
 
   it("vote on when they have forgotten nothing but their scripts", async () => {
+    await using sites = await openSites(3);
     const { locks } = await found(sites, { maxTtl: TTL });
     await untilAllGrant(locks);
     for (const { server } of sites.all) await askServer(server.port, "SCRIPT", "FLUSH");
@@ -112,13 +114,12 @@ describe("nodes that keep snapshots", () => {
   });
 
   it("are found out for each prefix and each database", async () => {
+    await using sites = await openSites(3);
     const tenants = ["", "/5"].flatMap((database) => ["one", "two"].map((prefix) => ({ database, prefix })));
     const opened = await Promise.all(
       tenants.map(async ({ database, prefix }) => {
-        const urls = sites.all.map(({ server }) => server.url + database);
-        const process = await openQuorum(urls, { maxTtl: TTL, nodeTimeout: 2_000 });
-        onTestFinished(() => process[Symbol.asyncDispose]());
-        return createLocks({ backend: process.backend, prefix });
+        const { backend } = await sites.open({ maxTtl: TTL, database });
+        return createLocks({ backend, prefix });
       }),
     );
     await Promise.all(opened.map(untilAllGrant));
@@ -130,6 +131,7 @@ describe("nodes that keep snapshots", () => {
   });
 
   it("grant no fencing token below one that they have forgotten", async () => {
+    await using sites = await openSites(3);
     const old = await found(sites, { maxTtl: TTL, proxied: [0], nodeTimeout: 1_000 });
     await untilAllGrant(old.locks);
     const write = (locks: LocksWithoutPermits) =>
@@ -153,29 +155,46 @@ describe("nodes that keep snapshots", () => {
   });
 });
 
-describe("a node", () => {
-  const redis = useRedis();
-  const ask = (...words: string[]) => askServer(redis.server.port, ...words);
+/** A server of its own, and clients of it. */
+class Scene implements AsyncDisposable {
+  readonly #clients: TestClient[] = [];
 
-  async function connect() {
-    const client = await ioredis6.connect(redis.url);
-    onTestFinished(() => client.close());
+  private constructor(readonly server: RedisServer) {}
+
+  static async start(): Promise<Scene> {
+    return new Scene(await startRedis());
+  }
+
+  ask(...words: string[]): Promise<string> {
+    return askServer(this.server.port, ...words);
+  }
+
+  async connect(): Promise<TestClient> {
+    const client = await ioredis6.connect(this.server.url);
+    this.#clients.push(client);
     return client;
   }
 
   /** A node that has granted what it has forgotten by its restart. */
-  async function forgetful(prefix: string, args: readonly string[] = []) {
-    const client = await connect();
+  async forgetful(prefix: string, args: readonly string[] = []) {
+    const client = await this.connect();
     const node = client.backend();
     await becomeMember(node, prefix);
-    await ask("SAVE");
+    await this.ask("SAVE");
     const vote = () => voterOf(node).vote(requestOf(prefix), Date.now() * 1_000);
     expect(await vote()).toMatchObject({ status: "granted" });
-    await redis.server.kill();
-    await redis.server.restart({ args });
+    await this.server.kill();
+    await this.server.restart({ args });
     return { node, vote };
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) client.close();
+    await this.server.stop();
+  }
+}
+
+describe.concurrent("a node", () => {
   it.each([
     ["too few replicas", ["--min-replicas-to-write", "1"], ["CONFIG", "SET", "min-replicas-to-write", "0"]],
     ["no memory", ["--maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"]],
@@ -183,16 +202,18 @@ describe("a node", () => {
   ])(
     "does not vote later, although it could write nothing when it restarted: %s",
     async (name, args, mend) => {
-      const { vote } = await forgetful(name.replaceAll(" ", "-"), args);
+      await using scene = await Scene.start();
+      const { vote } = await scene.forgetful(name.replaceAll(" ", "-"), args);
       await expect(vote()).rejects.toBeInstanceOf(LockBackendError);
-      await ask(...mend);
+      await scene.ask(...mend);
       expect(await vote()).toMatchObject({ status: "abstained", isMember: false });
     },
   );
 
   it("does not vote when it restarts while it is told how", async () => {
-    const { server } = redis;
-    const client = await connect();
+    await using scene = await Scene.start();
+    const { server } = scene;
+    const client = await scene.connect();
     const late: RedisDriver = {
       ...client.driver,
       eval: async (source, keys, args) => {
@@ -204,18 +225,19 @@ describe("a node", () => {
     };
     const [soon, other] = [client.backend(), new RedisBackend(late)];
     for (const node of [soon, other]) await becomeMember(node, "late");
-    await ask("SAVE");
+    await scene.ask("SAVE");
     expect(await voterOf(soon).vote(requestOf("late"), Date.now() * 1_000)).toMatchObject({
       status: "granted",
     });
-    await ask("SCRIPT", "FLUSH");
+    await scene.ask("SCRIPT", "FLUSH");
     expect(await voterOf(other).vote(requestOf("late"), Date.now() * 1_000)).toMatchObject({
       status: "abstained",
     });
   });
 
   it("is not made a founder when it has restarted", async () => {
-    const { node, vote } = await forgetful("founder");
+    await using scene = await Scene.start();
+    const { node, vote } = await scene.forgetful("founder");
     expect(await voterOf(node).enroll("founder", { votesIn: 0, durable: false })).toEqual({
       status: "restarted",
     });
@@ -223,7 +245,8 @@ describe("a node", () => {
   });
 
   it("is not founded by one who heard long ago that it can be", async () => {
-    const client = await connect();
+    await using scene = await Scene.start();
+    const client = await scene.connect();
     const [hasty, slow] = [client.backend(), client.backend({ requestTimeout: 300 })];
     const found = { votesIn: 0, durable: false };
     for (const node of [hasty, slow]) {
@@ -231,22 +254,23 @@ describe("a node", () => {
         status: "stranger",
       });
     }
-    const before = Number((await askForLines(redis.server.port, "TIME"))[0]);
+    const before = Number((await askForLines(scene.server.port, "TIME"))[0]);
     await eventually("its time is over", async () => {
-      const [now] = await askForLines(redis.server.port, "TIME");
+      const [now] = await askForLines(scene.server.port, "TIME");
       return Number(now) - before >= 2 || undefined;
     });
     expect(await voterOf(slow).enroll("slow", found)).toEqual({ status: "stranger" });
     // It has heard of it anew.
     expect(await voterOf(slow).enroll("slow", found)).toMatchObject({ status: "member", votesIn: 0 });
-    await ask("DEL", "slow:quorum");
-    await redis.server.kill();
-    await redis.server.restart({ empty: true });
+    await scene.ask("DEL", "slow:quorum");
+    await scene.server.kill();
+    await scene.server.restart({ empty: true });
     expect(await voterOf(hasty).enroll("slow", found)).toEqual({ status: "stranger" });
   });
 
   it("votes as soon as others when its clock was ahead as it became a member", async () => {
-    const client = await connect();
+    await using scene = await Scene.start();
+    const client = await scene.connect();
     const node = client.backend();
     const enroll = (votesIn: number | undefined) =>
       voterOf(node).enroll("ahead", { votesIn, durable: false });
@@ -259,13 +283,14 @@ describe("a node", () => {
     ["was noted to have restarted, in a run that goes on", (mark: string) => `${mark} restarted`, 60_000],
     ["has a mark that cannot be read", () => "a1b2c3 1795327215761286", expect.toSatisfy(isUnder(58_001))],
   ])("becomes a member anew when it %s", async (when, change, votesIn) => {
+    await using scene = await Scene.start();
     const prefix = when.replaceAll(/\W/g, "-");
-    const { node, vote } = await forgetful(prefix);
+    const { node, vote } = await scene.forgetful(prefix);
     const enroll = (votesIn: number | undefined) => voterOf(node).enroll(prefix, { votesIn, durable: false });
     await enroll(1);
-    await untilUp(redis.server, 3);
-    const [, mark = ""] = (await ask("GET", `${prefix}:quorum`)).split("\r\n");
-    await ask("SET", `${prefix}:quorum`, change(mark));
+    await untilUp(scene.server, 3);
+    const [, mark = ""] = (await scene.ask("GET", `${prefix}:quorum`)).split("\r\n");
+    await scene.ask("SET", `${prefix}:quorum`, change(mark));
     expect(await vote()).toMatchObject({ status: "abstained", isMember: false });
     expect(await enroll(undefined)).toEqual({ status: "restarted" });
     expect(await enroll(60_000)).toMatchObject({ status: "member", votesIn });

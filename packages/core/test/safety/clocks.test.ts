@@ -53,7 +53,8 @@ function isBack(turn: number): boolean {
   return turn % 2 === 0;
 }
 
-describe.each(settings)("%s", (_, jumps, set) => {
+// One after the other for each setting: they share what is opened for each.
+describe.concurrent.each(settings)("%s", (_, jumps, set) => {
   let server: RedisServer;
   let clients: TestClient[];
   let sites: Locks[];
@@ -74,7 +75,7 @@ describe.each(settings)("%s", (_, jumps, set) => {
     await server.stop();
   });
 
-  it.each(jumps)(
+  it.sequential.each(jumps)(
     "may be set by %i ms at any moment: nobody waits longer for it, and nothing stays busy",
     async (step) => {
       let left = LIVES;

@@ -1,4 +1,4 @@
-import { useRedis } from "@lock/redis-harness/vitest";
+import { newestOrOlder, useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createLocks, LockBackendError } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
@@ -6,7 +6,7 @@ import { libraries, type TestClient } from "../support/clients.ts";
 
 const redis = useRedis();
 
-describe.each(libraries)("$name", ({ name, connect }) => {
+describe.each(newestOrOlder(libraries))("$name", ({ name, connect }) => {
   let admin: TestClient;
   beforeAll(async () => {
     admin = await connect(redis.url);
@@ -55,7 +55,7 @@ describe.each(libraries)("$name", ({ name, connect }) => {
     client.close();
   });
 
-  it.each([
+  it.concurrent.each([
     ["a fence that is no number", `return { 'granted 1 NaN 5000 0 - -', 1 }`],
     ["a fence beyond what is exact", `return { 'granted 1 9223372036854775808 5000 0 - -', 1 }`],
     ["a fence of the short way beyond what is exact", "return { 9007199254740994, 1 }"],

@@ -1,15 +1,16 @@
 import { startRedis } from "@lock/redis-harness";
-import { useRedis } from "@lock/redis-harness/vitest";
+import { newestOrOlder, useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { extendScript, releaseScript } from "../../src/backends/redis/lua/index.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
 import { createLocks, type Locks, LockTimeoutError } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { libraries, type TestClient } from "../support/clients.ts";
+import { withOwnWarnings } from "../support/own-warnings.ts";
 
 const redis = useRedis();
 
-describe.each(libraries)("giving up with $name", ({ name, connect }) => {
+describe.concurrent.each(newestOrOlder(libraries))("giving up with $name", ({ name, connect }) => {
   let admin: TestClient;
   let rivals: Locks;
   beforeAll(async () => {
@@ -75,9 +76,9 @@ describe.each(libraries)("giving up with $name", ({ name, connect }) => {
   it("after a short wait is a timeout, not an outage, while the subscriber is still opening", async () => {
     const client = await connect(redis.url);
     const slow = { ...client.driver, openSubscriber: () => new Promise<never>(() => undefined) };
-    const locks = createLocks({ backend: new RedisBackend(slow, { requestTimeout: 300 }) });
+    const locks = createLocks({ backend: new RedisBackend(slow, { requestTimeout: 1_000 }) });
     const held = await rivals.acquire(key("slow subscriber"));
-    await expect(locks.acquire(key("slow subscriber"), { wait: 100 })).rejects.toBeInstanceOf(
+    await expect(locks.acquire(key("slow subscriber"), { wait: 400 })).rejects.toBeInstanceOf(
       LockTimeoutError,
     );
     const waiting = expect(locks.acquire(key("slow subscriber"), { wait: "forever" })).rejects.toMatchObject({
@@ -89,35 +90,32 @@ describe.each(libraries)("giving up with $name", ({ name, connect }) => {
     client.close();
   });
 
-  it("by close while the subscriber is still opening warns of nothing", async () => {
-    const client = await connect(redis.url);
-    const { driver } = client;
-    let subscribing = false;
-    const openSubscriber: typeof driver.openSubscriber = async (ears, until) => {
-      await driver.openSubscriber(ears, until);
-      const subscribe = () => {
-        subscribing = true;
-        return new Promise<void>((_, reject) => {
-          until.addEventListener("abort", () => reject(new Error("Connection is closed.")));
-        });
+  it("by close while the subscriber is still opening warns of nothing", () =>
+    withOwnWarnings(async (warnings) => {
+      const client = await connect(redis.url);
+      const { driver } = client;
+      let subscribing = false;
+      const openSubscriber: typeof driver.openSubscriber = async (ears, until) => {
+        await driver.openSubscriber(ears, until);
+        const subscribe = () => {
+          subscribing = true;
+          return new Promise<void>((_, reject) => {
+            until.addEventListener("abort", () => reject(new Error("Connection is closed.")));
+          });
+        };
+        return { subscribe };
       };
-      return { subscribe };
-    };
-    const warnings: Error[] = [];
-    const hear = (warning: Error) => warnings.push(warning);
-    process.on("warning", hear);
-    const locks = createLocks({ backend: new RedisBackend({ ...driver, openSubscriber }) });
-    const held = await rivals.acquire(key("closed early"));
-    const waiting = locks.acquire(key("closed early"), { wait: "forever" }).catch(() => undefined);
-    await eventually("a subscription under way", () => (subscribing ? true : undefined));
-    await locks.close();
-    await waiting;
-    await new Promise((resume) => setImmediate(resume));
-    process.off("warning", hear);
-    expect(warnings).toEqual([]);
-    await held.release();
-    client.close();
-  });
+      const locks = createLocks({ backend: new RedisBackend({ ...driver, openSubscriber }) });
+      const held = await rivals.acquire(key("closed early"));
+      const waiting = locks.acquire(key("closed early"), { wait: "forever" }).catch(() => undefined);
+      await eventually("a subscription under way", () => (subscribing ? true : undefined));
+      await locks.close();
+      await waiting;
+      await new Promise((resume) => setImmediate(resume));
+      expect(warnings).toEqual([]);
+      await held.release();
+      client.close();
+    }));
 
   it("of a subscriber whose end is heard late leaves its successor alone", async () => {
     const client = await connect(redis.url);
@@ -131,14 +129,14 @@ describe.each(libraries)("giving up with $name", ({ name, connect }) => {
     const held = await rivals.acquire(key("successor"));
     const contend = async () => {
       const locks = createLocks({ backend });
-      await locks.acquire(key("successor"), { wait: 50 }).catch(() => undefined);
+      await locks.acquire(key("successor"), { wait: 200 }).catch(() => undefined);
       return locks;
     };
     await (await contend()).close();
     const second = await contend();
     expect(ends).toHaveLength(2);
     ends[0]?.();
-    await second.acquire(key("successor"), { wait: 50 }).catch(() => undefined);
+    await second.acquire(key("successor"), { wait: 200 }).catch(() => undefined);
     expect(ends).toHaveLength(2);
     await second.close();
     await held.release();
@@ -195,39 +193,37 @@ describe.each(libraries)("giving up with $name", ({ name, connect }) => {
   });
 });
 
-describe.each(libraries)("many prefixes with $name", ({ name, connect }) => {
-  it("a prefix whose channel is not allowed leaves the others able to hear", async () => {
-    const admin = await connect(redis.url);
-    await admin.command("ACL", "SETUSER", "limited", "on", ">secret", "~*", "&lock:*", "+@all");
-    const client = await connect(redis.url.replace("redis://", "redis://limited:secret@"));
-    const backend = client.backend();
-    const [allowed, denied] = [createLocks({ backend }), createLocks({ backend, prefix: "other" })];
-    const rivals = createLocks({ backend: admin.backend() });
-    const warnings: string[] = [];
-    const hear = ({ message }: Error) => warnings.push(message);
-    process.on("warning", hear);
-    const handOver = async (key: string) => {
-      const lease = await rivals.acquire(key);
-      const waiting = allowed.acquire(key, { wait: "forever" });
-      await eventually("a waiter", async () =>
-        (await rivals.inspect(key))?.waiting === 1 ? true : undefined,
+describe.concurrent.each(newestOrOlder(libraries))("many prefixes with $name", ({ connect }) => {
+  it("a prefix whose channel is not allowed leaves the others able to hear", () =>
+    withOwnWarnings(async (warnings) => {
+      await using server = await startRedis();
+      const admin = await connect(server.url);
+      await admin.command("ACL", "SETUSER", "limited", "on", ">secret", "~*", "&lock:*", "+@all");
+      const client = await connect(server.url.replace("redis://", "redis://limited:secret@"));
+      const backend = client.backend();
+      const [allowed, denied] = [createLocks({ backend }), createLocks({ backend, prefix: "other" })];
+      const rivals = createLocks({ backend: admin.backend() });
+      const handOver = async (key: string) => {
+        const lease = await rivals.acquire(key);
+        const waiting = allowed.acquire(key, { wait: "forever" });
+        await eventually("a waiter", async () =>
+          (await rivals.inspect(key))?.waiting === 1 ? true : undefined,
+        );
+        await lease.release();
+        await (await waiting).release();
+      };
+      await handOver("before");
+      const held = await denied.acquire("held");
+      await denied.acquire("held", { wait: 100 }).catch(() => undefined);
+      await held.release();
+      expect(await admin.command("PUBSUB", "CHANNELS", "lock:wake:*")).toHaveLength(1);
+      await handOver("after");
+      expect(await admin.command("PUBSUB", "CHANNELS", "lock:wake:*")).toHaveLength(1);
+      await eventually("a warning", () =>
+        warnings.find((text) => /cannot hear messages on other:wake/.test(text)),
       );
-      await lease.release();
-      await (await waiting).release();
-    };
-    await handOver(`${name} before`);
-    const held = await denied.acquire("held");
-    await denied.acquire("held", { wait: 100 }).catch(() => undefined);
-    await held.release();
-    expect(await admin.command("PUBSUB", "CHANNELS", "lock:wake:*")).toHaveLength(1);
-    await handOver(`${name} after`);
-    expect(await admin.command("PUBSUB", "CHANNELS", "lock:wake:*")).toHaveLength(1);
-    await eventually("a warning", () =>
-      warnings.find((text) => /cannot hear messages on other:wake/.test(text)),
-    );
-    process.off("warning", hear);
-    for (const locks of [allowed, denied, rivals]) await locks.close();
-    client.close();
-    admin.close();
-  });
+      for (const locks of [allowed, denied, rivals]) await locks.close();
+      client.close();
+      admin.close();
+    }));
 });

@@ -14,7 +14,7 @@ const libraries = [
 ];
 
 for (const { library, client } of libraries) {
-  it(`a release that found no server frees the key as soon as there is one, ${library.name}`, async () => {
+  it.concurrent(`a release that found no server frees the key as soon as there is one, ${library.name}`, async () => {
     await using proxy = await startFaultyProxy(redis.server);
     const [near, far] = [await library.connect(redis.url), await library.connect(proxy.url, { client })];
     const locks = createLocks({ backend: far.backend({ requestTimeout: 300 }) });
@@ -32,7 +32,7 @@ for (const { library, client } of libraries) {
     for (const client of [near, far]) client.close();
   });
 
-  it(`nothing is to be undone of a request that was never sent, ${library.name}`, async () => {
+  it.concurrent(`nothing is to be undone of a request that was never sent, ${library.name}`, async () => {
     await using proxy = await startFaultyProxy(redis.server);
     const far = await library.connect(proxy.url, { client });
     const locks = createLocks({ backend: far.backend({ requestTimeout: 300 }) });

@@ -3,7 +3,16 @@ import { lockKeys } from "../../src/backends/redis/keys.ts";
 import type { AcquireRequest } from "../../src/contract/backend.ts";
 import { newOwnerToken } from "../../src/contract/owner-token.ts";
 import { eventually } from "../../src/testing/test-api.ts";
-import { ask, dead, granted, newKey, served, useTwoBackends } from "../support/two-backends.ts";
+import {
+  ask,
+  dead,
+  granted,
+  newKey,
+  openTwoBackends,
+  served,
+  type TwoProcesses,
+  useTwoBackends,
+} from "../support/two-backends.ts";
 
 /** Who may enter beside whom, and past whom: what line.lua decides, whatever client carries it. */
 const scene = useTwoBackends();
@@ -16,12 +25,12 @@ describe("the line", () => {
     ask({ key, queue: true, ...options });
   const attempt = async (request: AcquireRequest, backend = scene.one) =>
     (await backend.tryAcquire(request)).status;
-  const state = async (key: string) => {
+  const state = async (key: string, { two }: Pick<TwoProcesses, "two"> = scene) => {
     const {
       holding = 0,
       waiting: count = 0,
       holders = [],
-    } = (await scene.two.admin?.inspect({ prefix: "lock", key })) ?? {};
+    } = (await two.admin?.inspect({ prefix: "lock", key })) ?? {};
     return { holding, waiting: count, slots: holders.map(({ slot }) => slot) };
   };
 
@@ -41,6 +50,17 @@ describe("the line", () => {
     expect(await attempt(three, scene.two)).toBe("busy");
     await scene.one.release(one);
     expect(await attempt(three, scene.two)).toBe("granted");
+  });
+
+  it("keeps the order of those who come in one tick, which have the same time", async () => {
+    const key = newKey();
+    await granted(scene.one, ask({ key }));
+    const crowd = Array.from({ length: 20 }, () => queued(key));
+    await Promise.all(crowd.map((request) => attempt(request)));
+    const [, , queue] = lockKeys({ prefix: "lock", key });
+    const members = await scene.admin.command("ZRANGE", queue, "0", "-1");
+    const tokens = Array.isArray(members) ? members.map((member) => String(member).split(" ")[0]) : [];
+    expect(tokens).toEqual(crowd.map(({ token }) => token));
   });
 
   it("passes over no process because a waiter of it with a short ttl did not ask in time", async () => {
@@ -140,19 +160,21 @@ describe("the line", () => {
     expect((await state(key)).slots.toSorted()).toEqual([1, 2]);
   });
 
-  it.each(["p1", "p1:0", "s", "x"])(
+  it.concurrent.each(["p1", "p1:0", "s", "x"])(
     "keeps for a moment what nobody asks for, and then serves the next: %s",
     async (mode) => {
+      await using own = await openTwoBackends(scene.url);
+      const { one, two } = own;
       const key = newKey();
       const held = ask({ key });
-      await granted(scene.two, held);
+      await granted(two, held);
       const next = queued(key, { mode: permits(1, "any") });
-      expect(await attempt(next)).toBe("busy");
+      expect(await attempt(next, one)).toBe("busy");
       await addDeaf(key, mode);
-      await scene.two.release(held);
-      expect((await state(key)).waiting).toBe(1);
-      await served(scene.one, next);
-      expect(await state(key)).toEqual({ holding: 1, waiting: 0, slots: [1] });
+      await two.release(held);
+      expect((await state(key, own)).waiting).toBe(1);
+      await served(one, next);
+      expect(await state(key, own)).toEqual({ holding: 1, waiting: 0, slots: [1] });
     },
   );
 

@@ -1,10 +1,10 @@
-import { type FaultyProxy, startFaultyProxy } from "@lock/redis-harness";
-import { useRedis } from "@lock/redis-harness/vitest";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type FaultyProxy, type RedisServer, startFaultyProxy, startRedis } from "@lock/redis-harness";
+import { newestOrOlder, useRedis } from "@lock/redis-harness/vitest";
+import { describe, expect, it } from "vitest";
 import { lockKeys } from "../../src/backends/redis/keys.ts";
 import { createLocks, LockBackendError, LockLostError } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
-import { libraries, type TestClient } from "../support/clients.ts";
+import { ioredis6, type Library, libraries, type TestClient } from "../support/clients.ts";
 import { ask, granted } from "../support/two-backends.ts";
 
 /** Generous for a loaded machine of two cores; speed is measured in bench/. */
@@ -18,32 +18,35 @@ async function elapsedOf(work: Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-describe.each(libraries)("$name, when the connection fails", ({ name, connect }) => {
-  let proxy: FaultyProxy;
-  let admin: TestClient;
-  const opened: TestClient[] = [];
+/** A client whose connections pass through a proxy of its own, and one whose do not. */
+class Scene implements AsyncDisposable {
+  private constructor(
+    readonly proxy: FaultyProxy,
+    readonly client: TestClient,
+    readonly admin: TestClient,
+  ) {}
 
-  beforeEach(async () => {
-    proxy = await startFaultyProxy(redis.server);
-    admin = await connect(redis.url);
-  });
-
-  afterEach(async () => {
-    for (const client of [...opened.splice(0), admin]) client.close();
-    await proxy.stop();
-  });
-
-  async function through(options: Record<string, unknown> = {}): Promise<TestClient> {
-    const client = await connect(proxy.url, { client: options });
-    opened.push(client);
-    return client;
+  static async open({ connect }: Library, server: RedisServer = redis.server): Promise<Scene> {
+    const proxy = await startFaultyProxy(server);
+    return new Scene(proxy, await connect(proxy.url), await connect(server.url));
   }
 
-  const key = (title: string) => `${name} ${title}`;
-  const exists = async (title: string) => Number(await admin.command("EXISTS", `lock:{${key(title)}}`));
+  async exists(key: string): Promise<number> {
+    return Number(await this.admin.command("EXISTS", `lock:{${key}}`));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of [this.client, this.admin]) client.close();
+    await this.proxy.stop();
+  }
+}
+
+describe.concurrent.each(newestOrOlder(libraries))("$name, when the connection fails", (library) => {
+  const key = (title: string) => `${library.name} ${title}`;
 
   it("holds the lock although the answer was lost, or leaves no key behind", async () => {
-    const client = await through();
+    await using scene = await Scene.open(library);
+    const { proxy, client } = scene;
     const locks = createLocks({ backend: client.backend({ requestTimeout: 500 }) });
     await (await locks.acquire(key("warm-up"))).release();
 
@@ -51,7 +54,7 @@ describe.each(libraries)("$name, when the connection fails", ({ name, connect })
     const lease = await locks.acquire(key("lost answer"), { wait: 5_000 });
     await dropped;
     lease.assertHeld();
-    expect(await exists("lost answer")).toBe(1);
+    expect(await scene.exists(key("lost answer"))).toBe(1);
     await lease.release();
 
     const again = proxy.dropReply({ after: key("undone") });
@@ -60,12 +63,17 @@ describe.each(libraries)("$name, when the connection fails", ({ name, connect })
       (error) => expect(error).toBeInstanceOf(LockBackendError),
     );
     await again;
-    await eventually("no key", async () => ((await exists("undone")) === 0 ? true : undefined), 3_000);
+    await eventually(
+      "no key",
+      async () => ((await scene.exists(key("undone"))) === 0 ? true : undefined),
+      3_000,
+    );
     await locks.close();
   });
 
   it("settles in time in a black hole, aborts the lease's signal, and leaves nothing unhandled", async () => {
-    const client = await through();
+    await using scene = await Scene.open(library);
+    const { proxy, client } = scene;
     const locks = createLocks({ backend: client.backend({ requestTimeout: 400 }) });
     const lease = await locks.acquire(key("held"), { ttl: 1_500 });
     const start = performance.now();
@@ -91,8 +99,9 @@ describe.each(libraries)("$name, when the connection fails", ({ name, connect })
   ] as const)(
     "leaves no orphan when a request is executed late, and nobody undoes it: %s",
     async (_, mode) => {
-      const client = await through();
-      const backend = client.backend({ requestTimeout: 300 });
+      await using scene = await Scene.open(library);
+      const { proxy, client, admin } = scene;
+      const backend = client.backend({ requestTimeout: 600 });
       await granted(backend, ask());
       const late = ask({ mode, ttl: 60_000 });
       const names = lockKeys(late);
@@ -115,7 +124,8 @@ describe.each(libraries)("$name, when the connection fails", ({ name, connect })
   );
 
   it("renews over a connection that is cut", async () => {
-    const client = await through();
+    await using scene = await Scene.open(library);
+    const { proxy, client } = scene;
     const locks = createLocks({ backend: client.backend({ requestTimeout: 500 }) });
     const lease = await locks.acquire(key("cut"), { ttl: 3_000 });
     proxy.cut();
@@ -130,7 +140,9 @@ describe.each(libraries)("$name, when the connection fails", ({ name, connect })
   });
 
   it("goes on when the server ends its connections", async () => {
-    const client = await through();
+    await using server = await startRedis();
+    await using scene = await Scene.open(library, server);
+    const { client, admin } = scene;
     const locks = createLocks({ backend: client.backend({ requestTimeout: 500 }) });
     const rivals = createLocks({ backend: admin.backend() });
     const lease = await rivals.acquire(key("killed"), { ttl: 5_000 });
@@ -149,7 +161,8 @@ describe.each(libraries)("$name, when the connection fails", ({ name, connect })
   });
 
   it("hears nothing, and is served all the same", async () => {
-    const client = await through();
+    await using scene = await Scene.open(library);
+    const { proxy, client, admin } = scene;
     const locks = createLocks({ backend: client.backend() });
     const rivals = createLocks({ backend: admin.backend() });
     proxy.dropMessages(true);
@@ -182,7 +195,7 @@ describe.each(libraries)("$name, when the connection fails", ({ name, connect })
   });
 });
 
-describe("ioredis settings that lose promises", () => {
+describe.concurrent("ioredis settings that lose promises", () => {
   const settings = [
     { title: "autoResendUnfulfilledCommands: false", options: { autoResendUnfulfilledCommands: false } },
     { title: "maxRetriesPerRequest: 0", options: { maxRetriesPerRequest: 0 } },
@@ -192,14 +205,12 @@ describe("ioredis settings that lose promises", () => {
   it.each(settings)(
     "$title: an acquire settles, and leaves the key held by its caller or free",
     async ({ options }) => {
-      const [, library] = libraries;
-      if (library === undefined) throw new Error("ioredis 6 is missing");
       const proxy = await startFaultyProxy(redis.server);
-      const client = await library.connect(proxy.url, { client: options });
+      const client = await ioredis6.connect(proxy.url, { client: options });
       const locks = createLocks({ backend: client.backend({ requestTimeout: 400 }) });
       const [key] = Object.keys(options);
       if (key === undefined) throw new Error("no option");
-      await (await locks.acquire("settings warm-up")).release();
+      await (await locks.acquire(`warm-up ${key.length}`)).release();
       const dropped = proxy.dropReply({ after: key });
       const lease = await locks.acquire(key, { wait: 5_000 });
       await dropped;

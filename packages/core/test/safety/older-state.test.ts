@@ -1,5 +1,5 @@
 import { useRedis } from "@lock/redis-harness/vitest";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { type AcquireOptions, createLocks, type Lease, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6 } from "../support/clients.ts";
@@ -25,9 +25,9 @@ const places = ways.flatMap(([title, keys, acquire]) => [
   ...(keys.length > 1 ? [{ title, keys, acquire, where: "in one of its lines", from: 1 }] : []),
 ]);
 
-it.each(places)(
+it.concurrent.for(places)(
   "waits for $title although a server with an older state still has it $where",
-  async ({ keys, acquire, from }) => {
+  async ({ keys, acquire, from }, { onTestFinished }) => {
     const client = await ioredis6.connect(redis.url);
     onTestFinished(() => client.close());
     const prefix = `older-${++scenes}`;

@@ -1,6 +1,6 @@
 import { startRedis } from "@lock/redis-harness";
 import { useRedis } from "@lock/redis-harness/vitest";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createLocks, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { Child } from "../support/child.ts";
@@ -8,33 +8,45 @@ import { ioredis6, type TestClient } from "../support/clients.ts";
 
 const redis = useRedis();
 
-describe.each(["ioredis", "node-redis"] as const)("processes with %s", (library) => {
-  const children: Child[] = [];
-  let client: TestClient | undefined;
+/** Processes of its own, and locks of this one. */
+class Scene implements AsyncDisposable {
+  readonly #children: Child[] = [];
 
-  async function start(): Promise<Child> {
-    const child = await Child.start(redis.url, library);
-    children.push(child);
+  private constructor(
+    readonly client: TestClient,
+    readonly locks: Locks,
+    private readonly library: "ioredis" | "node-redis",
+  ) {}
+
+  static async open(library: "ioredis" | "node-redis"): Promise<Scene> {
+    const client = await ioredis6.connect(redis.url);
+    return new Scene(client, createLocks({ backend: client.backend() }), library);
+  }
+
+  /** One process more. */
+  async start(url = redis.url): Promise<Child> {
+    const child = await Child.start(url, this.library);
+    this.#children.push(child);
     return child;
   }
 
-  async function observer(): Promise<Locks> {
-    client = await ioredis6.connect(redis.url);
-    return createLocks({ backend: client.backend() });
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#children.map((child) => child.ended(true)));
+    await this.locks.close();
+    this.client.close();
   }
+}
 
-  afterEach(async () => {
-    await Promise.all(children.splice(0).map((child) => child.ended(true)));
-    client?.close();
-  });
-
+describe.concurrent.each(["ioredis", "node-redis"] as const)("processes with %s", (library) => {
   const key = (title: string) => `${library} ${title}`;
 
   it.each([0.5, 1, 3])(
     "a holder stopped for %d x its ttl never believes beyond its validity",
     async (share) => {
       const ttl = 500;
-      const [holder, locks] = await Promise.all([start(), observer()]);
+      await using scene = await Scene.open(library);
+      const { locks } = scene;
+      const holder = await scene.start();
       const name = key(`stopped ${share}`);
       const { fencingToken } = (await holder.ask("acquire", { key: name, ttl })) as { fencingToken: number };
       holder.signal("SIGSTOP");
@@ -50,12 +62,13 @@ describe.each(["ioredis", "node-redis"] as const)("processes with %s", (library)
         expect(await holder.ask("release", { key: name })).toBe("expired");
         next.assertHeld();
       }
-      await locks.close();
     },
   );
 
   it("a holder whose event loop was blocked knows it at once, and says so", async () => {
-    const [holder, locks] = await Promise.all([start(), observer()]);
+    await using scene = await Scene.open(library);
+    const { locks } = scene;
+    const holder = await scene.start();
     await holder.ask("acquire", { key: key("blocked"), ttl: 400 });
     const blocked = holder.ask("block", { ms: 800 });
     const next = await locks.acquire(key("blocked"));
@@ -64,12 +77,13 @@ describe.each(["ioredis", "node-redis"] as const)("processes with %s", (library)
     const lost = await eventually("the loss", () => holder.events.find(({ event }) => event === "lost"));
     expect(["stalled", "stolen", "unreachable"]).toContain(lost.reason);
     next.assertHeld();
-    await locks.close();
   });
 
   it("a killed holder delays the next by its lease, not more", async () => {
     const ttl = 700;
-    const [holder, locks] = await Promise.all([start(), observer()]);
+    await using scene = await Scene.open(library);
+    const { locks } = scene;
+    const holder = await scene.start();
     await holder.ask("acquire", { key: key("killed"), ttl });
     const start_ = performance.now();
     const waiting = locks.acquire(key("killed"), { wait: 20_000 });
@@ -77,11 +91,12 @@ describe.each(["ioredis", "node-redis"] as const)("processes with %s", (library)
     await waiting;
     // ttl x 1.01 + 2 round trips + 250 ms is the goal; a loaded machine gets more.
     expect(performance.now() - start_).toBeLessThan(ttl * 1.01 + 250 + 1_500);
-    await locks.close();
   });
 
   it("50 of 100 waiters killed: the others are served in order, without waiting for the dead", async () => {
-    const [doomed, living, locks] = await Promise.all([start(), start(), observer()]);
+    await using scene = await Scene.open(library);
+    const { locks } = scene;
+    const [doomed, living] = await Promise.all([scene.start(), scene.start()]);
     const name = key("killed waiters");
     const lease = await locks.acquire(name);
     await doomed.ask("queue", { key: name, count: 50 });
@@ -99,13 +114,12 @@ describe.each(["ioredis", "node-redis"] as const)("processes with %s", (library)
     await eventually("50 served", () => (served().length === 50 ? true : undefined), 20_000);
     expect(performance.now() - start_).toBeLessThan(5_000);
     expect(served().map(({ index }) => index)).toEqual(Array.from({ length: 50 }, (_, index) => index));
-    await locks.close();
   });
 
   it("a server that hangs costs the lease in time, and neither a crash nor a process that cannot end", async () => {
     await using server = await startRedis();
-    const holder = await Child.start(server.url, library);
-    children.push(holder);
+    await using scene = await Scene.open(library);
+    const holder = await scene.start(server.url);
     const { at } = (await holder.ask("acquire", { key: "hung", ttl: 1_500 })) as { at: number };
     await new Promise((resume) => setTimeout(resume, 200));
     server.pause();
@@ -120,7 +134,9 @@ describe.each(["ioredis", "node-redis"] as const)("processes with %s", (library)
   });
 
   it("close lets the process end by itself, with nothing left and nothing unhandled", async () => {
-    const [child, locks] = await Promise.all([start(), observer()]);
+    await using scene = await Scene.open(library);
+    const { locks } = scene;
+    const child = await scene.start();
     const lease = await locks.acquire(key("busy"));
     await child.ask("acquire", { key: key("held") });
     await child.ask("queue", { key: key("busy"), count: 3 });
@@ -135,6 +151,5 @@ describe.each(["ioredis", "node-redis"] as const)("processes with %s", (library)
     expect(await locks.inspect(key("held"))).toBeNull();
     expect((await locks.inspect(key("busy")))?.waiting).toBe(0);
     await lease.release();
-    await locks.close();
   });
 });

@@ -4,10 +4,20 @@ import batch from "../../src/backends/redis/lua/batch.lua";
 import counting from "../../src/backends/redis/lua/fence.lua";
 import { acquireScript } from "../../src/backends/redis/lua/index.ts";
 import { defineScript } from "../../src/backends/redis/script.ts";
+import type { LockBackend } from "../../src/contract/backend.ts";
 import { newOwnerToken } from "../../src/contract/owner-token.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6 } from "../support/clients.ts";
-import { ask, granted, type Request, rival, served, useTwoBackends } from "../support/two-backends.ts";
+import {
+  ask,
+  granted,
+  openTwoBackends,
+  type Request,
+  rival,
+  served,
+  type TwoProcesses,
+  useTwoBackends,
+} from "../support/two-backends.ts";
 
 /** What only the scripts can get right, whatever client carries them. */
 const scene = useTwoBackends();
@@ -157,7 +167,8 @@ describe("fences", () => {
 });
 
 describe("the queue", () => {
-  const isFree = async (request: Request) => ((await scene.one.admin?.inspect(request))?.holding ?? 0) === 0;
+  const isFree = async (request: Request, { one }: Pick<TwoProcesses, "one"> = scene) =>
+    ((await one.admin?.inspect(request))?.holding ?? 0) === 0;
 
   /** A waiter of a process that is gone; the server may not know that yet. */
   async function addDead(request: Request, aliveUntil: string | undefined): Promise<string> {
@@ -275,30 +286,32 @@ describe("the queue", () => {
 
   /** How a key is let go, by each mode. */
   const endings = [
-    ["release", (held: Request) => scene.one.release(held)],
-    ["cancellation", (held: Request) => scene.one.cancel(held, false)],
-    ["forced release", (held: Request) => scene.one.admin?.forceRelease(held, undefined)],
+    ["release", (held: Request, one: LockBackend) => one.release(held)],
+    ["cancellation", (held: Request, one: LockBackend) => one.cancel(held, false)],
+    ["forced release", (held: Request, one: LockBackend) => one.admin?.forceRelease(held, undefined)],
   ] as const;
   const modes = [{ kind: "exclusive" }, { kind: "shared" }, { kind: "permits", permits: 1 }] as const;
   const cases = endings.flatMap(([title, end]) =>
     modes.flatMap((mode) => ["fence", "queue", "liveness"].map((key) => [key, title, mode, end] as const)),
   );
-  it.each(cases)(
+  it.concurrent.each(cases)(
     "a %s of another type does not keep a %s from freeing the key: %o",
     async (key, _, mode, end) => {
+      await using own = await openTwoBackends(scene.url);
+      const { one, two } = own;
       const held = ask({ mode });
-      await granted(scene.one, held);
-      await scene.two.tryAcquire(rival(held, { queue: true, mode: { kind: "exclusive" } }));
+      await granted(one, held);
+      await two.tryAcquire(rival(held, { queue: true, mode: { kind: "exclusive" } }));
       const name = `${lockKeys(held)[0]}:${key}`;
       await scene.admin.command("DEL", name);
       await scene.admin.command("RPUSH", name, "a value of another type");
       // A cancellation reports what it could not clean up; the key is free all the same.
-      await Promise.allSettled([end(held)]);
+      await Promise.allSettled([end(held, one)]);
       await scene.admin.command("DEL", name);
-      await eventually("a free key", async () => ((await isFree(held)) ? true : undefined));
+      await eventually("a free key", async () => ((await isFree(held, own)) ? true : undefined));
       const next = rival(held, { mode: { kind: "exclusive" } });
       await eventually("a grant", async () =>
-        (await scene.one.tryAcquire(next)).status === "granted" ? true : undefined,
+        (await one.tryAcquire(next)).status === "granted" ? true : undefined,
       );
     },
   );

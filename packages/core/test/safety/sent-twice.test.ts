@@ -1,49 +1,68 @@
 import { type FaultyProxy, startFaultyProxy } from "@lock/redis-harness";
-import { useRedis } from "@lock/redis-harness/vitest";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { newestOrOlder, useRedis } from "@lock/redis-harness/vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { adoptScript, forceReleaseScript, releaseScript } from "../../src/backends/redis/lua/index.ts";
 import { createLocks, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
-import { libraries, type TestClient } from "../support/clients.ts";
+import { ioredis6, type Library, libraries, type TestClient } from "../support/clients.ts";
 
 const redis = useRedis();
 
-/** The answer to a request is lost with the connection: ioredis sends it again by itself, node-redis fails it. */
-describe.each(libraries)("what $name may send twice", ({ name, connect }) => {
-  let proxy: FaultyProxy;
-  let client: TestClient;
-  let admin: TestClient;
-  let locks: Locks;
-  let rivals: Locks;
+/** The server knows the scripts, so that they are asked for by their hash. */
+beforeAll(async () => {
+  const client = await ioredis6.connect(redis.url);
+  for (const { source } of [adoptScript, releaseScript, forceReleaseScript])
+    await client.driver.eval(source, [], ["60000"]);
+  client.close();
+});
 
-  beforeEach(async () => {
-    proxy = await startFaultyProxy(redis.server);
-    [client, admin] = [await connect(proxy.url), await connect(redis.url)];
-    locks = createLocks({ backend: client.backend() });
-    rivals = createLocks({ backend: admin.backend() });
-    // The server knows the scripts, so that they are asked for by their hash.
-    for (const { source } of [adoptScript, releaseScript, forceReleaseScript])
-      await admin.driver.eval(source, [], ["60000"]);
-  });
-  afterEach(async () => {
-    await Promise.all([locks.close(), rivals.close()]);
-    for (const each of [client, admin]) each.close();
-    await proxy.stop();
-  });
+/** Locks behind a proxy of their own, and their rivals. */
+class Scene implements AsyncDisposable {
+  readonly locks: Locks;
+  readonly rivals: Locks;
+
+  private constructor(
+    readonly proxy: FaultyProxy,
+    readonly client: TestClient,
+    private readonly admin: TestClient,
+  ) {
+    this.locks = createLocks({ backend: client.backend() });
+    this.rivals = createLocks({ backend: admin.backend() });
+  }
+
+  static async open({ connect }: Library): Promise<Scene> {
+    const proxy = await startFaultyProxy(redis.server);
+    return new Scene(proxy, await connect(proxy.url), await connect(redis.url));
+  }
 
   /** The first answer of all only tells the server's time. */
-  const knowTime = () => locks.using("known", () => undefined);
+  knowTime(key: string): Promise<unknown> {
+    return this.locks.using(`${key}, before`, () => undefined);
+  }
 
-  const MODES = [
-    ["exclusive", (key: string) => locks.readWrite(key).write],
-    ["shared", (key: string) => locks.readWrite(key).read],
-    ["permits", (key: string) => locks.semaphore(key, { permits: 1 })],
-    ["several keys", (key: string) => locks.readWrite([key, `${key} too`]).write],
-  ] as const;
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.locks.close(), this.rivals.close()]);
+    for (const each of [this.client, this.admin]) each.close();
+    await this.proxy.stop();
+  }
+}
+
+const MODES = [
+  ["exclusive", (locks: Locks, key: string) => locks.readWrite(key).write],
+  ["shared", (locks: Locks, key: string) => locks.readWrite(key).read],
+  ["permits", (locks: Locks, key: string) => locks.semaphore(key, { permits: 1 })],
+  ["several keys", (locks: Locks, key: string) => locks.readWrite([key, `${key} too`]).write],
+] as const;
+
+/** The answer to a request is lost with the connection: ioredis sends it again by itself, node-redis fails it. */
+describe.each(newestOrOlder(libraries))("what $name may send twice", (library) => {
+  const { name } = library;
 
   it.each(MODES)("a ticket that was adopted in time is its adopter's: %s", async (title, lockOf) => {
+    await using scene = await Scene.open(library);
+    const { proxy, locks, rivals } = scene;
     const key = `${name} adopted ${title}`;
-    const ticket = (await lockOf(key).acquire()).toTicket();
+    const ticket = (await lockOf(locks, key).acquire()).toTicket();
     const dropped = proxy.dropReply({ after: adoptScript.sha });
     const adopted = await locks.adopt(ticket);
     await dropped;
@@ -53,10 +72,12 @@ describe.each(libraries)("what $name may send twice", ({ name, connect }) => {
   });
 
   it.each(MODES)("a release that freed the key in time says so: %s", async (title, lockOf) => {
+    await using scene = await Scene.open(library);
+    const { proxy, locks, rivals } = scene;
     const key = `${name} ${title}`;
     const told: string[] = [];
     locks.on("released", ({ outcome }) => told.push(outcome));
-    const lease = await lockOf(key).acquire();
+    const lease = await lockOf(locks, key).acquire();
     const dropped = proxy.dropReply({ after: releaseScript.sha });
     expect(await lease.release()).toBe("released");
     await dropped;
@@ -65,6 +86,8 @@ describe.each(libraries)("what $name may send twice", ({ name, connect }) => {
   });
 
   it("so does one that offered the key to a waiter", async () => {
+    await using scene = await Scene.open(library);
+    const { proxy, locks, rivals } = scene;
     const key = `${name} waited for`;
     const lease = await locks.acquire(key);
     const waiting = rivals.acquire(key);
@@ -76,6 +99,8 @@ describe.each(libraries)("what $name may send twice", ({ name, connect }) => {
   });
 
   it("a release of what was taken by force says so, too", async () => {
+    await using scene = await Scene.open(library);
+    const { locks, rivals } = scene;
     const key = `${name} forced`;
     const lease = await locks.acquire(key);
     expect(await rivals.forceRelease(key)).toBe(true);
@@ -83,11 +108,13 @@ describe.each(libraries)("what $name may send twice", ({ name, connect }) => {
   });
 
   it("a forced release takes the key from one holder only", async () => {
+    await using scene = await Scene.open(library);
+    const { proxy, locks, rivals } = scene;
     const key = `${name} handed over by force`;
     await rivals.acquire(key, { renew: false });
     const next = rivals.acquire(key, { wait: 5_000, renew: false });
     await eventually("a waiter", async () => ((await rivals.inspect(key))?.waiting === 1 ? true : undefined));
-    await knowTime();
+    await scene.knowTime(key);
     const dropped = proxy.dropReply({ after: forceReleaseScript.sha });
     const forcing = locks.forceRelease(key).catch(({ ambiguous }: { ambiguous: boolean }) => ambiguous);
     await dropped;
@@ -98,24 +125,28 @@ describe.each(libraries)("what $name may send twice", ({ name, connect }) => {
   });
 
   it("a forced release that arrives late takes nothing: who holds the key by then is not meant", async () => {
+    await using scene = await Scene.open(library);
+    const { proxy, rivals } = scene;
     const key = `${name} late by force`;
-    const hasty = createLocks({ backend: client.backend({ requestTimeout: 300 }) });
-    await hasty.forceRelease("known");
+    const hasty = createLocks({ backend: scene.client.backend({ requestTimeout: 600 }) });
+    await hasty.forceRelease(`${key}, before`);
     proxy.delay(900);
     const forcing = hasty.forceRelease(key).catch((error: unknown) => error);
     expect(await forcing).toMatchObject({ code: "LOCK_BACKEND", ambiguous: true });
     const lease = await rivals.acquire(key);
     // What the client sent before this has been executed, or refused.
-    await client.command("PING");
+    await scene.client.command("PING");
     await expect(lease.extend()).resolves.toBeUndefined();
     await lease.release();
     await hasty.close();
   });
 
   it("a forced release tells that it did", async () => {
+    await using scene = await Scene.open(library);
+    const { proxy, locks, rivals } = scene;
     const key = `${name} by force`;
     await rivals.acquire(key);
-    await knowTime();
+    await scene.knowTime(key);
     const dropped = proxy.dropReply({ after: forceReleaseScript.sha });
     const said = await locks.forceRelease(key).catch((error: unknown) => error);
     await dropped;
@@ -126,16 +157,16 @@ describe.each(libraries)("what $name may send twice", ({ name, connect }) => {
   });
 });
 
-describe.each(libraries.filter(({ family }) => family === "ioredis"))(
+describe.each(newestOrOlder(libraries).filter(({ family }) => family === "ioredis"))(
   "what $name sends when it is connected again",
-  ({ connect }) => {
+  ({ name, connect }) => {
     it("is sent once: a release tells that the lease was taken before", async () => {
       await using proxy = await startFaultyProxy(redis.server);
       const client = await connect(proxy.url, { client: { retryStrategy: () => 500 } });
       const admin = await connect(redis.url);
       const [locks, rivals] = [client, admin].map((each) => createLocks({ backend: each.backend() }));
-      const lease = await locks?.acquire("taken", { ttl: 60_000 });
-      expect(await rivals?.forceRelease("taken")).toBe(true);
+      const lease = await locks?.acquire(`taken ${name}`, { ttl: 60_000 });
+      expect(await rivals?.forceRelease(`taken ${name}`)).toBe(true);
       proxy.cut();
       await eventually("no connection", () =>
         client.driver.connections?.().length === 0 ? true : undefined,

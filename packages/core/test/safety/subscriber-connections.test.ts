@@ -2,45 +2,75 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { askServer, startBalancer, startRedis, startSentinel } from "@lock/redis-harness";
-import { useRedis } from "@lock/redis-harness/vitest";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { newestOrOlder, useRedis } from "@lock/redis-harness/vitest";
+import { describe, expect, it } from "vitest";
 import { createLocks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6, libraries, nodeRedis6 } from "../support/clients.ts";
+import { withOwnWarnings } from "../support/own-warnings.ts";
 
 const pause = (ms: number) => new Promise((resume) => setTimeout(resume, ms));
 const redis = useRedis();
 /** The first connection of a client carries its commands; what comes after it hears messages. */
 const COMMANDS = 0;
 
-describe.each(libraries)("where new connections are accepted and never answered, $name", ({ connect }) => {
-  it("leaves none of those behind that were to hear messages", async () => {
-    await using balancer = await startBalancer(redis.server);
-    await using stopped = await startRedis();
-    stopped.pause();
-    let made = 0;
-    balancer.route((connection) => {
-      made = connection;
-      return connection === COMMANDS ? redis.server : stopped;
-    });
-    const silent = () => balancer.open().filter((connection) => connection !== COMMANDS).length;
-    const client = await connect(balancer.url);
-    const locks = createLocks({ backend: client.backend({ requestTimeout: 200 }) });
-    const lease = await locks.acquire("key");
-    const abort = new AbortController();
-    const waiting = locks.acquire("key", { wait: "forever", signal: abort.signal }).catch(() => undefined);
-    await eventually("many tries", () => (made > 5 ? true : undefined), 30_000);
-    expect(silent()).toBeLessThan(3);
-    abort.abort();
-    await waiting;
-    await lease.release();
-    await locks.close();
-    await eventually("none is left", () => (silent() === 0 ? true : undefined));
-    client.close();
-  }, 60_000);
-});
+// What takes longest comes first: all run at once.
+describe.concurrent.each([ioredis6, nodeRedis6])(
+  "while a server is away for ten seconds, $name",
+  ({ connect }) => {
+    it("does not warn that messages are not heard", () =>
+      withOwnWarnings(async (warnings) => {
+        await using server = await startRedis();
+        const clients = [await connect(server.url), await connect(server.url)];
+        const [one, two] = clients.map((client) => createLocks({ backend: client.backend() }));
+        if (one === undefined || two === undefined) throw new Error("two clients were asked for");
+        await one.acquire("key", { ttl: 60_000, renew: false });
+        const waiting = two.acquire("key", { wait: "forever" });
+        await eventually("a waiter", async () =>
+          (await one.inspect("key"))?.waiting === 1 ? true : undefined,
+        );
+        await server.kill();
+        await pause(10_000);
+        await server.restart();
+        await (await waiting).release();
+        await Promise.all([one.close(), two.close()]);
+        for (const client of clients) client.close();
+        expect(warnings).toEqual([]);
+      }));
+  },
+);
 
-describe("a process whose Sentinels are gone", () => {
+describe.concurrent.each(newestOrOlder(libraries))(
+  "where new connections are accepted and never answered, $name",
+  ({ name, connect }) => {
+    it("leaves none of those behind that were to hear messages", async () => {
+      await using balancer = await startBalancer(redis.server);
+      await using stopped = await startRedis();
+      stopped.pause();
+      let made = 0;
+      balancer.route((connection) => {
+        made = connection;
+        return connection === COMMANDS ? redis.server : stopped;
+      });
+      const silent = () => balancer.open().filter((connection) => connection !== COMMANDS).length;
+      const client = await connect(balancer.url);
+      const locks = createLocks({ backend: client.backend({ requestTimeout: 200 }) });
+      const lease = await locks.acquire(name);
+      const abort = new AbortController();
+      const waiting = locks.acquire(name, { wait: "forever", signal: abort.signal }).catch(() => undefined);
+      await eventually("many tries", () => (made > 5 ? true : undefined), 30_000);
+      expect(silent()).toBeLessThan(3);
+      abort.abort();
+      await waiting;
+      await lease.release();
+      await locks.close();
+      await eventually("none is left", () => (silent() === 0 ? true : undefined));
+      client.close();
+    });
+  },
+);
+
+describe.concurrent("a process whose Sentinels are gone", () => {
   it("ends when its locks and its client are closed", async () => {
     const sentinel = await startSentinel();
     const { name, sentinels, servers } = sentinel;
@@ -64,34 +94,7 @@ describe("a process whose Sentinels are gone", () => {
       child.kill("SIGKILL");
       await sentinel.stop();
     }
-  }, 60_000);
-});
-
-describe.each([ioredis6, nodeRedis6])("while a server is away for ten seconds, $name", ({ connect }) => {
-  const warnings: string[] = [];
-  const hear = ({ name, message }: Error) => void (name === "LockWarning" && warnings.push(message));
-  beforeEach(() => {
-    warnings.length = 0;
-    process.on("warning", hear);
   });
-  afterEach(() => process.off("warning", hear));
-
-  it("does not warn that messages are not heard", async () => {
-    await using server = await startRedis();
-    const clients = [await connect(server.url), await connect(server.url)];
-    const [one, two] = clients.map((client) => createLocks({ backend: client.backend() }));
-    if (one === undefined || two === undefined) throw new Error("two clients were asked for");
-    await one.acquire("key", { ttl: 60_000, renew: false });
-    const waiting = two.acquire("key", { wait: "forever" });
-    await eventually("a waiter", async () => ((await one.inspect("key"))?.waiting === 1 ? true : undefined));
-    await server.kill();
-    await pause(10_000);
-    await server.restart();
-    await (await waiting).release();
-    await Promise.all([one.close(), two.close()]);
-    for (const client of clients) client.close();
-    expect(warnings).toEqual([]);
-  }, 60_000);
 });
 
 describe("several locks on one backend", () => {

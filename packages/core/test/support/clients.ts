@@ -46,6 +46,8 @@ export interface Library {
   readonly name: string;
   /** Whose manner and options it has. */
   readonly family: "ioredis" | "node-redis";
+  /** Whether it is the newest version of its family. */
+  readonly isNewest: boolean;
   connect(url: string, options?: ConnectOptions): Promise<TestClient>;
   /** `urls`: of nodes of a cluster. */
   connectCluster(urls: readonly string[], options?: ConnectOptions): Promise<TestClient>;
@@ -93,6 +95,7 @@ const copy = ({ name, sentinels }: SentinelAddress) => ({
 export const ioredis5: Library = {
   name: "ioredis 5",
   family: "ioredis",
+  isNewest: false,
   connect: async (url, { client } = {}) => wrapIoredis(new Redis5(url, { ...client })),
   connectCluster: async (urls, { client } = {}) => wrapIoredis(new Cluster5([...urls], { ...client })),
   connectSentinel: async (address, { client } = {}) =>
@@ -102,6 +105,7 @@ export const ioredis5: Library = {
 export const ioredis6: Library = {
   name: "ioredis 6",
   family: "ioredis",
+  isNewest: true,
   connect: async (url, { protocol = 3, client } = {}) =>
     wrapIoredis(new Redis6(url, { protocol, ...client })),
   connectCluster: async (urls, { client } = {}) => wrapIoredis(new Cluster6([...urls], { ...client })),
@@ -113,6 +117,7 @@ export const ioredis6: Library = {
 export const iovalkey: Library = {
   name: "iovalkey",
   family: "ioredis",
+  isNewest: false,
   connect: async (url, { client } = {}) => wrapIoredis(new Iovalkey(url, { ...client })),
   connectCluster: async (urls, { client } = {}) => wrapIoredis(new IovalkeyCluster([...urls], { ...client })),
   connectSentinel: async (address, { client } = {}) =>
@@ -122,6 +127,7 @@ export const iovalkey: Library = {
 export const nodeRedis5: Library = {
   name: "node-redis 5",
   family: "node-redis",
+  isNewest: false,
   connect: (url, { protocol = 2, client } = {}) =>
     wrapNodeRedis(createClient5({ url, RESP: protocol, ...client })),
   connectCluster: (urls, { client } = {}) =>
@@ -133,6 +139,7 @@ export const nodeRedis5: Library = {
 export const nodeRedis6: Library = {
   name: "node-redis 6",
   family: "node-redis",
+  isNewest: true,
   connect: (url, { protocol = 3, client } = {}) =>
     wrapNodeRedis(createClient6({ url, RESP: protocol, ...client })),
   connectCluster: (urls, { client } = {}) =>

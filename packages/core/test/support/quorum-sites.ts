@@ -2,17 +2,20 @@ import {
   askForLines,
   askServer,
   type FaultyProxy,
-  type RedisNodes,
-  type RedisNodesOptions,
+  type RedisOptions,
   type RedisServer,
   startFaultyProxy,
-  startRedisNodes,
+  startRedis,
 } from "@lock/redis-harness";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { createLocks, type LocksWithoutPermits } from "../../src/index.ts";
 import type { QuorumBackend, QuorumBackendOptions } from "../../src/quorum.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { openQuorum } from "./quorum.ts";
+import { Room } from "./room.ts";
+
+/** Nodes of tests that run beside each other. */
+const room = new Room(10);
 
 /** What one process has of a quorum. */
 export interface Member {
@@ -25,6 +28,13 @@ export interface OpenOptions extends QuorumBackendOptions {
   readonly proxied?: readonly number[];
   /** Of the nodes' backends. */
   readonly requestTimeout?: number;
+  /** The same on all nodes, as the path of a URL. Default: none, which is 0. */
+  readonly database?: string;
+}
+
+export interface SitesOptions extends Omit<RedisOptions, "port" | "clockOffset"> {
+  /** The one whose clock can be stepped: each that can takes a compiler to start. */
+  readonly clockOffsetOf?: number;
 }
 
 /** One of the servers of a quorum, and a proxy in front of it. */
@@ -35,66 +45,140 @@ export interface Site {
 
 export interface Sites {
   readonly all: readonly Site[];
+  /** Whether the servers keep all that they have acknowledged. */
+  readonly isDurable: boolean;
   at(index: number): Site;
   /** One process more, with clients of all libraries. */
   open(options?: OpenOptions): Promise<Member>;
 }
 
+/** Servers for one test, or several, and what those open; disposed of, all of it is closed and stopped. */
+export interface OpenSites extends Sites, AsyncDisposable {
+  /** Mends what was broken, and closes what was opened. */
+  tidy(): Promise<void>;
+}
+
 /** So many servers for all tests of a file; what a test breaks or opens is mended and closed after it. */
-export function useSites(count: number, options: RedisNodesOptions = {}): Sites {
-  let started: RedisNodes | undefined;
-  let sites: Site[] = [];
-  const closing: (() => Promise<void>)[] = [];
+export function useSites(count: number, options: SitesOptions = {}): Sites {
+  let sites: OpenSites | undefined;
   beforeAll(async () => {
-    started = await startRedisNodes(count, options);
-    sites = await Promise.all(
-      started.nodes.map(async (server) => ({ server, proxy: await startFaultyProxy(server) })),
-    );
+    sites = await openSites(count, options);
   });
-  afterEach(async () => {
-    for (const { server, proxy } of sites) {
-      proxy.heal();
-      if (!server.isRunning) await server.restart();
-      server.resume();
-    }
-    await Promise.all(closing.splice(0).map((close) => close()));
-  });
-  afterAll(async () => {
-    await Promise.all(sites.map(({ proxy }) => proxy.stop()));
-    await started?.stop();
-  });
+  afterEach(() => sites?.tidy());
+  afterAll(() => sites?.[Symbol.asyncDispose]());
+  const now = (): OpenSites => {
+    if (sites === undefined) throw new Error("the nodes run only within tests");
+    return sites;
+  };
   return {
     get all() {
-      return sites;
+      return now().all;
     },
-    at: (index) => siteAt(sites, index),
-    // A busy machine is no node that is away.
-    open: async ({
-      proxied = [],
-      nodeTimeout = 2_000,
-      requestTimeout = 2_000,
-      durable = options.persist === true,
-      ...rest
-    } = {}) => {
-      const urls = sites.map(({ server, proxy }, index) => (proxied.includes(index) ? proxy : server).url);
-      const process = await openQuorum(urls, { ...rest, nodeTimeout, durable }, undefined, {
-        requestTimeout,
-      });
-      const { backend } = process;
-      const locks = createLocks({ backend });
-      closing.push(async () => {
-        await locks.close();
-        await process[Symbol.asyncDispose]();
-      });
-      return { locks, backend };
-    },
+    isDurable: options.persist === true,
+    at: (index) => now().at(index),
+    open: (opened) => now().open(opened),
   };
 }
 
-function siteAt(sites: readonly Site[], index: number): Site {
-  const site = sites[index];
-  if (site === undefined) throw new Error(`there is no node ${index + 1}, or no test runs`);
-  return site;
+/** Servers of its own for a test that runs beside others. */
+export async function openSites(count: number, options: SitesOptions = {}): Promise<OpenSites> {
+  const { clockOffsetOf, ...others } = options;
+  return withRoom(count, async () => {
+    const servers = await startServers(count, (index) => ({
+      ...others,
+      ...(clockOffsetOf === index ? { clockOffset: 0 } : {}),
+    }));
+    return new RunningSites(await behindProxies(servers), options.persist === true, servers);
+  });
+}
+
+/** The same servers, behind proxies of its own: for a test that runs beside others and breaks nothing but its ways to them. */
+export async function openBeside(sites: Sites): Promise<OpenSites> {
+  const servers = sites.all.map(({ server }) => server);
+  return withRoom(
+    servers.length,
+    async () => new RunningSites(await behindProxies(servers), sites.isDurable, []),
+  );
+}
+
+/** What was opened gives it back when it is disposed of. */
+async function withRoom(size: number, open: () => Promise<RunningSites>): Promise<RunningSites> {
+  await room.enter(size);
+  try {
+    return await open();
+  } catch (error) {
+    room.leave(size);
+    throw error;
+  }
+}
+
+function behindProxies(servers: readonly RedisServer[]): Promise<Site[]> {
+  return Promise.all(servers.map(async (server) => ({ server, proxy: await startFaultyProxy(server) })));
+}
+
+class RunningSites implements OpenSites {
+  readonly #closing: (() => Promise<void>)[] = [];
+
+  constructor(
+    readonly all: readonly Site[],
+    readonly isDurable: boolean,
+    /** Those that end with it. */
+    private readonly own: readonly RedisServer[],
+  ) {}
+
+  at(index: number): Site {
+    const site = this.all[index];
+    if (site === undefined) throw new Error(`there is no node ${index + 1}`);
+    return site;
+  }
+
+  async open(options: OpenOptions = {}): Promise<Member> {
+    // A busy machine is no node that is away.
+    const { proxied = [], nodeTimeout = 2_000, requestTimeout = 2_000, database = "", ...rest } = options;
+    const { durable = this.isDurable } = options;
+    const way = ({ server, proxy }: Site, index: number) => (proxied.includes(index) ? proxy : server);
+    const urls = this.all.map((site, index) => way(site, index).url + database);
+    const terms = { ...rest, nodeTimeout, durable };
+    const process = await openQuorum(urls, terms, undefined, { requestTimeout });
+    const { backend } = process;
+    const locks = createLocks({ backend });
+    this.#closing.push(async () => {
+      await locks.close();
+      await process[Symbol.asyncDispose]();
+    });
+    return { locks, backend };
+  }
+
+  async tidy(): Promise<void> {
+    await Promise.all(
+      this.all.map(async ({ server, proxy }) => {
+        proxy.heal();
+        if (!server.isRunning) await server.restart();
+        server.resume();
+      }),
+    );
+    await Promise.all(this.#closing.splice(0).map((close) => close()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.tidy();
+      await Promise.all(this.all.map(({ proxy }) => proxy.stop()));
+      await Promise.all(this.own.map((server) => server.stop()));
+    } finally {
+      room.leave(this.all.length);
+    }
+  }
+}
+
+/** If one does not start, none stays. */
+async function startServers(count: number, of: (index: number) => RedisOptions): Promise<RedisServer[]> {
+  const starts = await Promise.allSettled(Array.from({ length: count }, (_, index) => startRedis(of(index))));
+  const servers = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
+  const failure = starts.find((start) => start.status === "rejected");
+  if (failure === undefined) return servers;
+  await Promise.all(servers.map((server) => server.stop()));
+  throw failure.reason;
 }
 
 /** Makes all nodes members before one opens the quorum: what is away later has been one. */

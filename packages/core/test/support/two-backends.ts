@@ -1,58 +1,69 @@
 import { useRedis } from "@lock/redis-harness/vitest";
-import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
+import { afterAll, beforeAll, beforeEach } from "vitest";
 import type { AcquireRequest, Granted, LockBackend } from "../../src/contract/backend.ts";
 import type { LockName } from "../../src/contract/mode.ts";
 import { newOwnerToken } from "../../src/contract/owner-token.ts";
 import { ioredis6, type TestClient } from "./clients.ts";
 
-/** Two processes and an observer on one server. */
-export interface TwoBackends {
-  readonly url: string;
-  readonly admin: TestClient;
+/** Two processes. */
+export interface TwoProcesses {
   readonly clients: readonly TestClient[];
   readonly one: LockBackend;
   readonly two: LockBackend;
 }
 
-/** Opens them for each test of a file. */
+/** Two processes and an observer on one server. */
+export interface TwoBackends extends TwoProcesses {
+  readonly url: string;
+  readonly admin: TestClient;
+}
+
+/** Two processes for a test that runs beside others. */
+export async function openTwoBackends(url: string): Promise<TwoProcesses & AsyncDisposable> {
+  const clients = [await ioredis6.connect(url), await ioredis6.connect(url)];
+  const [one, two] = clients.map((client) => client.backend());
+  if (one === undefined || two === undefined) throw new Error("two clients were asked for");
+  const close = async () => {
+    await Promise.all([one.close(), two.close()]);
+    for (const client of clients) client.close();
+  };
+  return { clients, one, two, [Symbol.asyncDispose]: close };
+}
+
+/** Opens them for each test of a file; one that runs beside others opens two of its own. */
 export function useTwoBackends(): TwoBackends {
   const redis = useRedis();
-  let opened: TwoBackends | undefined;
+  let opened: TwoProcesses | undefined;
   let admin: TestClient | undefined;
   beforeAll(async () => {
     admin = await ioredis6.connect(redis.url);
   });
   afterAll(() => admin?.close());
-  beforeEach(async () => {
-    const clients = [await ioredis6.connect(redis.url), await ioredis6.connect(redis.url)];
-    const [one, two] = clients.map((client) => client.backend());
-    if (one === undefined || two === undefined || admin === undefined)
-      throw new Error("two clients were asked for");
-    opened = { url: redis.url, admin, clients, one, two };
+  beforeEach(async ({ task }) => {
+    if (task.concurrent) return;
+    const two = await openTwoBackends(redis.url);
+    opened = two;
+    return () => two[Symbol.asyncDispose]();
   });
-  afterEach(async () => {
-    await Promise.all([opened?.one.close(), opened?.two.close()]);
-    for (const client of opened?.clients ?? []) client.close();
-  });
-  const now = (): TwoBackends => {
-    if (opened === undefined) throw new Error("they are open only within tests");
-    return opened;
+  const now = <T>(open: T | undefined): T => {
+    if (open === undefined) throw new Error("they are open only within tests");
+    return open;
   };
   return {
     get url() {
-      return now().url;
+      return redis.url;
     },
     get admin() {
-      return now().admin;
+      return now(admin);
     },
     get clients() {
-      return now().clients;
+      return now(opened).clients;
     },
     get one() {
-      return now().one;
+      return now(opened).one;
     },
     get two() {
-      return now().two;
+      return now(opened).two;
     },
   };
 }

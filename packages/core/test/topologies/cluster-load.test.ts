@@ -1,5 +1,5 @@
 import { askServer } from "@lock/redis-harness";
-import { useCluster } from "@lock/redis-harness/vitest";
+import { newestOrOlder, useCluster } from "@lock/redis-harness/vitest";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createLocks } from "../../src/index.ts";
 import { libraries } from "../support/clients.ts";
@@ -111,7 +111,7 @@ describe("Cluster under load", () => {
   });
 });
 
-describe.each(libraries)("a plain $name of one node of a cluster", ({ connect }) => {
+describe.each(newestOrOlder(libraries))("a plain $name of one node of a cluster", ({ connect }) => {
   it("is told at once which client to use, where a key is on another node", async () => {
     const client = await connect(cluster().urls[0] ?? "");
     const locks = createLocks({ backend: client.backend() });

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { LockUsageError } from "@lock/core";
-import { gate } from "@lock/redis-harness/vitest";
-import { describe, expect, it } from "vitest";
+import { expect, gate, newestOrOlder } from "@lock/redis-harness/vitest";
+import { describe, it } from "vitest";
 import {
   idempotent,
   inProcessRecords,
@@ -11,6 +11,7 @@ import {
   type RecordStore,
   settleIdempotent,
 } from "../../src/idempotent.ts";
+import { getLease } from "../../src/index.ts";
 import { ask, send } from "../support/client.ts";
 import { expresses } from "../support/expresses.ts";
 import { useLocks } from "../support/locks.ts";
@@ -26,26 +27,26 @@ function keys() {
   return { sent, request: { method: "POST", route: "/orders/:id", key: sent.slice(1, -1) } };
 }
 
-describe.each(forms)("$name, $form: onAbandoned refuse", (combination) => {
+describe.concurrent.each(newestOrOlder(forms))("$name, $form: onAbandoned refuse", (combination) => {
   /** A shop whose first request is never answered, and has lost its lease. */
   async function abandoned(records = inProcessRecords()) {
     const { sent, request } = keys();
-    const [started, finish] = [gate(), gate()];
+    const [started, finish] = [gate<readonly string[]>(), gate()];
     let runs = 0;
     const { url, done } = await shop(
       combination,
       async (_req, res) => {
         runs += 1;
         if (runs === 1) {
-          started.open();
+          started.open(getLease(res)?.keys ?? []);
           await finish.opened;
         }
         res.status(201).send(`run ${runs}`);
       },
-      { onAbandoned, records, maxHold: 300 },
+      { onAbandoned, records },
     );
     const first = send(url, "POST", { ...post(sent).headers, "content-length": "0" });
-    await started.opened;
+    for (const key of await started.opened) await scene.rivals.forceRelease(key);
     const retry = () => ask(url, { headers: { "idempotency-key": sent } });
     await expect.poll(async () => JSON.parse((await retry()).body).code).toBe("ABANDONED");
     return { url, done, records, request, retry, first, finish };
@@ -123,7 +124,7 @@ describe.each(forms)("$name, $form: onAbandoned refuse", (combination) => {
   });
 });
 
-describe.each(expresses)("$name", ({ express }) => {
+describe.concurrent.each(newestOrOlder(expresses))("$name", ({ express }) => {
   it("does not do the work again when its process was killed", async () => {
     const { fork } = await import("node:child_process");
     const child = fork(new URL("../support/abandoning.mjs", import.meta.url), [scene.proxy.url], {
@@ -184,22 +185,25 @@ describe("bad input", () => {
   });
 });
 
-describe.each(forms)("$name, $form: a record that cannot be read", (combination) => {
-  it.each([
-    ["no JSON", "{"],
-    ["of no version", '{"kind":"answer","status":200}'],
-    ["of another version", '{"v":2,"kind":"answer"}'],
-    ["of another kind", '{"v":1,"kind":"other"}'],
-    ["nothing", "null"],
-    ["empty", ""],
-  ])("%s: the work is not done", async (_what, text) => {
-    const records: RecordStore = { ...inProcessRecords(), read: async () => text };
-    const { url, done } = await shop(combination, (_req, res) => void res.send("done"), { records });
-    const answer = await ask(url, post(newKey()));
-    expect([answer.status, answer.headers.get("content-type"), done()]).toEqual([
-      503,
-      "application/problem+json; charset=utf-8",
-      0,
-    ]);
-  });
-});
+describe.concurrent.each(newestOrOlder(forms))(
+  "$name, $form: a record that cannot be read",
+  (combination) => {
+    it.each([
+      ["no JSON", "{"],
+      ["of no version", '{"kind":"answer","status":200}'],
+      ["of another version", '{"v":2,"kind":"answer"}'],
+      ["of another kind", '{"v":1,"kind":"other"}'],
+      ["nothing", "null"],
+      ["empty", ""],
+    ])("%s: the work is not done", async (_what, text) => {
+      const records: RecordStore = { ...inProcessRecords(), read: async () => text };
+      const { url, done } = await shop(combination, (_req, res) => void res.send("done"), { records });
+      const answer = await ask(url, post(newKey()));
+      expect([answer.status, answer.headers.get("content-type"), done()]).toEqual([
+        503,
+        "application/problem+json; charset=utf-8",
+        0,
+      ]);
+    });
+  },
+);

@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { expect, newestOrOlder } from "@lock/redis-harness/vitest";
+import { describe, it } from "vitest";
 import { idempotent, inProcessRecords, type RecordStore } from "../../src/idempotent.ts";
 import { lockRoute } from "../../src/index.ts";
 import { listen } from "../support/app.ts";
@@ -10,15 +11,15 @@ import { charge, forms, newKey, post, shopOn } from "./orders.ts";
 const scene = useLocks();
 const shop = shopOn(scene);
 
-describe.each(forms)("$name, $form", (combination) => {
+describe.concurrent.each(newestOrOlder(forms))("$name, $form", (combination) => {
   it("answers 503 when the records or the locks cannot be reached, and does nothing", async () => {
     const broken: RecordStore = { ...inProcessRecords(), read: () => Promise.reject(new Error("gone")) };
     const records = await shop(combination, charge, { records: broken });
     expect((await ask(records.url, post(newKey()))).status).toBe(503);
-    const locked = await shop(combination, charge);
-    scene.proxy.blackhole();
+    const { locks, proxy } = await scene.faulty();
+    const locked = await shop(combination, charge, { locks });
+    proxy.blackhole();
     expect((await ask(locked.url, post(newKey()))).status).toBe(503);
-    scene.proxy.heal();
     expect([records.done(), locked.done()]).toEqual([0, 0]);
   });
 
@@ -37,21 +38,26 @@ describe.each(forms)("$name, $form", (combination) => {
   });
 });
 
-describe.each(expresses)("$name, idempotent", ({ express }) => {
+describe.concurrent.each(newestOrOlder(expresses))("$name, idempotent", ({ express }) => {
   it("does not keep that a lock could not be reached", async () => {
     const headers = { "content-type": "application/json", "idempotency-key": newKey() };
     const app = express();
     app.set("env", "test");
-    const [outer, inner] = [scene.rivals, scene.locks];
+    const { locks: inner, proxy } = await scene.faulty();
     app.post(
       "/",
-      idempotent({ locks: outer, records: inProcessRecords(), tenant: () => "", keepServerErrors: true }),
+      idempotent({
+        locks: scene.rivals,
+        records: inProcessRecords(),
+        tenant: () => "",
+        keepServerErrors: true,
+      }),
       lockRoute({ locks: inner, key: scene.key() }, (_req, res) => void res.send("done")),
     );
     const { url } = await listen(app);
-    scene.proxy.blackhole();
+    proxy.blackhole();
     expect((await ask(url, { headers })).status).toBe(503);
-    scene.proxy.heal();
+    proxy.heal();
     await expect.poll(async () => (await ask(url, { headers })).status).toBe(200);
   });
 });

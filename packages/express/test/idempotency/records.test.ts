@@ -11,12 +11,13 @@ import {
 import { recordsSuite } from "../../src/testing.ts";
 
 const redis = useRedis();
+/** One after the other: some records last for no more than a busy process may take to read them. */
 const api = { describe, it };
 let stores = 0;
 const prefix = () => `records-${++stores}`;
 
 recordsSuite({
-  api,
+  api: { describe: describe.concurrent, it },
   name: "in process",
   open: async () => ({ records: inProcessRecords(), close: async () => undefined }),
 });
@@ -63,7 +64,7 @@ async function failedBy(records: () => RecordStore): Promise<string[]> {
   return failed.flat();
 }
 
-describe("the suite of records", () => {
+describe.concurrent("the suite of records", () => {
   const FIRST = "keeps the first record: another write changes neither it nor its time";
   const MANY = "keeps the first of many that come at once";
 

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { whenOver } from "@lock/redis-harness/vitest";
 import type { Express } from "express";
-import { afterEach } from "vitest";
 
 /** An app that listens on 127.0.0.1. */
 export interface Listening {
@@ -11,19 +11,13 @@ export interface Listening {
   readonly url: string;
 }
 
-const servers: Server[] = [];
-
-afterEach(async () => {
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    if (server.listening) await new Promise((resolve) => server.close(resolve));
-  }
-});
-
-/** Lets an app listen until the test ends. */
+/** Lets an app listen until the test ends, in a file that calls `useOwnTests`, as `useLocks` does. */
 export async function listen(app: Express): Promise<Listening> {
   const server = createServer(app);
-  servers.push(server);
+  whenOver(async () => {
+    server.closeAllConnections();
+    if (server.listening) await new Promise((resolve) => server.close(resolve));
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

@@ -1,11 +1,12 @@
 import { createLocks } from "@lock/core";
 import { inProcessBackend } from "@lock/core/in-process";
-import { gate } from "@lock/redis-harness/vitest";
-import { describe, expect, it } from "vitest";
+import { expect, gate, useOwnTests } from "@lock/redis-harness/vitest";
+import { describe, it } from "vitest";
 import { type LateSave, lockMemory } from "../../src/index.ts";
 import { warned } from "../support/warned.ts";
 import { ANSWER, KINDS } from "./kinds.ts";
 
+useOwnTests();
 const locks = createLocks({ backend: inProcessBackend() });
 let sessions = 0;
 
@@ -21,7 +22,7 @@ function open(options: Partial<Parameters<typeof lockMemory>[1]> = {}) {
   return { memory, stored, late, isBusy };
 }
 
-describe.each(KINDS)("$name", ({ work, read }) => {
+describe.concurrent.each(KINDS)("$name", ({ work, read }) => {
   it("holds the turn until what follows its end is saved", async () => {
     const { memory, stored, late, isBusy } = open();
     const result = await memory.withTurn((turn) => work(memory.save, turn));

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { startRedis } from "@lock/redis-harness";
-import { useRedis } from "@lock/redis-harness/vitest";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type RedisServer, startRedis } from "@lock/redis-harness";
+import { describe, expect, it } from "vitest";
+import type { RedisBackendOptions } from "../../../src/backends/redis/redis-backend.ts";
 import {
   createLocks,
   type Lockable,
@@ -11,6 +11,7 @@ import {
 } from "../../../src/index.ts";
 import { eventually } from "../../../src/testing/test-api.ts";
 import type { Library, TestClient } from "../../support/clients.ts";
+import { Room } from "../../support/room.ts";
 
 /** Resolves with the error that it must reject with. */
 async function rejection(work: Promise<unknown>): Promise<LockBackendError> {
@@ -51,158 +52,77 @@ async function useEverything(a: Locks, b: Locks): Promise<void> {
   await expect(a.acquire("allowed", { wait: 500 })).rejects.toThrow(/busy/);
 }
 
-/** What must hold with a client library. Each has a file of its own: they run at once. */
-export function serverFaultsSuite(library: Library): void {
-  describe(`${library.name}, when the server misbehaves`, () => tests(library));
+/** What must hold with each client library. Tests run beside each other, each with a server of its own. */
+export function serverFaultsSuite(libraries: readonly Library[]): void {
+  describe.concurrent.each(libraries)("$name, when the server misbehaves", (library) => {
+    const open = (options?: RedisBackendOptions) => Scene.open(library, options);
+    restarts(open);
+    lostKeys(open);
+    others(open);
+    refusals(open);
+    rights(open);
+  });
 }
 
-function tests({ name, connect }: Library): void {
-  const redis = useRedis();
-  let client: TestClient;
-  let locks: Locks;
-  const key = (title: string) => `${name} ${title}`;
+type Open = (options?: RedisBackendOptions) => Promise<Scene>;
 
-  beforeAll(async () => {
-    client = await connect(redis.url);
-    locks = createLocks({ backend: client.backend() });
-  });
+/** Servers of tests that run beside each other. */
+const room = new Room(4);
 
-  afterAll(async () => {
-    await locks.close();
-    client.close();
-  });
+/** A server of its own, and locks on it. */
+class Scene implements AsyncDisposable {
+  private constructor(
+    readonly connect: Library["connect"],
+    readonly server: RedisServer,
+    readonly client: TestClient,
+    readonly locks: Locks,
+  ) {}
 
+  static async open({ connect }: Library, options: RedisBackendOptions = {}): Promise<Scene> {
+    await room.enter(1);
+    const server = await startRedis();
+    const client = await connect(server.url);
+    return new Scene(connect, server, client, createLocks({ backend: client.backend(options) }));
+  }
+
+  waiters(key: string, count: number): Promise<unknown> {
+    return eventually("waiters", async () =>
+      (await this.locks.inspect(key))?.waiting === count ? true : undefined,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.locks.close();
+    this.client.close();
+    await this.server.stop();
+    room.leave(1);
+  }
+}
+
+function restarts(open: Open): void {
   it("leaves no orphan when the server was killed and restarted around a request", async () => {
-    await using server = await startRedis();
-    const own = await connect(server.url);
-    const ownLocks = createLocks({ backend: own.backend({ requestTimeout: 300 }) });
-    await (await ownLocks.acquire("before")).release();
+    await using scene = await open({ requestTimeout: 600 });
+    const { server, client, locks } = scene;
+    await (await locks.acquire("before")).release();
     await server.kill();
-    await rejection(ownLocks.acquire("orphan", { wait: 0 }));
+    await rejection(locks.acquire("orphan", { wait: 0 }));
     await server.restart();
     await eventually("a lock on the restarted server", () =>
-      ownLocks.tryAcquire("after").then(
+      locks.tryAcquire("after").then(
         (got) => got ?? undefined,
         () => undefined,
       ),
     );
-    expect(await own.command("EXISTS", "lock:{orphan}")).toBe(0);
-    await ownLocks.close();
-    own.close();
-  });
-
-  it("finds its scripts again after SCRIPT FLUSH", async () => {
-    const fences: number[] = [];
-    for (let turn = 0; turn < 30; turn++) {
-      await client.command("SCRIPT", "FLUSH");
-      await locks.using(key("flushed scripts"), (lease) => fences.push(lease.fencingToken));
-    }
-    expect(fences).toEqual(fences.toSorted((a, b) => a - b));
-    expect(new Set(fences).size).toBe(30);
-  });
-
-  it.each([
-    { title: "FLUSHALL", words: () => ["FLUSHALL"], reason: "expired" },
-    { title: "DEL", words: (lock: string) => ["DEL", lock], reason: "expired" },
-    {
-      title: "another program's value",
-      words: (lock: string) => ["SET", lock, "theirs", "PX", "300"],
-      reason: "stolen",
-    },
-  ])("tells the holder that $title took the lock", async ({ title, words, reason }) => {
-    const lease = await locks.acquire(key(title), { ttl: 600 });
-    const lost = new Promise((resolve) => lease.signal.addEventListener("abort", resolve));
-    await client.command(...words(`lock:{${key(title)}}`));
-    await lost;
-    expect(lease.signal.reason).toBeInstanceOf(LockLostError);
-    expect(lease.signal.reason.reason).toBe(reason);
-    expect(await lease.release()).toBe("expired");
-    const next = await locks.acquire(key(title));
-    expect(next.fencingToken).toBeGreaterThan(lease.fencingToken);
-    await next.release();
-  });
-
-  it("serves waiters although FLUSHALL took their queue, in their old order", async () => {
-    const holder = await locks.acquire(key("lost queue"));
-    const served: number[] = [];
-    const waits: Promise<unknown>[] = [];
-    for (const turn of [1, 2, 3]) {
-      waits.push(locks.using(key("lost queue"), { wait: "forever" }, () => served.push(turn)));
-      await eventually("a place", async () =>
-        (await locks.inspect(key("lost queue")))?.waiting === turn ? true : undefined,
-      );
-    }
-    await client.command("FLUSHALL");
-    await Promise.all(waits);
-    expect(served).toEqual([1, 2, 3]);
-    expect(await holder.release()).toBe("expired");
-  });
-
-  it("names a key of another type, and leaves it alone", async () => {
-    await client.command("RPUSH", `lock:{${key("a list")}}`, "value");
-    const [error, fine] = await Promise.all([
-      rejection(locks.acquire(key("a list"))),
-      locks.acquire(key("in the same batch")),
-    ]);
-    expect(error.message).toMatch(/WRONGTYPE.*another type/);
-    expect(error.retryable).toBe(false);
-    expect(error.key).toBe(key("a list"));
-    expect(await client.command("LLEN", `lock:{${key("a list")}}`)).toBe(1);
-    await fine.release();
-  });
-
-  it("excludes and is excluded by a plain SET NX PX of another program", async () => {
-    const lock = `lock:{${key("shared with others")}}`;
-    await client.command("SET", lock, "theirs", "NX", "PX", "250");
-    expect(await locks.tryAcquire(key("shared with others"))).toBeNull();
-    const seen = await locks.inspect(key("shared with others"));
-    expect(seen?.holders[0]).toMatchObject({ token: "theirs", holder: undefined, fencingToken: undefined });
-    const lease = await locks.acquire(key("shared with others"));
-    expect(await client.command("SET", lock, "theirs", "NX", "PX", "250")).toBeNull();
-    await lease.release();
-  });
-
-  it("waits out a full memory, still releases, and hands over when there is room", async () => {
-    await using server = await startRedis();
-    const own = await connect(server.url);
-    const ownLocks = createLocks({ backend: own.backend() });
-    const lease = await ownLocks.acquire("held");
-    const waiting = ownLocks.acquire("held", { wait: 20_000 });
-    await eventually("a waiter", async () =>
-      (await ownLocks.inspect("held"))?.waiting === 1 ? true : undefined,
-    );
-    await own.command("CONFIG", "SET", "maxmemory", "1");
-    expect((await rejection(ownLocks.acquire("other", { wait: 2_000 }))).message).toMatch(/OOM.*memory/);
-    await lease.extend();
-    expect(await lease.release()).toBe("released");
-    await own.command("CONFIG", "SET", "maxmemory", "0");
-    await (await waiting).release();
-    await ownLocks.close();
-    own.close();
-  });
-
-  it("waits while the server is a replica, and works once it is promoted", async () => {
-    await using server = await startRedis();
-    const own = await connect(server.url);
-    const ownLocks = createLocks({ backend: own.backend() });
-    await own.command("REPLICAOF", "127.0.0.1", "1");
-    const error = await rejection(ownLocks.acquire("replica", { wait: 2_000 }));
-    expect(error.message).toMatch(/READONLY.*replica/);
-    const waiting = ownLocks.acquire("replica", { wait: 20_000 });
-    await own.command("REPLICAOF", "NO", "ONE");
-    await (await waiting).release();
-    await ownLocks.close();
-    own.close();
+    expect(await client.command("EXISTS", "lock:{orphan}")).toBe(0);
   });
 
   it("survives a stopped server: valid never beyond its ttl, and usable afterwards", async () => {
-    await using server = await startRedis();
-    const own = await connect(server.url);
-    const ownLocks = createLocks({ backend: own.backend({ requestTimeout: 300 }) });
+    await using scene = await open({ requestTimeout: 600 });
+    const { server, locks } = scene;
     for (const [turn, share] of [0.5, 1, 3].entries()) {
-      const ttl = 600;
+      const ttl = 1_000;
       const lease = await eventually("a lease", () =>
-        ownLocks.acquire(`stopped ${turn}`, { ttl }).catch(() => undefined),
+        locks.acquire(`stopped ${turn}`, { ttl }).catch(() => undefined),
       );
       const start = performance.now();
       const over = new Promise<number>((resolve) => {
@@ -214,24 +134,131 @@ function tests({ name, connect }: Library): void {
       if (share < 1) expect(await lease.release()).toBe("released");
       else expect(await over).toBeLessThan(ttl + 1_500);
     }
-    await ownLocks.close();
-    own.close();
+  });
+}
+
+function lostKeys(open: Open): void {
+  it.each([
+    { title: "FLUSHALL", words: () => ["FLUSHALL"], reason: "expired" },
+    { title: "DEL", words: (lock: string) => ["DEL", lock], reason: "expired" },
+    {
+      title: "another program's value",
+      words: (lock: string) => ["SET", lock, "theirs", "PX", "1000"],
+      reason: "stolen",
+    },
+  ])("tells the holder that $title took the lock", async ({ words, reason }) => {
+    await using scene = await open();
+    const { client, locks } = scene;
+    const lease = await locks.acquire("taken", { ttl: 1_500 });
+    const lost = new Promise((resolve) => lease.signal.addEventListener("abort", resolve));
+    await client.command(...words("lock:{taken}"));
+    await lost;
+    expect(lease.signal.reason).toBeInstanceOf(LockLostError);
+    expect(lease.signal.reason.reason).toBe(reason);
+    expect(await lease.release()).toBe("expired");
+    const next = await locks.acquire("taken");
+    expect(next.fencingToken).toBeGreaterThan(lease.fencingToken);
+    await next.release();
   });
 
+  it("serves waiters although FLUSHALL took their queue, in their old order", async () => {
+    await using scene = await open();
+    const { client, locks } = scene;
+    const holder = await locks.acquire("lost queue");
+    const served: number[] = [];
+    const waits: Promise<unknown>[] = [];
+    for (const turn of [1, 2, 3]) {
+      waits.push(locks.using("lost queue", { wait: "forever" }, () => served.push(turn)));
+      await scene.waiters("lost queue", turn);
+    }
+    await client.command("FLUSHALL");
+    await Promise.all(waits);
+    expect(served).toEqual([1, 2, 3]);
+    expect(await holder.release()).toBe("expired");
+  });
+}
+
+function others(open: Open): void {
+  it("finds its scripts again after SCRIPT FLUSH", async () => {
+    await using scene = await open();
+    const fences: number[] = [];
+    for (let turn = 0; turn < 30; turn++) {
+      await scene.client.command("SCRIPT", "FLUSH");
+      await scene.locks.using("flushed scripts", (lease) => fences.push(lease.fencingToken));
+    }
+    expect(fences).toEqual(fences.toSorted((a, b) => a - b));
+    expect(new Set(fences).size).toBe(30);
+  });
+
+  it("names a key of another type, and leaves it alone", async () => {
+    await using scene = await open();
+    const { client, locks } = scene;
+    await client.command("RPUSH", "lock:{a list}", "value");
+    const [error, fine] = await Promise.all([
+      rejection(locks.acquire("a list")),
+      locks.acquire("in the same batch"),
+    ]);
+    expect(error.message).toMatch(/WRONGTYPE.*another type/);
+    expect(error.retryable).toBe(false);
+    expect(error.key).toBe("a list");
+    expect(await client.command("LLEN", "lock:{a list}")).toBe(1);
+    await fine.release();
+  });
+
+  it("excludes and is excluded by a plain SET NX PX of another program", async () => {
+    await using scene = await open();
+    const { client, locks } = scene;
+    const lock = "lock:{shared with others}";
+    // For long enough to ask twice.
+    await client.command("SET", lock, "theirs", "NX", "PX", "1000");
+    expect(await locks.tryAcquire("shared with others")).toBeNull();
+    const seen = await locks.inspect("shared with others");
+    expect(seen?.holders[0]).toMatchObject({ token: "theirs", holder: undefined, fencingToken: undefined });
+    const lease = await locks.acquire("shared with others");
+    expect(await client.command("SET", lock, "theirs", "NX", "PX", "1000")).toBeNull();
+    await lease.release();
+  });
+}
+
+function refusals(open: Open): void {
+  it("waits out a full memory, still releases, and hands over when there is room", async () => {
+    await using scene = await open();
+    const { client, locks } = scene;
+    const lease = await locks.acquire("held");
+    const waiting = locks.acquire("held", { wait: 20_000 });
+    await scene.waiters("held", 1);
+    await client.command("CONFIG", "SET", "maxmemory", "1");
+    expect((await rejection(locks.acquire("other", { wait: 1_000 }))).message).toMatch(/OOM.*memory/);
+    await lease.extend();
+    expect(await lease.release()).toBe("released");
+    await client.command("CONFIG", "SET", "maxmemory", "0");
+    await (await waiting).release();
+  });
+
+  it("waits while the server is a replica, and works once it is promoted", async () => {
+    await using scene = await open();
+    const { client, locks } = scene;
+    await client.command("REPLICAOF", "127.0.0.1", "1");
+    const error = await rejection(locks.acquire("replica", { wait: 1_000 }));
+    expect(error.message).toMatch(/READONLY.*replica/);
+    const waiting = locks.acquire("replica", { wait: 20_000 });
+    await client.command("REPLICAOF", "NO", "ONE");
+    await (await waiting).release();
+  });
+}
+
+function rights(open: Open): void {
   it("works under the least rights that it documents, and names what is missing otherwise", async () => {
-    await using server = await startRedis();
-    const root = await connect(server.url);
+    await using scene = await open();
     const [, setUser = ""] = /```\n(ACL SETUSER .*?)```/s.exec(await readFile(GUARANTEES, "utf8")) ?? [];
     // Redis 7.0 does not know it.
     const words = setUser.replace(">password", ">secret").replace("+client|setinfo", "").trim().split(/\s+/);
-    await root.command(...words, "+scan", "+wait", "+client|id");
-    const own = await connect(server.url.replace("redis://", "redis://locker:secret@"));
+    await scene.client.command(...words, "+scan", "+wait", "+client|id");
+    const own = await scene.connect(scene.server.url.replace("redis://", "redis://locker:secret@"));
     const [a, b] = [createLocks({ backend: own.backend() }), createLocks({ backend: own.backend() })];
     const lease = await a.acquire("allowed");
     const waiting = b.acquire("allowed");
-    await eventually("a waiter", async () =>
-      (await a.inspect("allowed"))?.waiting === 1 ? true : undefined,
-    );
+    await scene.waiters("allowed", 1);
     await lease.release();
     await (await waiting).release();
     await useEverything(a, b);
@@ -246,6 +273,5 @@ function tests({ name, connect }: Library): void {
     expect(JSON.stringify([error.message, String(error.cause)])).not.toContain("secret");
     for (const each of [a, b, outside]) await each.close();
     own.close();
-    root.close();
   });
 }

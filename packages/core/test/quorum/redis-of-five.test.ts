@@ -1,0 +1,3 @@
+import { redisQuorumSuites } from "../support/quorum-suites.ts";
+
+redisQuorumSuites(5);
