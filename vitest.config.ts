@@ -37,8 +37,8 @@ export default defineConfig({
   test: {
     globalSetup: ["./tooling/redis-harness/vitest-setup.ts"],
     pool: "forks",
-    // Tests mostly wait: for leases to end, for servers to start and fail. With five, two cores do a third more work,
-    // and with four some tests still find no time.
+    // Tests mostly wait: for leases to end, for servers to start and fail. With three, two cores are idle a quarter of
+    // the time; with five they do a fifth more work, since each process loads all clients and frameworks (ADR 21).
     maxWorkers: 4,
     // The default of a second is not much for a loaded machine.
     expect: { poll: { timeout: 10_000 } },

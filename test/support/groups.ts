@@ -6,7 +6,9 @@ export const GROUPS = {
   /** They pack and compile what is published. */
   published: ["test/published/**", "packages/cli/test/packed.test.ts"],
   /** They start the command many times: in terminals, with children that outlive it, on clusters. */
-  terminals: ["packages/cli/test/{terminal,without-dash,topologies,tickets,run-hurt}.test.ts"],
+  terminals: ["packages/cli/test/{run,run-hurt,terminal,tickets,topologies,without-dash}.test.ts"],
+  /** They need PostgreSQL. */
+  postgres: ["packages/{bullmq,memory}/test/postgres*.test.ts"],
   /** They start each demo as a user does, and look at its pages in a browser. */
   demos: ["apps/*/test/**"],
   /** They are about what this repository is tested, measured and run with. */
