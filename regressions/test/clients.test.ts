@@ -1,5 +1,4 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { createLocks, LockUsageError } from "@lock/core";
 import { checkHealth } from "@lock/core/health";
 import { ioredisBackend } from "@lock/core/ioredis";
@@ -15,7 +14,6 @@ import {
 } from "@lock/redis-harness";
 import { Cluster, Redis } from "ioredis";
 import { createClient, createClientPool } from "redis";
-import ts from "typescript";
 import { describe, it } from "vitest";
 import { eventually, failure, waiting } from "./support/await.ts";
 import { type Process, useScene } from "./support/scene.ts";
@@ -263,35 +261,5 @@ describe.concurrent("topologies", () => {
     await becomeFast(one, two);
     await Promise.all([one.locks.close(), two.locks.close()]);
     for (const { client } of [one, two]) client.disconnect();
-  });
-});
-
-describe("types", () => {
-  it("redlock 5, mike-marcacci/node-redlock#173, mike-marcacci/node-redlock#307, redlock-universal: the types do not resolve under node16, under bundler, or from CommonJS", ({
-    expect,
-  }) => {
-    const from = fileURLToPath(import.meta.url);
-    const ways: [ts.ModuleResolutionKind, ts.ResolutionMode, RegExp][] = [
-      [ts.ModuleResolutionKind.Node16, ts.ModuleKind.ESNext, /\.d\.ts$/],
-      [ts.ModuleResolutionKind.Node16, ts.ModuleKind.CommonJS, /\.d\.cts$/],
-      [ts.ModuleResolutionKind.Bundler, ts.ModuleKind.ESNext, /\.d\.ts$/],
-      [ts.ModuleResolutionKind.Node10, undefined, /\.d\.ts$/],
-    ];
-    const entries = ["core", "core/ioredis", "core/node-redis", "core/quorum", "express", "bullmq", "memory"];
-    for (const entry of entries) {
-      for (const [moduleResolution, mode, file] of ways) {
-        const options = { moduleResolution };
-        const found = ts.resolveModuleName(
-          `@lock/${entry}`,
-          from,
-          options,
-          ts.sys,
-          undefined,
-          undefined,
-          mode,
-        );
-        expect(found.resolvedModule?.resolvedFileName, `${entry} by ${moduleResolution}`).toMatch(file);
-      }
-    }
   });
 });

@@ -3,8 +3,8 @@
  * patterns of paths. Each group runs by its name, `pnpm test published`, and CI runs them all.
  */
 export const GROUPS = {
-  /** They pack and compile what is published. */
-  published: ["test/published/**", "packages/cli/test/packed.test.ts"],
+  /** They pack and compile what is published, and look at its types. */
+  published: ["test/published/**", "packages/cli/test/packed.test.ts", "regressions/test/types.test.ts"],
   /** They start the command many times: in terminals, with children that outlive it, on clusters. */
   terminals: ["packages/cli/test/{run,run-hurt,terminal,tickets,topologies,without-dash}.test.ts"],
   /** They need PostgreSQL. */
@@ -26,8 +26,8 @@ export const GROUPS = {
     "packages/memory/test/checkpoints/validation.test.ts",
     "simulation/test/{campaign,checker}.test.ts",
   ],
-  /** What others do with the newest version of a client. `pnpm prove versions` runs them, with all that try several. */
-  versions: ["packages/core/test/**/{ioredis-5,iovalkey,node-redis-5}.test.ts"],
+  /** What others do with the newest version of a client, or its newest protocol. `pnpm prove versions` runs them, with all that try several. */
+  versions: ["packages/core/test/**/{ioredis-5,iovalkey,node-redis-5,*-resp2}.test.ts"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 /** What `pnpm test` without names leaves out. */

@@ -82,7 +82,10 @@ if (values.list) {
 } else {
   // Demos are bundled, which takes as long as the packages do; types are for those that pack and compile.
   const isOf = (folder: string) => choice.tests.some((test) => test.startsWith(folder));
-  const tasks = isOf("test/published/") ? ["build", "types"] : ["build"];
+  const isPublished = groups.some(
+    ({ name, tests }) => name === "published" && tests.some((test) => choice.tests.includes(test)),
+  );
+  const tasks = isPublished ? ["build", "types"] : ["build"];
   const scope = isOf("apps/") || isOf("tooling/") ? [] : ["--filter=./packages/*"];
   run("turbo", ["run", ...tasks, ...scope, "--output-logs=errors-only"]);
   run("vitest", [values.watch ? "watch" : "run", ...(values.title ? ["-t", values.title] : [])], env);

@@ -2,4 +2,3 @@ import { ioredis6 } from "../support/clients.ts";
 import { runRedisSuites } from "../support/suites.ts";
 
 runRedisSuites(ioredis6);
-runRedisSuites(ioredis6, { protocol: 2 });

@@ -2,4 +2,3 @@ import { nodeRedis6 } from "../support/clients.ts";
 import { runRedisSuites } from "../support/suites.ts";
 
 runRedisSuites(nodeRedis6);
-runRedisSuites(nodeRedis6, { protocol: 2 });

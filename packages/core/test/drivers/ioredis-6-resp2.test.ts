@@ -1,0 +1,4 @@
+import { ioredis6 } from "../support/clients.ts";
+import { runRedisSuites } from "../support/suites.ts";
+
+runRedisSuites(ioredis6, { protocol: 2 });

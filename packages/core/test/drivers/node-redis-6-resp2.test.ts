@@ -1,0 +1,4 @@
+import { nodeRedis6 } from "../support/clients.ts";
+import { runRedisSuites } from "../support/suites.ts";
+
+runRedisSuites(nodeRedis6, { protocol: 2 });
