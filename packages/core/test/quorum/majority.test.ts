@@ -1,8 +1,8 @@
 import { askServer } from "@lock/redis-harness";
 import { describe, expect, it } from "vitest";
-import type { Lease, LockLostError } from "../../src/index.ts";
+import { type Lease, LockLostError } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
-import { expectNothingLeftOn, found, heldOn, openSites, type Sites } from "../support/quorum-sites.ts";
+import { expectNothingLeftOn, found, heldOn, useSites } from "../support/quorum-sites.ts";
 
 const ALL = [0, 1, 2, 3, 4];
 
@@ -13,16 +13,15 @@ function lossOf({ signal }: Lease): Promise<LockLostError> {
   });
 }
 
-describe.concurrent("a lease of five nodes", () => {
-  const five = () => openSites(5, { persist: true });
-  const everywhere = (sites: Sites, key: string) =>
+describe("a lease of five nodes", () => {
+  const sites = useSites(5, { persist: true });
+  const everywhere = (key: string) =>
     eventually("all nodes have it", async () => (await heldOn(sites, key)).every(Boolean) || undefined);
 
   it("is extended by a majority while two nodes are gone, and released without them", async () => {
-    await using sites = await five();
     const [one, two] = [await found(sites, { nodeTimeout: 1_000 }), await sites.open({ nodeTimeout: 1_000 })];
     const lease = await one.locks.acquire("extended", { ttl: 5_000, renew: false });
-    await everywhere(sites, "extended");
+    await everywhere("extended");
     await Promise.all([0, 4].map((index) => sites.at(index).server.kill()));
     for (let turn = 0; turn < 3; turn++) await lease.extend(10_000 * (turn + 2));
     expect(lease.validFor).toBeGreaterThan(20_000);
@@ -36,13 +35,12 @@ describe.concurrent("a lease of five nodes", () => {
   });
 
   it("stays valid until its old end when three nodes are gone, and is then lost as unreachable", async () => {
-    await using sites = await five();
     const { locks } = await found(sites, { nodeTimeout: 250, proxied: ALL });
     const lease = await locks.acquire("abandoned", { ttl: 2_500 });
     const failures: unknown[] = [];
     locks.on("extendFailed", ({ error }) => failures.push(error));
     const lost = lossOf(lease);
-    await everywhere(sites, "abandoned");
+    await everywhere("abandoned");
     const end = performance.now() + lease.validFor;
     for (const index of [0, 2, 4]) sites.at(index).proxy.blackhole();
     await expect(lease.extend(2_500)).rejects.toMatchObject({ code: "LOCK_QUORUM" });
@@ -59,11 +57,10 @@ describe.concurrent("a lease of five nodes", () => {
   });
 
   it("is not lost while a majority may have it: one node has lost it, and two are silent", async () => {
-    await using sites = await five();
     // A node that a loaded machine keeps from voting in time gets no vote later: the lease is not renewed.
     const { locks } = await found(sites, { nodeTimeout: 1_000, proxied: ALL });
     const lease = await locks.acquire("in doubt", { ttl: 20_000, renew: false });
-    await everywhere(sites, "in doubt");
+    await everywhere("in doubt");
     await askServer(sites.at(1).server.port, "DEL", "lock:{in doubt}");
     for (const index of [0, 4]) sites.at(index).proxy.blackhole();
     await expect(lease.extend()).rejects.toMatchObject({ code: "LOCK_QUORUM" });
@@ -76,12 +73,16 @@ describe.concurrent("a lease of five nodes", () => {
         .then(() => lease.validFor > 20_000 || undefined),
     );
     for (const index of [0, 2, 4]) await askServer(sites.at(index).server.port, "DEL", "lock:{in doubt}");
-    await expect(lease.extend()).rejects.toMatchObject({ code: "LOCK_LOST", reason: "expired" });
+    // A loaded machine may keep a node from answering in time: then nothing is known yet.
+    const extended = async () => expect.fail("a lease was extended that no majority has");
+    const told = await eventually("the loss", () =>
+      lease.extend().then(extended, (error) => (error instanceof LockLostError ? error : undefined)),
+    );
+    expect(told.reason).toBe("expired");
     await expectNothingLeftOn(sites);
   });
 
   it("takes nodes that come back at its next extend, and can then do without others", async () => {
-    await using sites = await five();
     const { locks } = await found(sites, { nodeTimeout: 1_000, proxied: ALL });
     for (const index of [0, 1]) sites.at(index).proxy.refuse();
     const lease = await locks.acquire("strengthened", { ttl: 20_000, renew: false });
@@ -110,7 +111,6 @@ describe.concurrent("a lease of five nodes", () => {
   });
 
   it("for reading is shared, and excludes a writer; a writer excludes all", async () => {
-    await using sites = await five();
     const [one, two] = [await found(sites), await sites.open()];
     const [mine, other] = [one, two].map(({ locks }) => locks.readWrite("document"));
     if (mine === undefined || other === undefined) throw new Error("there are two");
@@ -126,9 +126,10 @@ describe.concurrent("a lease of five nodes", () => {
   });
 });
 
-describe.concurrent.each([2, 4])("of %i nodes", (count) => {
+describe.each([2, 4])("of %i nodes", (count) => {
+  const sites = useSites(count, { persist: true });
+
   it("more than half are needed", async () => {
-    await using sites = await openSites(count, { persist: true });
     const { locks } = await found(sites, { nodeTimeout: 150 });
     const away = count / 2 - 1;
     for (let index = 0; index < away; index++) await sites.at(index).server.kill();

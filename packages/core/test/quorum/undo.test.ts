@@ -6,17 +6,17 @@ import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6, type Library } from "../support/clients.ts";
 import { hooked } from "../support/hooked-node.ts";
 import { openQuorum } from "../support/quorum.ts";
-import { expectNothingLeftOn, found, heldOn, openSites, type Sites } from "../support/quorum-sites.ts";
+import { expectNothingLeftOn, found, heldOn, useSites } from "../support/quorum-sites.ts";
 
 const NODE_TIMEOUT = 150;
 const ALL = [0, 1, 2, 3, 4];
 
 describe("nothing is left on any node", () => {
-  const open = (sites: Sites) => found(sites, { nodeTimeout: NODE_TIMEOUT, proxied: ALL });
+  const sites = useSites(5);
+  const open = () => found(sites, { nodeTimeout: NODE_TIMEOUT, proxied: ALL });
 
   it("of votes that come after the lease was released", async () => {
-    await using sites = await openSites(5);
-    const { locks } = await open(sites);
+    const { locks } = await open();
     for (const index of [0, 4]) sites.at(index).proxy.delay(NODE_TIMEOUT * 2);
     for (let turn = 0; turn < 5; turn++) {
       const lease = await locks.acquire(`late ${turn}`, { ttl: 60_000 });
@@ -26,8 +26,7 @@ describe("nothing is left on any node", () => {
   });
 
   it("of late votes of an acquire that got no majority", async () => {
-    await using sites = await openSites(5);
-    const { locks } = await open(sites);
+    const { locks } = await open();
     for (const index of [0, 2, 4]) sites.at(index).proxy.delay(NODE_TIMEOUT * 2);
     await expect(locks.acquire("too late", { ttl: 60_000, wait: 0 })).rejects.toMatchObject({
       code: "LOCK_QUORUM",
@@ -36,8 +35,7 @@ describe("nothing is left on any node", () => {
   });
 
   it("of votes whose answers were lost", async () => {
-    await using sites = await openSites(5);
-    const { locks } = await open(sites);
+    const { locks } = await open();
     for (let turn = 0; turn < 5; turn++) {
       const key = `lost answer ${turn}`;
       const dropped = [turn % 5, (turn + 1) % 5].map((index) =>
@@ -52,8 +50,7 @@ describe("nothing is left on any node", () => {
   });
 
   it("of votes and releases whose answers were lost, at three of five nodes", async () => {
-    await using sites = await openSites(5);
-    const { locks } = await open(sites);
+    const { locks } = await open();
     const drop = () => [0, 1, 2].map((index) => sites.at(index).proxy.dropReply({ after: "{lost thrice}" }));
     const votes = drop();
     const lease = await locks.acquire("lost thrice", { ttl: 60_000 });
@@ -65,7 +62,6 @@ describe("nothing is left on any node", () => {
   });
 
   it("of a lease that a node was away from, although other locks on the same backend are closed", async () => {
-    await using sites = await openSites(5);
     await found(sites);
     // Without a queue the client sends nothing by itself later.
     const client = { maxRetriesPerRequest: 0, enableOfflineQueue: false };
@@ -88,8 +84,7 @@ describe("nothing is left on any node", () => {
   });
 
   it("of those who gave up, by signal or because their wait was over, while votes were under way", async () => {
-    await using sites = await openSites(5);
-    const [{ locks }, other] = [await open(sites), await sites.open()];
+    const [{ locks }, other] = [await open(), await sites.open()];
     for (const { proxy } of sites.all) proxy.delay(40);
     for (let turn = 0; turn < 8; turn++) {
       const signal = AbortSignal.timeout(10 + 15 * turn);
@@ -106,46 +101,10 @@ describe("nothing is left on any node", () => {
   });
 });
 
-it("a vote that reaches its node when the caller has given up is refused", async () => {
-  await using sites = await openSites(3);
-  await found(sites);
-  const clients = await Promise.all(sites.all.map(({ server }) => ioredis6.connect(server.url)));
-  const arrive = gate();
-  const cancelled: Promise<void>[] = [];
-  const votes: Promise<unknown>[] = [];
-  /** One whose votes for this key are under way until the gate opens, while all else reaches it. */
-  const slow = (node: QuorumNode): QuorumNode => {
-    const heard = gate();
-    cancelled.push(heard.opened);
-    return hooked(node, {
-      vote: (request, fence) => {
-        if (request.keys[0] !== "given up") return voterOf(node).vote(request, fence);
-        const vote = arrive.opened.then(() => voterOf(node).vote(request, fence));
-        votes.push(vote.catch(String));
-        return vote;
-      },
-      cancel: async (request, unanswered) => {
-        await node.cancel(request, unanswered);
-        if (request.keys[0] === "given up") heard.open();
-      },
-    });
-  };
-  const nodes = clients.map((client, index) => (index === 0 ? client.backend() : slow(client.backend())));
-  const locks = createLocks({ backend: quorumBackend(nodes, { nodeTimeout: 1_000 }) });
-  await locks.using("connected", () => undefined);
-  await expect(locks.acquire("given up", { ttl: 60_000, wait: 0 })).rejects.toBeInstanceOf(QuorumError);
-  await Promise.all(cancelled);
-  arrive.open();
-  const refused = expect.stringMatching("a request that arrived after it was given up");
-  expect(await Promise.all(votes)).toEqual([refused, refused]);
-  await expectNothingLeftOn(sites);
-  await locks.close();
-  for (const client of clients) client.close();
-});
-
 describe("a key that was given up", () => {
+  const sites = useSites(3);
+
   it("is granted at once, though the answers of those who gave up were late", async () => {
-    await using sites = await openSites(3);
     const { locks } = await found(sites, { nodeTimeout: NODE_TIMEOUT, proxied: [0, 1, 2] });
     const other = await sites.open({ nodeTimeout: NODE_TIMEOUT });
     for (const { proxy } of sites.all) proxy.delay(NODE_TIMEOUT * 2);
@@ -156,5 +115,41 @@ describe("a key that was given up", () => {
     await eventually("it stays", async () => (await heldOn(sites, "free again")).every(Boolean) || undefined);
     await lease.release();
     await expectNothingLeftOn(sites);
+  });
+
+  it("a vote that reaches its node when the caller has given up is refused", async () => {
+    await found(sites);
+    const clients = await Promise.all(sites.all.map(({ server }) => ioredis6.connect(server.url)));
+    const arrive = gate();
+    const cancelled: Promise<void>[] = [];
+    const votes: Promise<unknown>[] = [];
+    /** One whose votes for this key are under way until the gate opens, while all else reaches it. */
+    const slow = (node: QuorumNode): QuorumNode => {
+      const heard = gate();
+      cancelled.push(heard.opened);
+      return hooked(node, {
+        vote: (request, fence) => {
+          if (request.keys[0] !== "given up") return voterOf(node).vote(request, fence);
+          const vote = arrive.opened.then(() => voterOf(node).vote(request, fence));
+          votes.push(vote.catch(String));
+          return vote;
+        },
+        cancel: async (request, unanswered) => {
+          await node.cancel(request, unanswered);
+          if (request.keys[0] === "given up") heard.open();
+        },
+      });
+    };
+    const nodes = clients.map((client, index) => (index === 0 ? client.backend() : slow(client.backend())));
+    const locks = createLocks({ backend: quorumBackend(nodes, { nodeTimeout: 1_000 }) });
+    await locks.using("connected", () => undefined);
+    await expect(locks.acquire("given up", { ttl: 60_000, wait: 0 })).rejects.toBeInstanceOf(QuorumError);
+    await Promise.all(cancelled);
+    arrive.open();
+    const refused = expect.stringMatching("a request that arrived after it was given up");
+    expect(await Promise.all(votes)).toEqual([refused, refused]);
+    await expectNothingLeftOn(sites);
+    await locks.close();
+    for (const client of clients) client.close();
   });
 });
