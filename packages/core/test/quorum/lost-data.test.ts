@@ -5,7 +5,7 @@ import { type Lease, LockBackendError } from "../../src/index.ts";
 import { found, heldOn, type Member, openSites, type Site } from "../support/quorum-sites.ts";
 
 /** Also the longest: for so long one that has lost its data does not vote. */
-const TTL = 3_000;
+const TTL = 5_000;
 
 interface Loss {
   /** Before the lease is granted. */
