@@ -64,7 +64,7 @@ function refusal(word: string, chosen: readonly Named[]): string {
   return [
     `"${word}" is neither a name nor a part of the path of a test file${where}.`,
     ...there,
-    "Give a name, a part of a test file's path, both, or nothing: then all tests run.",
+    "Give a name, a part of a test file's path, both, or nothing: then all run that are in no group.",
   ].join("\n");
 }
 

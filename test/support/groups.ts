@@ -26,7 +26,10 @@ export const GROUPS = {
     "packages/memory/test/checkpoints/validation.test.ts",
     "simulation/test/{campaign,checker}.test.ts",
   ],
-  /** What others do with the newest version of a client, or its newest protocol. `pnpm prove versions` runs them, with all that try several. */
+  /**
+   * What others do with the newest version of a client, or its newest protocol. `pnpm prove versions` runs them, with all that
+   * try several.
+   */
   versions: ["packages/core/test/**/{ioredis-5,iovalkey,node-redis-5,*-resp2}.test.ts"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 

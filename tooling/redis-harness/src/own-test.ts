@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { aroundEach, type ExpectStatic, expect as ofTheFile } from "vitest";
+import { Room } from "./room.ts";
 
 interface OwnTest {
   readonly expect: ExpectStatic;
@@ -21,38 +22,18 @@ export interface OwnTestsOptions {
  * by which of them they were called, where vitest's own know of one test at a time.
  */
 export function useOwnTests({ atOnce = Number.POSITIVE_INFINITY }: OwnTestsOptions = {}): void {
-  const turns = new Turns(atOnce);
+  const room = new Room(atOnce);
   aroundEach(async (runTest, { expect }) => {
     const ends: OwnTest["ends"] = [];
-    await turns.begin();
+    await room.enter(1);
     try {
       await tests.run({ expect, ends }, runTest);
     } finally {
-      turns.end();
+      room.leave(1);
       // What was opened last begins to close first: workers before the queues that they work on.
       await Promise.all(ends.reverse().map(async (end) => end()));
     }
   }, LONGEST_TURN);
-}
-
-/** Lets so many go on; the others wait. */
-class Turns {
-  readonly #waiting: (() => void)[] = [];
-  #left: number;
-
-  constructor(count: number) {
-    this.#left = count;
-  }
-
-  async begin(): Promise<void> {
-    this.#left -= 1;
-    if (this.#left < 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  end(): void {
-    this.#left += 1;
-    this.#waiting.shift()?.();
-  }
 }
 
 /** Ends something when the test is over that calls this. */

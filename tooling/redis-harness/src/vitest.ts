@@ -5,6 +5,7 @@ import { type RedisOptions, type RedisServer, startRedis } from "./single.ts";
 
 export { type Gate, gate } from "./gate.ts";
 export { expect, useOwnTests, whenOver } from "./own-test.ts";
+export { Room } from "./room.ts";
 
 /** One Redis for all tests of a file. */
 export function useRedis(options: RedisOptions = {}): { readonly url: string; readonly server: RedisServer } {

@@ -7,15 +7,15 @@ import {
   startFaultyProxy,
   startRedis,
 } from "@lock/redis-harness";
+import { Room } from "@lock/redis-harness/vitest";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { createLocks, type LocksWithoutPermits } from "../../src/index.ts";
 import type { QuorumBackend, QuorumBackendOptions } from "../../src/quorum.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { openQuorum } from "./quorum.ts";
-import { Room } from "./room.ts";
 
 /** Nodes of tests that run beside each other. */
-const room = new Room(10);
+const room = new Room(10, 30_000);
 
 /** What one process has of a quorum. */
 export interface Member {

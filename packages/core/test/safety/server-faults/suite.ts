@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { type RedisServer, startRedis } from "@lock/redis-harness";
+import { Room } from "@lock/redis-harness/vitest";
 import { describe, expect, it } from "vitest";
 import type { RedisBackendOptions } from "../../../src/backends/redis/redis-backend.ts";
 import {
@@ -11,7 +12,6 @@ import {
 } from "../../../src/index.ts";
 import { eventually } from "../../../src/testing/test-api.ts";
 import type { Library, TestClient } from "../../support/clients.ts";
-import { Room } from "../../support/room.ts";
 
 /** Resolves with the error that it must reject with. */
 async function rejection(work: Promise<unknown>): Promise<LockBackendError> {
@@ -67,7 +67,7 @@ export function serverFaultsSuite(libraries: readonly Library[]): void {
 type Open = (options?: RedisBackendOptions) => Promise<Scene>;
 
 /** Servers of tests that run beside each other. */
-const room = new Room(4);
+const room = new Room(4, 30_000);
 
 /** A server of its own, and locks on it. */
 class Scene implements AsyncDisposable {

@@ -1,6 +1,3 @@
-/** A test that hangs is given up by the runner, and never leaves. */
-const PATIENCE_MS = 30_000;
-
 /**
  * How much may be under way at the same time in this process: beside each other, more tests would only take the time of one
  * another, and answers would come too late.
@@ -9,17 +6,24 @@ export class Room {
   readonly #waiting: { readonly size: number; enter(): void }[] = [];
   #free: number;
 
-  constructor(size: number) {
+  /**
+   * `patience`: after how many milliseconds somebody is let in all the same: a test that hangs is given up by the runner,
+   * and never leaves. Default: never.
+   */
+  constructor(
+    size: number,
+    private readonly patience?: number,
+  ) {
     this.#free = size;
   }
 
-  /** Resolves, in the order in which it was asked for, when there is so much of it; at last all the same: others may hang. */
+  /** Resolves, in the order in which it was asked for, when there is so much of it. */
   async enter(size: number): Promise<void> {
     const turn = new Promise<void>((enter) => this.#waiting.push({ size, enter }));
     this.#letIn();
-    const patience = setTimeout(() => this.#admit(), PATIENCE_MS);
+    const impatient = this.patience && setTimeout(() => this.#admit(), this.patience);
     await turn;
-    clearTimeout(patience);
+    clearTimeout(impatient);
   }
 
   leave(size: number): void {
