@@ -7,3 +7,4 @@ export { findRedisServer } from "./find-server.ts";
 export { type RedisNodes, type RedisNodesOptions, startRedisNodes } from "./nodes.ts";
 export { type RedisSentinel, type SentinelOptions, startSentinel } from "./sentinel.ts";
 export { type RedisOptions, type RedisServer, type RestartOptions, startRedis } from "./single.ts";
+export { together } from "./together.ts";

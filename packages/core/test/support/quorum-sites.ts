@@ -2,10 +2,11 @@ import {
   askForLines,
   askServer,
   type FaultyProxy,
-  type RedisOptions,
+  type RedisNodesOptions,
   type RedisServer,
   startFaultyProxy,
   startRedis,
+  together,
 } from "@lock/redis-harness";
 import { Room } from "@lock/redis-harness/vitest";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
@@ -32,8 +33,8 @@ export interface OpenOptions extends QuorumBackendOptions {
   readonly database?: string;
 }
 
-export interface SitesOptions extends Omit<RedisOptions, "port" | "clockOffset"> {
-  /** The one whose clock can be stepped: each that can takes a compiler to start. */
+export interface SitesOptions extends Omit<RedisNodesOptions, "clockOffset"> {
+  /** The one whose clock can be stepped: each that can takes longer to start. */
   readonly clockOffsetOf?: number;
 }
 
@@ -84,10 +85,9 @@ export function useSites(count: number, options: SitesOptions = {}): Sites {
 export async function openSites(count: number, options: SitesOptions = {}): Promise<OpenSites> {
   const { clockOffsetOf, ...others } = options;
   return withRoom(count, async () => {
-    const servers = await startServers(count, (index) => ({
-      ...others,
-      ...(clockOffsetOf === index ? { clockOffset: 0 } : {}),
-    }));
+    const servers = await together(count, (index) =>
+      startRedis({ ...others, ...(clockOffsetOf === index ? { clockOffset: 0 } : {}) }),
+    );
     return new RunningSites(await behindProxies(servers), options.persist === true, servers);
   });
 }
@@ -169,16 +169,6 @@ class RunningSites implements OpenSites {
       room.leave(this.all.length);
     }
   }
-}
-
-/** If one does not start, none stays. */
-async function startServers(count: number, of: (index: number) => RedisOptions): Promise<RedisServer[]> {
-  const starts = await Promise.allSettled(Array.from({ length: count }, (_, index) => startRedis(of(index))));
-  const servers = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
-  const failure = starts.find((start) => start.status === "rejected");
-  if (failure === undefined) return servers;
-  await Promise.all(servers.map((server) => server.stop()));
-  throw failure.reason;
 }
 
 /** Makes all nodes members before one opens the quorum: what is away later has been one. */
