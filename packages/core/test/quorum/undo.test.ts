@@ -14,6 +14,8 @@ const ALL = [0, 1, 2, 3, 4];
 describe("nothing is left on any node", () => {
   const sites = useSites(5);
   const open = () => found(sites, { nodeTimeout: NODE_TIMEOUT, proxied: ALL });
+  /** Where connections are cut, a node is asked again at once: a machine that stands still is no node that is away. */
+  const openPatient = () => found(sites, { proxied: ALL });
 
   it("of votes that come after the lease was released", async () => {
     const { locks } = await open();
@@ -35,7 +37,7 @@ describe("nothing is left on any node", () => {
   });
 
   it("of votes whose answers were lost", async () => {
-    const { locks } = await open();
+    const { locks } = await openPatient();
     for (let turn = 0; turn < 5; turn++) {
       const key = `lost answer ${turn}`;
       const dropped = [turn % 5, (turn + 1) % 5].map((index) =>
@@ -50,7 +52,7 @@ describe("nothing is left on any node", () => {
   });
 
   it("of votes and releases whose answers were lost, at three of five nodes", async () => {
-    const { locks } = await open();
+    const { locks } = await openPatient();
     const drop = () => [0, 1, 2].map((index) => sites.at(index).proxy.dropReply({ after: "{lost thrice}" }));
     const votes = drop();
     const lease = await locks.acquire("lost thrice", { ttl: 60_000 });
