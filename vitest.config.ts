@@ -35,6 +35,8 @@ const APART = [...ALONE, ...MEASURING];
 export default defineConfig({
   plugins: [luaForVite],
   test: {
+    // CI runs vitest five times, and people many times: what was transformed once is read from node_modules.
+    experimental: { fsModuleCache: true },
     globalSetup: ["./tooling/redis-harness/vitest-setup.ts"],
     pool: "forks",
     // Tests mostly wait: for leases to end, for servers to start and fail. With three, two cores are idle a quarter of

@@ -13,14 +13,15 @@ const worlds: Record<string, Rules> = {
   "4 nodes, 2 candidates": { ...three, nodes: 4, candidates: 2 },
 };
 
-/** Where each mutation is found: in the smallest world that shows it. */
+/** Where each mutation is found: in the smallest world that shows it. Those that take longest are last. */
 const mutations: Record<keyof Mutation, Rules> = {
-  withoutSecondRound: three,
   half: { ...three, nodes: 4, candidates: 2 },
   forgetsCounter: { ...three, candidates: 2 },
-  doesNotRaise: { ...three, candidates: 2, proposals: [1, 2], largest: 3 },
   amnesiacsVote: { ...three, candidates: 2, amnesias: 1 },
+  withoutSecondRound: three,
+  doesNotRaise: { ...three, candidates: 2, proposals: [1, 2], largest: 3 },
 };
+const sought = Object.entries(mutations).slice(0, fewOrMany(4, 5));
 
 describe("fencing tokens of a quorum, in all histories of a model", () => {
   let states = 0;
@@ -35,7 +36,7 @@ describe("fencing tokens of a quorum, in all histories of a model", () => {
     expect(states).toBeGreaterThanOrEqual(Math.min(1_000_000, MOST * 3));
   });
 
-  it.each(Object.entries(mutations))("are not with %s", { timeout: 900_000 }, (mutation, rules) => {
+  it.each(sought)("are not with %s", { timeout: 900_000 }, (mutation, rules) => {
     const { counterExample } = explore(rules, 3_000_000, { [mutation]: true });
     expect(counterExample?.at(-1)).toMatch(/two grants|was granted before/);
   });
