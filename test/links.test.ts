@@ -83,7 +83,7 @@ it.each([
   { page: guarantees, text: `| fault | test |\n| - | - |\n| one | [lease](${lease}) |` },
   {
     page: guarantees,
-    text: "`packages/<name>/test/bad-input.test.ts`, `line.lua`, `packages/core/package.json#exports`",
+    text: "`packages/<name>/test/bad-input.test.ts`, `queue.lua`, `packages/core/package.json#exports`",
   },
   {
     page: express,

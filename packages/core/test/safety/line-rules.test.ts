@@ -14,7 +14,7 @@ import {
   useTwoBackends,
 } from "../support/two-backends.ts";
 
-/** Who may enter beside whom, and past whom: what line.lua decides, whatever client carries it. */
+/** Who may enter beside whom, and past whom: what queue.lua decides, whatever client carries it. */
 const scene = useTwoBackends();
 
 describe("the line", () => {

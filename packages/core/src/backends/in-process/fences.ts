@@ -20,7 +20,7 @@ interface Counter {
 /** As long as the Redis backend keeps a counter after the last grant. */
 const RETENTION = 3_600_000;
 
-/** The fencing counters of keys, by the rules of the Redis backend (`mint` in fence.lua, `fence` in line.lua). */
+/** The fencing counters of keys, by the rules of the Redis backend (`mint` in fence.lua, `next_fence` in enter.lua). */
 export class Fences {
   /** The one that was set last comes last. */
   readonly #counters = new Map<string, Counter>();

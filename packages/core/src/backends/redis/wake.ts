@@ -5,7 +5,7 @@ import type { LockName } from "../../contract/mode.ts";
 import { readAskNow } from "./replies.ts";
 import { listId, listsOf, place, type Waiter, type WaitList } from "./wait-list.ts";
 
-/** For how long at most the server keeps a key for a waiter that was told to ask: see `lua/line.lua`. */
+/** For how long at most the server keeps a key for a waiter that was told to ask: see `lua/queue.lua`. */
 const OFFER = 1_000;
 /** The first waiter of a key asks at least twice while an offer stands: every 45 % of it, and up to 5 % later. */
 const ASK_EVERY = 0.45;

@@ -3,22 +3,20 @@
 --       then five per request: token, ttl, mode (as it stands in the queue), info, unanswered ('1': an attempt may
 --       still arrive and must fail)
 -- Answers 'cancelled'
-local channel, retention, keep = ARGV[1], ARGV[2], ARGV[3]
-local now = server_time()
-local line = make_line(now, retention)
+local channel, keep = ARGV[1], ARGV[3]
 
 return each(#KEYS / 5, function(i)
-  local a, k = i * 5 - 1, line.keys(i * 5 - 5)
+  local a, k = i * 5 - 1, holders.keys(i * 5 - 5)
   local token, ttl, mode, info, unanswered = unpack(ARGV, a, a + 4)
-  if unanswered == '1' then line.refuse(k, token, keep) end
-  local held = line.read(k)
+  if unanswered == '1' then queue.refuse(k, token, keep) end
+  local held = holders.read(k)
   if owns(held.value, token) then
     redis.call('DEL', k.lock)
   elseif held.kind and redis.call('ZSCORE', k.lock, token) then
-    line.leave(k, token)
+    holders.leave(k, token)
   end
-  line.drop(k, token .. ' ' .. channel .. ' ' .. ttl .. ' ' .. mode .. ' ' .. info)
+  queue.drop(k, token .. ' ' .. channel .. ' ' .. ttl .. ' ' .. mode .. ' ' .. info)
   -- The waiters behind it may come next now.
-  line.serve_next(k)
+  queue.serve_next(k)
   return 'cancelled'
 end)

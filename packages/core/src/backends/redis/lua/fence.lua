@@ -3,7 +3,7 @@
 -- Keys of one lock, all in one hash slot:
 --   lock      held exclusively: string "<token> <fence> <granted at, us> <info>", with the ttl; also any string of
 --             another program. Held by many: sorted set of tokens, scored by the end of each lease, us
---             The fence 0 is an offer: the key is kept for that token for a moment, until it asks; see line.lua
+--             The fence 0 is an offer: the key is kept for that token for a moment, until it asks; see queue.lua
 --   fence     the last fencing token, with an expiry long after the last grant
 --   queue     sorted set of waiters "<token> <channel> <ttl> <mode> <info>", scored by ticket: FIFO
 --   liveness  sorted set scored by time, us: channels of processes that wait, until when they are believed

@@ -9,11 +9,11 @@ import enter from "./enter.lua";
 import extend from "./extend.lua";
 import fence from "./fence.lua";
 import forceRelease from "./force-release.lua";
-import head from "./head.lua";
 import holders from "./holders.lua";
 import inspect from "./inspect.lua";
-import line from "./line.lua";
 import notify from "./notify.lua";
+import now from "./now.lua";
+import queue from "./queue.lua";
 import release from "./release.lua";
 import releaseAfter from "./release-after.lua";
 import releaseFirst from "./release-first.lua";
@@ -21,7 +21,7 @@ import renew from "./renew.lua";
 import scan from "./scan.lua";
 
 /** What a vote of a quorum has in common with an acquire: see `voting.ts`. */
-export const acquireParts = { batch, fence, head, holders, line, enter };
+export const acquireParts = { batch, fence, now, holders, queue, enter };
 
 export const acquireScript = defineScript(
   "acquire",
@@ -29,18 +29,35 @@ export const acquireScript = defineScript(
   batch,
   fence,
   holders,
-  line,
+  queue,
   enter,
   acquire,
 );
-export const releaseScript = defineScript("release", releaseFirst, batch, fence, holders, line, release);
-export const releaseAfterScript = defineScript("releaseAfter", batch, fence, holders, releaseAfter);
-export const cancelScript = defineScript("cancel", batch, fence, holders, line, cancel);
+export const releaseScript = defineScript(
+  "release",
+  releaseFirst,
+  batch,
+  fence,
+  now,
+  holders,
+  queue,
+  release,
+);
+export const releaseAfterScript = defineScript("releaseAfter", batch, fence, now, holders, releaseAfter);
+export const cancelScript = defineScript("cancel", batch, fence, now, holders, queue, cancel);
 export const extendScript = defineScript("extend", batch, fence, extend);
 export const renewScript = defineScript("renew", renew);
 export const confirmScript = defineScript("confirm", batch, fence, confirm);
 export const adoptScript = defineScript("adopt", batch, fence, adopt);
-export const forceReleaseScript = defineScript("forceRelease", batch, fence, holders, line, forceRelease);
+export const forceReleaseScript = defineScript(
+  "forceRelease",
+  batch,
+  fence,
+  now,
+  holders,
+  queue,
+  forceRelease,
+);
 export const inspectScript = defineScript("inspect", batch, fence, inspect);
 export const scanScript = defineScript("scan", scan);
 export const notifyScript = defineScript("notify", notify);

@@ -3,6 +3,8 @@
 -- ARGV: see there, then six per request: as for an acquire, and the least fencing token that the grant may have; and one
 -- more where the server did not know this script, as none does after a restart: then it looks whether it has
 -- Answers also 'abstained <now> <1 if it votes later>': it has lost its data, or may have, or has never been a member
+local now_text = whole(now)
+local not_after, retention = tonumber(ARGV[1]), ARGV[2]
 local mark = #ARGV % 6 == 4 and check_mark(KEYS[#KEYS]) or redis.call('GET', KEYS[#KEYS])
 local votes_from = tonumber(string.match(mark or '', '^%S+ %S+ (%d+)$'))
 local votes = votes_from and votes_from <= now

@@ -9,9 +9,9 @@ import voteFirst from "./vote-first.lua";
 export interface AcquireParts {
   readonly batch: string;
   readonly fence: string;
-  readonly head: string;
+  readonly now: string;
   readonly holders: string;
-  readonly line: string;
+  readonly queue: string;
   readonly enter: string;
 }
 
@@ -24,7 +24,7 @@ const checkScript = defineScript("check", member, check);
  * How a server votes that is a member by this mark. One that has restarted knows no script: that is when it looks what has
  * become of its mark. Every mark has a script of its own, since by one that they shared it would look at one of them only.
  */
-export function voteScript(mark: string, { batch, fence, head, holders, line, enter }: AcquireParts): Script {
-  const source = [`-- ${mark}`, batch, fence, head, member, voteFirst, holders, line, enter, vote];
+export function voteScript(mark: string, { batch, fence, now, holders, queue, enter }: AcquireParts): Script {
+  const source = [`-- ${mark}`, batch, fence, now, member, voteFirst, holders, queue, enter, vote];
   return { ...defineScript("vote", ...source), guard: checkScript };
 }

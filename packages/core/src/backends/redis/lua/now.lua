@@ -1,0 +1,1 @@
+local now = server_time()
