@@ -97,9 +97,9 @@ describe("a lease", () => {
   });
 
   it("is believed for no longer than was asked for by whoever acquired or adopted it", async () => {
-    const [attempt, adopt] = [backend.tryAcquire.bind(backend), backend.adopt.bind(backend)];
+    const [attempt, extend] = [backend.tryAcquire.bind(backend), backend.extend.bind(backend)];
     backend.tryAcquire = async (request) => Object.assign(await attempt(request), { ttl: 3_600_000 });
-    backend.adopt = async (...asked) => Object.assign(await adopt(...asked), { ttl: 3_600_000 });
+    backend.extend = async (...asked) => Object.assign(await extend(...asked), { ttl: 3_600_000 });
     const lease = await locks.acquire("key", { ttl: 3_000, renew: false });
     expect(lease.validFor).toBe(3_000 - 32);
     const adopted = await locks.adopt(lease.toTicket());
@@ -109,9 +109,9 @@ describe("a lease", () => {
   });
 
   it("is renewed in time, whatever the server says that it has left", async () => {
-    const [attempt, adopt] = [backend.tryAcquire.bind(backend), backend.adopt.bind(backend)];
+    const [attempt, extend] = [backend.tryAcquire.bind(backend), backend.extend.bind(backend)];
     backend.tryAcquire = async (request) => Object.assign(await attempt(request), { ttl: 3_600_000 });
-    backend.adopt = async (...asked) => Object.assign(await adopt(...asked), { ttl: 3_600_000 });
+    backend.extend = async (...asked) => Object.assign(await extend(...asked), { ttl: 3_600_000 });
     const lease = await locks.acquire("key", { ttl: 3_000 });
     await clock.advance(10_000);
     const adopted = await locks.adopt(lease.toTicket());
@@ -440,11 +440,11 @@ describe("an acquire", () => {
 describe("an adopt", () => {
   it("gives back what it may have got by a try that was not answered, also when a later one was refused", async () => {
     const ticket = (await locks.acquire("key")).toTicket();
-    const adopt = backend.adopt.bind(backend);
+    const extend = backend.extend.bind(backend);
     let tries = 0;
-    backend.adopt = async (...asked) => {
+    backend.extend = async (...asked) => {
       tries += 1;
-      if (tries === 1) await adopt(...asked);
+      if (tries === 1) await extend(...asked);
       throw new LockBackendError("away", { retryable: true, ambiguous: tries === 1 });
     };
     const adopter = createLocks({ backend, wait: 1_000 });

@@ -124,8 +124,19 @@ export interface Renewed extends Validity {
   readonly fences?: { readonly first: number; readonly last: number } | undefined;
 }
 
+/** Whose lease it was so far. */
+export interface Predecessor {
+  /** Its owner token. */
+  readonly token: string;
+  readonly fencingToken: number;
+  /** What `handOff` gave; empty where there is none. */
+  readonly proof: string;
+}
+
 /** What an extend changes beside the end of a lease. */
 export interface Change {
+  /** The lease becomes that of `held`: of its token, with its name and its meta. Nothing else changes with it. */
+  readonly from?: Predecessor;
   /** Later grants of its keys have larger fencing tokens than this one. */
   readonly fence?: number | undefined;
   /** Others shall see that `held` has it by now: its name and its meta. */
@@ -206,26 +217,23 @@ export interface LockBackend {
    */
   cancel(request: AcquireRequest, unanswered: boolean): Promise<void>;
 
-  /** Prolongs a lease to at least `ttl` milliseconds from now. Never shortens and never revives one. */
+  /**
+   * Prolongs a lease to at least `ttl` milliseconds from now, and changes what is asked for with it. Never shortens and
+   * never revives one. Idempotent.
+   */
   extend(held: AcquireRequest, ttl: number, change?: Change): Promise<ExtendOutcome>;
 
   /** Frees the keys if the token holds them, and hands them to who comes next. */
   release(held: AcquireRequest, terms?: ReleaseTerms): Promise<ReleaseOutcome>;
 
-  /**
-   * What `adopt` needs beside the owner token, as opaque text. Its holder has nothing to do with the lease from
-   * then on.
-   */
-  handOff(held: AcquireRequest): string;
-
-  /**
-   * Takes a lease over from the owner token `from`, for the token, holder and meta of `request`, and prolongs it
-   * to the request's ttl. Idempotent. `fencingToken` is the lease's; `proof` is what `handOff` gave.
-   */
-  adopt(request: AcquireRequest, from: string, fencingToken: number, proof: string): Promise<ExtendOutcome>;
-
   /** Closes what the backend opened itself. It may be used again, and then opens it again. */
   close(): Promise<void>;
+
+  /**
+   * Where the next owner of a lease needs more than the owner token: that, as opaque text. The holder has nothing to do
+   * with the lease from then on.
+   */
+  handOff?(held: AcquireRequest): string;
 
   /** Where operators can look at locks, and free them. */
   readonly admin?: Admin | undefined;

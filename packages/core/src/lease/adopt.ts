@@ -93,7 +93,7 @@ async function takeOver(
 ): Promise<Granted> {
   const { token, fencingToken, proof, mode } = ticket;
   const asked = backend.clock.now();
-  const outcome = await backend.adopt(request, token, fencingToken, proof);
+  const outcome = await backend.extend(request, request.ttl, { from: { token, fencingToken, proof } });
   if (outcome.status === "lost") throw gone(request, outcome.reason);
   const slot = mode.kind === "permits" && typeof mode.slot === "number" ? mode.slot : undefined;
   const granted: Granted = {

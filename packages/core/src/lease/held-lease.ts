@@ -149,7 +149,7 @@ export class HeldLease implements Lease, Kept {
   letGo(): string {
     this.#end(HANDED_OVER);
     this.successors?.end();
-    return this.context.backend.handOff(this.held);
+    return this.context.backend.handOff?.(this.held) ?? "";
   }
 
   lose(reason: LostReason, { because, fault, mayStand }: Loss): void {

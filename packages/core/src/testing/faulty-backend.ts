@@ -12,6 +12,7 @@ import type {
 import { LockBackendError } from "../contract/errors.ts";
 
 /** The methods that can be made to fail. */
+/** `adopt` is an extend by which a lease changes its owner. */
 export type BackendMethod = "tryAcquire" | "cancel" | "extend" | "release" | "adopt";
 
 type Fault =
@@ -90,15 +91,12 @@ export class FaultyBackend implements LockBackend {
   }
 
   extend(held: AcquireRequest, ttl: number, change?: Change): Promise<ExtendOutcome> {
-    return this.#call("extend", () => this.inner.extend(held, ttl, change));
-  }
-
-  adopt(request: AcquireRequest, from: string, fence: number, proof: string): Promise<ExtendOutcome> {
-    return this.#call("adopt", () => this.inner.adopt(request, from, fence, proof));
+    const method = change?.from === undefined ? "extend" : "adopt";
+    return this.#call(method, () => this.inner.extend(held, ttl, change));
   }
 
   handOff(held: AcquireRequest): string {
-    return this.inner.handOff(held);
+    return this.inner.handOff?.(held) ?? "";
   }
 
   release(held: AcquireRequest, terms?: ReleaseTerms): Promise<ReleaseOutcome> {

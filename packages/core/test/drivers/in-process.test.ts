@@ -6,7 +6,7 @@ import { inProcessBackend } from "../../src/in-process.ts";
 import { createLocks } from "../../src/index.ts";
 import { backendSuite, FakeClock, locksSuite, modesSuite } from "../../src/testing.ts";
 import { alone, atOnce, runMutexSuites } from "../support/suites.ts";
-import { ask, rival } from "../support/two-backends.ts";
+import { adopt, ask, rival } from "../support/two-backends.ts";
 import { WAYS } from "../support/ways-to-a-grant.ts";
 
 const close = async () => {};
@@ -54,7 +54,7 @@ describe("what the in-process backend says of a lease that it has for longer tha
     expect(await backend.tryAcquire(held)).toMatchObject({ status: "granted", ...stands });
     expect(await backend.extend(held, 1_000)).toMatchObject({ status: "renewed", ...stands });
     const adopter = rival(held, { ttl: 1_000 });
-    expect(await backend.adopt(adopter, held.token, 1, "")).toMatchObject({ status: "renewed", ...stands });
+    expect(await adopt(backend, adopter, held, 1)).toMatchObject({ status: "renewed", ...stands });
     await clock.advance(6_999);
     expect((await backend.tryAcquire(rival(held))).status).toBe("busy");
     await clock.advance(1);

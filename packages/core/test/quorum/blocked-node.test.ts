@@ -38,7 +38,7 @@ describe.concurrent("one node alone cannot keep a key from all", () => {
     const start = performance.now();
     const turns = Array.from({ length: 12 }, () => locks.using("in turn", { wait: 60_000 }, () => undefined));
     await Promise.all(turns);
-    // By the timer of the queue at home, which nobody serves, it would be one a second.
+    // By the timer of the queue there, which nobody serves, it would be one a second.
     expect(performance.now() - start).toBeLessThan(6_000);
     await askServer(sites.at(0).server.port, "DEL", "lock:{in turn}");
   });

@@ -106,9 +106,10 @@ describe.concurrent("a lease that is adopted", () => {
   it("is taken at its next extend where it could not be adopted", async () => {
     await using three = await threeNodes();
     const { open, left, isFree } = three;
-    const hooks: Hooks[] = [{}, {}, { adopt: connectionLost }];
+    const third: Hooks = { extend: connectionLost };
     const lease = await open().acquire("adopted", { ttl: 1_000, renew: false });
-    const adopted = await open(hooks).adopt(lease.toTicket());
+    const adopted = await open([{}, {}, third]).adopt(lease.toTicket());
+    Reflect.deleteProperty(third, "extend");
     await eventually("it stands on all nodes", async () => {
       await adopted.extend(20_000);
       return (await left("adopted")).every((ms) => ms > 15_000) || undefined;
@@ -164,7 +165,7 @@ describe.concurrent("a node that is away when a lease is released frees it when 
   });
 });
 
-it.concurrent("one that was handed the key at home asks the other nodes soon, whatever its retry delay", async () => {
+it.concurrent("one that was handed the key at the queue node asks the other nodes soon, whatever its retry delay", async () => {
   await using three = await threeNodes();
   const { nodes, open } = three;
   const hooks: Hooks[] = [{}, {}, {}];
@@ -188,11 +189,11 @@ it.concurrent("one that was handed the key at home asks the other nodes soon, wh
 it.concurrent("what a node has queued is taken out of its queue, although the node has no vote any more", async () => {
   await using three = await threeNodes();
   const { nodes, open } = three;
-  const home: Hooks = {};
-  const [one, two] = [open([home]), open()];
+  const first: Hooks = {};
+  const [one, two] = [open([first]), open()];
   await one.using("warm", () => undefined);
   let askAgain = () => {};
-  home.waitForTurn = () =>
+  first.waitForTurn = () =>
     new Promise((resolve) => {
       askAgain = () => resolve(null);
     });
@@ -204,8 +205,8 @@ it.concurrent("what a node has queued is taken out of its queue, although the no
     );
     return states.map((state) => state?.waiting ?? 0);
   };
-  await eventually("a waiter at home", async () => (await waiting())[0] === 1 || undefined);
-  home.vote = async () => ({ status: "abstained", isMember: true });
+  await eventually("a waiter at the queue node", async () => (await waiting())[0] === 1 || undefined);
+  first.vote = async () => ({ status: "abstained", isMember: true });
   askAgain();
   expect(await acquiring).toBeInstanceOf(Error);
   await eventually("no waiter", async () => (await waiting()).every((count) => count === 0) || undefined);
@@ -306,7 +307,7 @@ it.concurrent("a forced release takes a lease that only slow nodes and one other
 
 it.concurrent.each([
   ["at once", async () => undefined],
-  // The roll call is over by then: what this node says is acted on all the same.
+  // All were asked by then: what this node says is acted on all the same.
   ["when a majority has answered", () => new Promise((resume) => setTimeout(resume, 100))],
 ])(
   "a node whose clock was ahead as it became a member, and that says so %s, counts anew",

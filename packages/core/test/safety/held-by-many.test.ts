@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { lockKeys } from "../../src/backends/redis/keys.ts";
 import { eventually } from "../../src/testing/test-api.ts";
-import { ask, granted, rival, useTwoBackends } from "../support/two-backends.ts";
+import { adopt, ask, granted, rival, useTwoBackends } from "../support/two-backends.ts";
 
 /** Of what the server keeps, whatever client asks for it. */
 const scene = useTwoBackends();
@@ -76,7 +76,7 @@ describe("an adopted lease", () => {
       const held = ask({ mode, ttl: 8_000 });
       const { fencingToken } = await granted(scene.one, held);
       const adopter = rival(held, { ttl });
-      const adopted = await scene.two.adopt(adopter, held.token, fencingToken, "");
+      const adopted = await adopt(scene.two, adopter, held, fencingToken);
       if (adopted.status !== "renewed") throw new Error(adopted.reason);
       expect(adopted.ttl).toBeGreaterThan(Math.max(ttl - 1, 5_000));
       const [lock, , , , holders] = lockKeys(held);
@@ -93,7 +93,7 @@ describe("an adopted lease", () => {
     const lasting = rival(held, { ttl: 20_000 });
     await granted(scene.one, lasting);
     const adopter = rival(held);
-    await scene.two.adopt(adopter, held.token, fencingToken, "");
+    await adopt(scene.two, adopter, held, fencingToken);
     const [lock, , , , holders] = lockKeys(held);
     for (const name of [lock, holders]) expect(await pttl(name)).toBeGreaterThan(15_000);
     for (const request of [adopter, lasting]) await scene.two.release(request);

@@ -7,7 +7,7 @@ import { createLocks } from "../../src/index.ts";
 import { voterOf } from "../../src/quorum.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { FakeClock } from "../../src/testing.ts";
-import { ask, granted, rival, useTwoBackends } from "../support/two-backends.ts";
+import { adopt, ask, granted, rival, useTwoBackends } from "../support/two-backends.ts";
 
 const scene = useTwoBackends();
 
@@ -33,7 +33,7 @@ describe("a request that arrives late", () => {
   it.each([false, true])(
     "is refused, even if nobody cancelled it; the server's time was known: %s",
     async (known) => {
-      const { state, backend } = slow(50);
+      const { state, backend } = slow(400);
       if (known) await granted(backend, ask());
       state.isCut = true;
       const request = ask();
@@ -105,7 +105,7 @@ describe("a vote of a quorum that arrives late", () => {
   }
 
   it.each(["EVALSHA", "EVAL"] as const)("is refused, even if nobody cancelled it; by %s", async (sentBy) => {
-    const { state, node } = await slowNode(sentBy, 150);
+    const { state, node } = await slowNode(sentBy, 400);
     const request = vote();
     await expect(voterOf(node).vote(request, 1)).rejects.toMatchObject({ ambiguous: true });
     const deliver = await eventually("a vote under way", () => state.deliver);
@@ -185,7 +185,7 @@ describe("an answer that takes its time", () => {
     expect(await backend.extend(held, 20_000)).toMatchObject({ since: prolonged, ttl: 20_000 });
     const adopter = rival(held, { ttl: 40_000 });
     const adopted = clock.now();
-    expect(await backend.adopt(adopter, held.token, 1)).toMatchObject({ since: adopted, ttl: 40_000 });
+    expect(await adopt(backend, adopter, held, 1)).toMatchObject({ since: adopted, ttl: 40_000 });
     await backend.release(adopter);
 
     await granted(scene.one, held);

@@ -1,6 +1,6 @@
 import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, beforeAll, beforeEach } from "vitest";
-import type { AcquireRequest, Granted, LockBackend } from "../../src/contract/backend.ts";
+import type { AcquireRequest, ExtendOutcome, Granted, LockBackend } from "../../src/contract/backend.ts";
 import type { LockName } from "../../src/contract/mode.ts";
 import { newOwnerToken } from "../../src/contract/owner-token.ts";
 import { ioredis6, type TestClient } from "./clients.ts";
@@ -120,4 +120,14 @@ export async function dead(
   options: Partial<AcquireRequest> & { key: string },
 ): Promise<void> {
   await granted(backend, ask({ ttl: 600, ...options }));
+}
+
+/** Takes a lease over, as who was given its ticket. */
+export function adopt(
+  backend: LockBackend,
+  adopter: AcquireRequest,
+  { token }: AcquireRequest,
+  fencingToken: number,
+): Promise<ExtendOutcome> {
+  return backend.extend(adopter, adopter.ttl, { from: { token, fencingToken, proof: "" } });
 }

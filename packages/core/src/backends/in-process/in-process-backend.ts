@@ -8,6 +8,7 @@ import type {
   ExtendOutcome,
   Granted,
   Membership,
+  Predecessor,
   ReleaseOutcome,
   ReleaseTerms,
   Voter,
@@ -129,8 +130,10 @@ export class InProcessBackend implements InProcessLockBackend {
     this.#store.serveAll(request, entries);
   }
 
-  async extend(held: AcquireRequest, ttl: number, { fence, holder }: Change = {}): Promise<ExtendOutcome> {
+  async extend(held: AcquireRequest, ttl: number, change: Change = {}): Promise<ExtendOutcome> {
+    const { fence, holder, from } = change;
     const entries = this.#store.open(held);
+    if (from !== undefined) return this.#adopt(entries, held, ttl, from);
     const grant = this.#store.grantOf(entries, held);
     if (grant === undefined) {
       const stolen = entries.some(({ grants }) => grants.size > 0 && !grants.has(held.token));
@@ -156,26 +159,25 @@ export class InProcessBackend implements InProcessLockBackend {
     return "released";
   }
 
-  handOff(): string {
-    return "";
-  }
-
-  async adopt(request: AcquireRequest, from: string, fence: number): Promise<ExtendOutcome> {
-    const entries = this.#store.open(request);
-    const own = this.#store.grantOf(entries, request);
-    const grant = own ?? this.#store.grantOf(entries, { ...request, token: from });
+  #adopt(
+    entries: readonly [Entry, ...Entry[]],
+    held: AcquireRequest,
+    ttl: number,
+    { token, fencingToken }: Predecessor,
+  ): ExtendOutcome {
+    const grant = this.#store.grantOf(entries, held) ?? this.#store.grantOf(entries, { token });
     if (grant === undefined) {
       const reason = entries[0].grants.size > 0 ? "stolen" : "expired";
-      this.#store.drop(request, entries, from);
+      this.#store.drop(held, entries, token);
       return { status: "lost", reason };
     }
-    grant.request = request;
-    if (request.mode.kind === "exclusive") grant.fencingToken = fence;
+    grant.request = held;
+    if (held.mode.kind === "exclusive") grant.fencingToken = fencingToken;
     for (const { grants } of entries) {
-      grants.delete(from);
-      grants.set(request.token, grant);
+      grants.delete(token);
+      grants.set(held.token, grant);
     }
-    return this.#store.prolong(entries, grant, request.ttl);
+    return this.#store.prolong(entries, grant, ttl);
   }
 
   async close(): Promise<void> {}

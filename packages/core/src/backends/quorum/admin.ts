@@ -1,14 +1,14 @@
 import type { Admin, BackendNode, LockState } from "../../contract/admin.ts";
 import type { NodeBackend } from "../../contract/backend.ts";
 import type { LockName } from "../../contract/mode.ts";
-import type { Electorate } from "./electorate.ts";
+import { undecided } from "./majority.ts";
 import { mergeStates } from "./merge.ts";
 import { poll, valuesOf } from "./poll.ts";
-import { undecided } from "./tenure.ts";
+import type { Quorum } from "./quorum.ts";
 
 /** What operators ask of all nodes, and do at all of them. */
 export class QuorumAdmin implements Admin {
-  constructor(private readonly electorate: Electorate) {}
+  constructor(private readonly quorum: Quorum) {}
 
   /** Names whom it is taken from: what comes late to a slow node must not take it from the next holder. */
   async forceRelease(name: LockName, token?: string): Promise<boolean> {
@@ -33,7 +33,7 @@ export class QuorumAdmin implements Admin {
 
   async inspect(name: LockName): Promise<LockState | null> {
     const states = await this.#ask(name.key, (backend) => backend.admin.inspect(name));
-    return mergeStates(states, this.electorate.majority);
+    return mergeStates(states, this.quorum.majority);
   }
 
   async *list(prefix: string): AsyncIterable<LockState> {
@@ -49,7 +49,7 @@ export class QuorumAdmin implements Admin {
   }
 
   nodes(): readonly BackendNode[] {
-    return this.electorate.nodes.flatMap(({ backend }) => backend.admin.nodes());
+    return this.quorum.nodes.flatMap(({ backend }) => backend.admin.nodes());
   }
 
   /** Asks all nodes. @throws QuorumError when no majority answers */
@@ -58,14 +58,12 @@ export class QuorumAdmin implements Admin {
     question: (backend: NodeBackend) => Promise<T>,
     limit?: "no limit",
   ): Promise<T[]> {
-    const questions = this.electorate.nodes.map((node) =>
-      limit ? question(node.backend) : node.ask(question),
-    );
+    const questions = this.quorum.nodes.map((node) => (limit ? question(node.backend) : node.ask(question)));
     const timeout = limit && Number.MAX_SAFE_INTEGER;
-    const answers = await poll(this.electorate.clock, timeout ?? this.electorate.nodeTimeout, questions);
+    const answers = await poll(this.quorum.clock, timeout ?? this.quorum.nodeTimeout, questions);
     const values = valuesOf(answers);
-    if (values.length >= this.electorate.majority) return values;
-    throw undecided(this.electorate, { keys: [key] }, answers);
+    if (values.length >= this.quorum.majority) return values;
+    throw undecided(this.quorum, { keys: [key] }, answers);
   }
 }
 

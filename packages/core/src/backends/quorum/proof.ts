@@ -1,6 +1,6 @@
-import type { Ownership } from "../../contract/backend.ts";
+import type { Ownership, Predecessor } from "../../contract/backend.ts";
 import { LockUsageError } from "../../contract/errors.ts";
-import type { Stint } from "./stint.ts";
+import type { NodeRequest } from "./node-request.ts";
 
 /** What a node needs to let a lease be adopted. */
 export interface ProofPart {
@@ -10,17 +10,17 @@ export interface ProofPart {
 }
 
 /** What the next owner of a lease must know of each node, as text; null for nodes that do not have it. */
-export function writeProof({ token }: Ownership, stints: readonly (Stint | undefined)[]): string {
-  const parts = stints.map((stint) => {
-    if (stint === undefined) return null;
-    const { node, request } = stint;
-    return [request.token.slice(token.length), node.backend.handOff(request)];
+export function writeProof({ token }: Ownership, nodeRequests: readonly (NodeRequest | undefined)[]): string {
+  const parts = nodeRequests.map((nodeRequest) => {
+    if (nodeRequest === undefined) return null;
+    const { node, request } = nodeRequest;
+    return [request.token.slice(token.length), node.backend.handOff?.(request) ?? ""];
   });
   return JSON.stringify(parts);
 }
 
 /** @throws LockUsageError */
-export function readProof(proof: string, from: string, nodes: number): (ProofPart | null)[] {
+export function readProof({ proof, token }: Predecessor, nodes: number): (ProofPart | null)[] {
   const parts = parse(proof);
   if (!Array.isArray(parts) || parts.length !== nodes) {
     throw new LockUsageError(`the ticket was not made by a quorum of ${nodes} nodes`);
@@ -29,7 +29,7 @@ export function readProof(proof: string, from: string, nodes: number): (ProofPar
     if (part === null) return null;
     const [suffix, nodeProof] = Array.isArray(part) ? part : [];
     if (typeof suffix === "string" && typeof nodeProof === "string") {
-      return { token: from + suffix, proof: nodeProof };
+      return { token: token + suffix, proof: nodeProof };
     }
     throw new LockUsageError("the ticket was altered");
   });

@@ -7,6 +7,7 @@ import type {
   ExtendOutcome,
   LockBackend,
   NodeBackend,
+  Predecessor,
   ReleaseOutcome,
   ReleaseTerms,
   Voter,
@@ -20,16 +21,16 @@ import { checkDuration } from "../../contract/validate.ts";
 import { DRIFT } from "../../contract/validity.ts";
 import { QuorumAdmin } from "./admin.ts";
 import { Candidate } from "./candidate.ts";
-import type { Electorate } from "./electorate.ts";
 import { majorityOf } from "./fence.ts";
-import { Holding } from "./holding.ts";
+import { endByMajority, renewByMajority } from "./majority.ts";
+import { Memberships } from "./memberships.ts";
 import { QuorumMessages } from "./messages.ts";
 import { Node } from "./node.ts";
+import type { NodeRequest } from "./node-request.ts";
+import { NodeRequests } from "./node-requests.ts";
 import { poll } from "./poll.ts";
 import { readProof, writeProof } from "./proof.ts";
-import { Roll } from "./roll.ts";
-import type { Stint } from "./stint.ts";
-import { ending, renewal } from "./tenure.ts";
+import type { Quorum } from "./quorum.ts";
 
 /** Options of the quorum backend. Durations are milliseconds. */
 export interface QuorumBackendOptions {
@@ -73,8 +74,8 @@ export class QuorumBackend implements LockBackend {
   readonly admin: Admin;
   readonly messages: Messages;
   readonly #nodes: readonly Node[];
-  readonly #electorate: Electorate;
-  readonly #roll: Roll;
+  readonly #quorum: Quorum;
+  readonly #memberships: Memberships;
   readonly #candidates = new WeakMap<AcquireRequest, Candidate>();
   readonly #background = new Set<Promise<unknown>>();
 
@@ -99,7 +100,7 @@ export class QuorumBackend implements LockBackend {
     this.name = `quorum of ${backends.length}`;
     this.clock = clock;
     this.capabilities = { queue: false, permits: false, severalKeys: "always", fences: false, maxTtl };
-    // The roll, the vote, and one round more for its fencing token.
+    // The memberships, the vote, and one round more for its fencing token.
     this.requestTimeout = 3 * nodeTimeout;
     this.#nodes = voters.map(
       ({ backend, voter }, index) =>
@@ -107,19 +108,19 @@ export class QuorumBackend implements LockBackend {
     );
     const nodes = this.#nodes;
     const background = (work: Promise<unknown>) => this.#inBackground(work);
-    const waiting: Electorate["waiting"] = new Set();
+    const waiting: Quorum["waiting"] = new Set();
     const terms = { nodeTimeout, drift, maxTtl, durable };
-    this.#electorate = { clock, nodes, majority, ...terms, waiting, background };
-    this.#roll = new Roll(this.#electorate);
-    this.admin = new QuorumAdmin(this.#electorate);
+    this.#quorum = { clock, nodes, majority, ...terms, waiting, background };
+    this.#memberships = new Memberships(this.#quorum);
+    this.admin = new QuorumAdmin(this.#quorum);
     this.messages = new QuorumMessages(backends);
   }
 
   async tryAcquire(request: AcquireRequest): Promise<AcquireOutcome> {
-    checkDuration("ttl", request.ttl, 1, this.#electorate.maxTtl);
-    const candidate = this.#candidates.get(request) ?? new Candidate(this.#electorate, request);
+    checkDuration("ttl", request.ttl, 1, this.#quorum.maxTtl);
+    const candidate = this.#candidates.get(request) ?? new Candidate(this.#quorum, request);
     this.#candidates.set(request, candidate);
-    await this.#roll.call(request.prefix);
+    await this.#memberships.find(request.prefix);
     return candidate.stand();
   }
 
@@ -131,49 +132,46 @@ export class QuorumBackend implements LockBackend {
     await this.#inTime(this.#candidates.get(request)?.giveUp() ?? []);
   }
 
-  async extend(held: AcquireRequest, ttl: number, { fence }: Change = {}): Promise<ExtendOutcome> {
-    const holding = this.#holding(held);
+  async extend(held: AcquireRequest, ttl: number, { fence, from }: Change = {}): Promise<ExtendOutcome> {
+    if (from !== undefined) return this.#adopt(held, ttl, from);
+    const atNodes = this.#atNodes(held);
     // A node that has restarted is enrolled again also where nothing but renewals runs.
-    this.#inBackground(this.#roll.call(held.prefix));
-    const questions = holding.stints.map((stint) => stint?.extend(ttl, fence));
+    this.#inBackground(this.#memberships.find(held.prefix));
+    const questions = atNodes.all.map((nodeRequest) => nodeRequest?.extend(ttl, fence));
     try {
-      const outcome = await renewal(this.#electorate, held, questions);
-      if (outcome.status === "lost") holding.endAll();
-      else holding.spread(ttl, true);
+      const outcome = await renewByMajority(this.#quorum, held, questions);
+      if (outcome.status === "lost") atNodes.endAll();
+      else atNodes.spread(ttl, true);
       return outcome;
     } catch (error) {
       // It may be the others that are away next time.
-      holding.spread(ttl, false);
+      atNodes.spread(ttl, false);
       throw error;
     }
   }
 
   release(held: AcquireRequest, { after = 0 }: ReleaseTerms = {}): Promise<ReleaseOutcome> {
-    const end = (stint: Stint) => (after > 0 ? stint.endLater(after) : stint.end());
-    return ending(this.#electorate, held, this.#holding(held), end);
+    const end = (nodeRequest: NodeRequest) => (after > 0 ? nodeRequest.endLater(after) : nodeRequest.end());
+    return endByMajority(this.#quorum, held, this.#atNodes(held), end);
   }
 
   handOff(held: AcquireRequest): string {
-    return writeProof(held, this.#holding(held).handOff());
+    return writeProof(held, this.#atNodes(held).handOff());
   }
 
-  async adopt(
-    request: AcquireRequest,
-    from: string,
-    fencingToken: number,
-    proof: string,
-  ): Promise<ExtendOutcome> {
-    const parts = readProof(proof, from, this.#nodes.length);
+  async #adopt(request: AcquireRequest, ttl: number, from: Predecessor): Promise<ExtendOutcome> {
+    const { fencingToken } = from;
+    const parts = readProof(from, this.#nodes.length);
     const at = this.#nodes.filter((_, index) => parts[index] !== null);
-    const holding = this.#keep(request, Holding.ofLease(this.#electorate, request, at));
+    const atNodes = this.#keep(request, NodeRequests.ofLease(this.#quorum, request, at));
     const questions = this.#nodes.map((node, index) => {
       const part = parts[index];
       if (!part) return undefined;
-      return node.ask((backend) => backend.adopt(request, part.token, fencingToken, part.proof));
+      return node.ask((backend) => backend.extend(request, ttl, { from: { ...part, fencingToken } }));
     });
-    const outcome = await renewal(this.#electorate, request, questions);
+    const outcome = await renewByMajority(this.#quorum, request, questions);
     if (outcome.status === "lost") this.#inBackground(this.release(request));
-    else holding.elected(fencingToken, request.ttl);
+    else atNodes.elected(fencingToken, ttl);
     return outcome;
   }
 
@@ -183,18 +181,18 @@ export class QuorumBackend implements LockBackend {
   }
 
   /** What a lease has at the nodes; of one that was granted elsewhere only its token is known. */
-  #holding(held: AcquireRequest): Holding {
+  #atNodes(held: AcquireRequest): NodeRequests {
     const known = this.#candidates.get(held);
-    return known?.holding ?? this.#keep(held, Holding.ofLease(this.#electorate, held));
+    return known?.atNodes ?? this.#keep(held, NodeRequests.ofLease(this.#quorum, held));
   }
 
-  #keep(request: AcquireRequest, holding: Holding): Holding {
-    this.#candidates.set(request, new Candidate(this.#electorate, request, holding));
-    return holding;
+  #keep(request: AcquireRequest, atNodes: NodeRequests): NodeRequests {
+    this.#candidates.set(request, new Candidate(this.#quorum, request, atNodes));
+    return atNodes;
   }
 
   #inTime(work: readonly Promise<unknown>[]): Promise<unknown> {
-    return poll(this.clock, this.#electorate.nodeTimeout, work);
+    return poll(this.clock, this.#quorum.nodeTimeout, work);
   }
 
   /** Work that no caller waits for; `close` does. Nobody is told when it fails: what is not undone ends with its ttl. */

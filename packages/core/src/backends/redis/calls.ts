@@ -1,4 +1,10 @@
-import type { AcquireRequest, ExtendOutcome, Granted, ReleaseOutcome } from "../../contract/backend.ts";
+import type {
+  AcquireRequest,
+  ExtendOutcome,
+  Granted,
+  Ownership,
+  ReleaseOutcome,
+} from "../../contract/backend.ts";
 import type { Instant } from "../../contract/clock.ts";
 import { LockBackendError } from "../../contract/errors.ts";
 import { showKeys } from "../../contract/key.ts";
@@ -11,6 +17,12 @@ import { writeMode } from "./modes.ts";
 /** A lease of one key. */
 export interface Part extends LockName {
   readonly token: string;
+}
+
+/** A lease, key by key: what is sent for each in one turn travels as one command. */
+export function partsOf({ prefix, keys, token }: Ownership): [Part, ...Part[]] {
+  const [first, ...others] = keys;
+  return [{ prefix, key: first, token }, ...others.map((key) => ({ prefix, key, token }))];
 }
 
 /** An answer of a script, and when its request left. */

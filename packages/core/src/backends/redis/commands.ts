@@ -4,7 +4,7 @@ import type {
   ExtendOutcome,
   Granted,
   NewHolder,
-  Ownership,
+  Predecessor,
   ReleaseOutcome,
   ReleaseTerms,
 } from "../../contract/backend.ts";
@@ -14,7 +14,7 @@ import { showKeys } from "../../contract/key.ts";
 import type { LockMode, LockName } from "../../contract/mode.ts";
 import { newOwnerToken } from "../../contract/owner-token.ts";
 import { Batch, type BatchedScript, LARGEST_BATCH } from "./batch.ts";
-import { AcquireCall, type Answer, type Part, ReleaseCall, RenewCall, TextCall } from "./calls.ts";
+import { AcquireCall, type Answer, type Part, partsOf, ReleaseCall, RenewCall, TextCall } from "./calls.ts";
 import type { CommandsOptions, RunOnce } from "./commands-options.ts";
 import type { Ask, Electable } from "./electable.ts";
 import { backendError, refused, unreadable } from "./faults.ts";
@@ -132,7 +132,8 @@ export class Commands {
 
   async extend(part: Part, held: AcquireRequest, ttl: number, change?: Change): Promise<ExtendOutcome> {
     const { mode } = held;
-    const { fence, holder } = change ?? {};
+    const { fence, holder, from } = change ?? {};
+    if (from !== undefined) return this.#adopted(part, held, ttl, from);
     if (holder !== undefined) return this.#confirmed(part, held, ttl, holder);
     if (mode.kind === "exclusive" && fence === undefined) return this.#renewed(part, ttl);
     const args = [part.token, String(ttl), heldBy(mode), fence === undefined ? "" : String(fence)];
@@ -158,9 +159,13 @@ export class Commands {
     return { ...outcome, fences: { first: readNumber(first), last: readNumber(last) } };
   }
 
-  async adopt(part: Part, request: AcquireRequest, from: string, fence: number): Promise<ExtendOutcome> {
-    const { ttl, mode } = request;
-    const args = [from, part.token, String(ttl), heldBy(mode), this.#info(request), String(fence)];
+  async #adopted(
+    part: Part,
+    held: AcquireRequest,
+    ttl: number,
+    { token, fencingToken }: Predecessor,
+  ): Promise<ExtendOutcome> {
+    const args = [token, part.token, ttl, heldBy(held.mode), this.#info(held), fencingToken].map(String);
     return readExtend(await this.#tell(this.#adopt, part, args), "adopted");
   }
 
@@ -222,12 +227,6 @@ export class Commands {
     const names = keys.map((key) => this.options.driver.keyPrefix + lockKey({ prefix, key }));
     return writeInfo({ holder, meta, lockKeys: names });
   }
-}
-
-/** A lease, key by key: what is sent for each in one turn travels as one command. */
-export function partsOf({ prefix, keys, token }: Ownership): [Part, ...Part[]] {
-  const [first, ...others] = keys;
-  return [{ prefix, key: first, token }, ...others.map((key) => ({ prefix, key, token }))];
 }
 
 /** How the scripts are told that a lease is one of many of its key, or may be. */

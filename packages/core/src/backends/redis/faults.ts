@@ -136,7 +136,7 @@ export function refused(status: "late" | "cancelled"): LockBackendError {
 /** No answer within the time that a request may take. */
 export function noAnswer(ms: number, key: string | undefined): LockBackendError {
   const advice = "is it running and reachable? the client's 'error' event may tell";
-  return new LockBackendError(`redis did not answer within ${ms} ms: ${advice}`, {
+  return new LockBackendError(`redis did not answer within ${Math.round(ms)} ms: ${advice}`, {
     key,
     retryable: true,
     ambiguous: true,

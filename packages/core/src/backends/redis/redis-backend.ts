@@ -16,8 +16,8 @@ import type { Clock } from "../../contract/clock.ts";
 import { randomText } from "../../contract/host.ts";
 import { validityLeft } from "../../contract/validity.ts";
 import { RedisAdmin } from "./admin.ts";
-import type { Part } from "./calls.ts";
-import { Commands, partsOf } from "./commands.ts";
+import { type Part, partsOf } from "./calls.ts";
+import { Commands } from "./commands.ts";
 import type { RedisDriver } from "./driver.ts";
 import type { Ask, Electable } from "./electable.ts";
 import { unreadable } from "./faults.ts";
@@ -128,7 +128,12 @@ export class RedisBackend implements RedisLockBackend {
   }
 
   async extend(held: AcquireRequest, ttl: number, change?: Change): Promise<ExtendOutcome> {
-    return this.#shortest(await each(held, (part) => this.#commands.extend(part, held, ttl, change)));
+    const outcomes = await each(held, (part) => this.#commands.extend(part, held, ttl, change));
+    const outcome = this.#shortest(outcomes);
+    const isPartial = outcome.status === "lost" && outcomes.some(({ status }) => status === "renewed");
+    // The others are their owner's, who hears of it; these are nobody's.
+    if (isPartial && change?.from !== undefined) await this.release(held);
+    return outcome;
   }
 
   release(held: AcquireRequest, terms?: ReleaseTerms): Promise<ReleaseOutcome> {
@@ -140,18 +145,6 @@ export class RedisBackend implements RedisLockBackend {
   async #releaseAll(held: AcquireRequest, terms?: ReleaseTerms): Promise<ReleaseOutcome> {
     const outcomes = await each(held, (part) => this.#commands.release(part, held.mode, terms));
     return outcomes.every((outcome) => outcome === "released") ? "released" : "notHeld";
-  }
-
-  handOff(): string {
-    return "";
-  }
-
-  async adopt(request: AcquireRequest, from: string, fence: number): Promise<ExtendOutcome> {
-    const outcomes = await each(request, (part) => this.#commands.adopt(part, request, from, fence));
-    const outcome = this.#shortest(outcomes);
-    const isPartial = outcome.status === "lost" && outcomes.some(({ status }) => status === "renewed");
-    if (isPartial) await this.release(request);
-    return outcome;
   }
 
   async close(): Promise<void> {

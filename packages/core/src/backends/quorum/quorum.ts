@@ -2,7 +2,7 @@ import type { Clock } from "../../contract/clock.ts";
 import type { Node } from "./node.ts";
 
 /** What all parts of one quorum have in common. Durations are milliseconds. */
-export interface Electorate {
+export interface Quorum {
   readonly clock: Clock;
   readonly nodes: readonly Node[];
   readonly majority: number;
@@ -22,11 +22,11 @@ export interface Electorate {
 /** One who waits in the queue of a node. */
 export interface Waiting {
   /** Others have found that a node does not answer: if that is where it waits, no news will come from there. */
-  homeIsAway(home: number): void;
+  queueNodeIsAway(index: number): void;
 }
 
 /** The node in whose queue all who want a key wait: the first that votes. */
-export function homeOf({ nodes }: Pick<Electorate, "nodes">): number {
+export function queueNodeOf({ nodes }: Pick<Quorum, "nodes">): number {
   return Math.max(
     0,
     nodes.findIndex((node) => node.votes),

@@ -1,9 +1,9 @@
 import type { Membership } from "../../contract/backend.ts";
 import { LockUsageError } from "../../contract/errors.ts";
-import type { Electorate } from "./electorate.ts";
 import { AHEAD } from "./fence.ts";
 import type { Node } from "./node.ts";
 import { poll, valuesOf } from "./poll.ts";
+import type { Quorum } from "./quorum.ts";
 
 /**
  * Which nodes may vote. A node that restarts without its data must not: what it granted may still stand, and with its
@@ -12,32 +12,32 @@ import { poll, valuesOf } from "./poll.ts";
  * later. Only where all nodes answer, and none of them has the mark, the quorum is new, and votes at once: any that is away
  * might have had it.
  */
-export class Roll {
-  readonly #calling = new Map<string, Promise<void>>();
+export class Memberships {
+  readonly #finding = new Map<string, Promise<void>>();
   #refusal: LockUsageError | undefined;
 
-  constructor(private readonly electorate: Electorate) {}
+  constructor(private readonly quorum: Quorum) {}
 
   /**
    * Finds out what is not known yet; waits for it where without it there is no majority.
    * @throws LockUsageError where two nodes are one server
    */
-  async call(prefix: string): Promise<void> {
-    const { nodes, majority, background } = this.electorate;
+  async find(prefix: string): Promise<void> {
+    const { nodes, majority, background } = this.quorum;
     this.#assertNoTwins();
     const isKnown = (node: Node) => node.membership(prefix) !== undefined;
     if (nodes.every((node) => isKnown(node) || node.isSilent)) return;
-    let calling = this.#calling.get(prefix);
-    if (calling === undefined) {
-      calling = this.#call(prefix).finally(() => this.#calling.delete(prefix));
-      this.#calling.set(prefix, calling);
-      background(calling);
+    let finding = this.#finding.get(prefix);
+    if (finding === undefined) {
+      finding = this.#findAll(prefix).finally(() => this.#finding.delete(prefix));
+      this.#finding.set(prefix, finding);
+      background(finding);
     }
-    if (nodes.filter(isKnown).length < majority) await calling;
+    if (nodes.filter(isKnown).length < majority) await finding;
   }
 
-  async #call(prefix: string): Promise<void> {
-    const { nodes, nodeTimeout, clock, background } = this.electorate;
+  async #findAll(prefix: string): Promise<void> {
+    const { nodes, nodeTimeout, clock, background } = this.quorum;
     const answers = await this.#ask(prefix);
     this.#assertNoTwins();
     const who = (is: (membership: Membership) => boolean) =>
@@ -62,7 +62,7 @@ export class Roll {
 
   /** What the nodes say of which it is not known whether they are members. */
   async #ask(prefix: string): Promise<readonly (readonly [Node, Membership])[]> {
-    const { clock, nodes, majority, nodeTimeout, background } = this.electorate;
+    const { clock, nodes, majority, nodeTimeout, background } = this.quorum;
     const asked = nodes.filter((node) => node.membership(prefix) === undefined && !node.isSilent);
     const isEnough = () => nodes.filter((node) => node.membership(prefix) !== undefined).length >= majority;
     const questions = asked.map(async (node) => [node, await this.#standing(node, prefix)] as const);
@@ -83,17 +83,17 @@ export class Roll {
 
   /** Its counters are replaced by its clock: that must have passed what the fastest client proposed before. */
   get #longest(): number {
-    return this.electorate.maxTtl + AHEAD;
+    return this.quorum.maxTtl + AHEAD;
   }
 
   async #enroll(prefix: string, nodes: readonly Node[], votesIn: number): Promise<void> {
-    const { clock, nodeTimeout } = this.electorate;
+    const { clock, nodeTimeout } = this.quorum;
     const questions = nodes.map((node) => this.#learn(node, prefix, votesIn));
     await poll(clock, nodeTimeout, questions);
   }
 
   async #learn(node: Node, prefix: string, votesIn?: number): Promise<Membership> {
-    const { durable } = this.electorate;
+    const { durable } = this.quorum;
     const membership = await node.enroll(prefix, { votesIn, durable });
     this.#noteTwins(prefix);
     return membership;
@@ -107,7 +107,7 @@ export class Roll {
   /** Two connections to one server are one node. */
   #noteTwins(prefix: string): void {
     const names = new Map<string, string>();
-    for (const node of this.electorate.nodes) {
+    for (const node of this.quorum.nodes) {
       const id = node.membership(prefix)?.id;
       const twin = id === undefined ? undefined : names.get(id);
       if (twin !== undefined) {

@@ -1,13 +1,13 @@
 import type { AcquireRequest, Granted } from "../../contract/backend.ts";
-import type { Electorate } from "./electorate.ts";
 import { agreedFence } from "./fence.ts";
 import type { CastVote, Node } from "./node.ts";
-import { Stint } from "./stint.ts";
+import { NodeRequest } from "./node-request.ts";
+import type { Quorum } from "./quorum.ts";
 
-/** What one request has at the nodes: at each of them one stint at a time. */
-export class Holding {
-  readonly #stints: (Stint | undefined)[];
-  /** How many stints there were at each node. */
+/** What one request has at the nodes: at each of them one nodeRequest at a time. */
+export class NodeRequests {
+  readonly #all: (NodeRequest | undefined)[];
+  /** How many nodeRequests there were at each node. */
   readonly #served: number[];
   /** Where the lease is asked for that it did not have yet. */
   readonly #joining = new Set<number>();
@@ -15,43 +15,44 @@ export class Holding {
   #elected: number | undefined;
 
   constructor(
-    private readonly electorate: Electorate,
+    private readonly quorum: Quorum,
     private readonly request: AcquireRequest,
   ) {
-    this.#stints = electorate.nodes.map(() => undefined);
-    this.#served = electorate.nodes.map(() => 0);
+    this.#all = quorum.nodes.map(() => undefined);
+    this.#served = quorum.nodes.map(() => 0);
   }
 
   /** What was granted without our knowing more of it: in another process, or to whoever gave it away. */
-  static ofLease(electorate: Electorate, request: AcquireRequest, at = electorate.nodes): Holding {
-    const holding = new Holding(electorate, request);
-    for (const [index, node] of electorate.nodes.entries()) {
+  static ofLease(quorum: Quorum, request: AcquireRequest, at = quorum.nodes): NodeRequests {
+    const atNodes = new NodeRequests(quorum, request);
+    for (const [index, node] of quorum.nodes.entries()) {
       if (!at.includes(node)) continue;
-      holding.#served[index] = 1;
-      holding.#stints[index] = Stint.held(node, request, electorate.maxTtl);
+      atNodes.#served[index] = 1;
+      atNodes.#all[index] = NodeRequest.held(node, request, quorum.maxTtl);
     }
-    return holding;
+    return atNodes;
   }
 
-  get stints(): readonly (Stint | undefined)[] {
-    return this.#stints;
+  get all(): readonly (NodeRequest | undefined)[] {
+    return this.#all;
   }
 
-  at(index: number): Stint | undefined {
-    return this.#stints[index];
+  at(index: number): NodeRequest | undefined {
+    return this.#all[index];
   }
 
   /** What the nodes granted. */
   granted(): Granted[] {
     const granted: Granted[] = [];
-    for (const stint of this.#stints) if (stint?.granted !== undefined) granted.push(stint.granted);
+    for (const nodeRequest of this.#all)
+      if (nodeRequest?.granted !== undefined) granted.push(nodeRequest.granted);
     return granted;
   }
 
   /** How many nodes have granted it. */
   get votes(): number {
     let votes = 0;
-    for (const stint of this.#stints) if (stint?.granted !== undefined) votes += 1;
+    for (const nodeRequest of this.#all) if (nodeRequest?.granted !== undefined) votes += 1;
     return votes;
   }
 
@@ -62,22 +63,22 @@ export class Holding {
 
   /** The fencing token that a majority granted with. */
   agreed(): number | undefined {
-    return agreedFence(this.fences(), this.electorate.majority);
+    return agreedFence(this.fences(), this.quorum.majority);
   }
 
-  /** Asks a node for its vote; undefined where it would not answer. `terms`: of a new stint. */
+  /** Asks a node for its vote; undefined where it would not answer. `terms`: of a new nodeRequest. */
   vote(index: number, fence: number, terms: Partial<AcquireRequest>): Promise<CastVote> | undefined {
-    const node = this.electorate.nodes[index];
+    const node = this.quorum.nodes[index];
     if (node === undefined || node.isSilent) return undefined;
-    const stint = this.#stints[index] ?? this.#newStint(index, node, terms);
-    this.#stints[index] = stint;
-    return stint.vote(fence);
+    const nodeRequest = this.#all[index] ?? this.#newStint(index, node, terms);
+    this.#all[index] = nodeRequest;
+    return nodeRequest.vote(fence);
   }
 
-  #newStint(index: number, node: Node, terms: Partial<AcquireRequest>): Stint {
+  #newStint(index: number, node: Node, terms: Partial<AcquireRequest>): NodeRequest {
     const served = this.#served[index] ?? 0;
     this.#served[index] = served + 1;
-    return new Stint(node, { ...this.request, ...terms, token: tokenOf(this.request, served) });
+    return new NodeRequest(node, { ...this.request, ...terms, token: tokenOf(this.request, served) });
   }
 
   /**
@@ -86,15 +87,15 @@ export class Holding {
    */
   elected(fencingToken: number, ttl: number): void {
     this.#elected = fencingToken;
-    const spreadSoon = (stint: Stint) => {
-      if (!stint.isVoid || this.#elected !== fencingToken) return;
-      const { clock, nodeTimeout, background } = this.electorate;
+    const spreadSoon = (nodeRequest: NodeRequest) => {
+      if (!nodeRequest.isVoid || this.#elected !== fencingToken) return;
+      const { clock, nodeTimeout, background } = this.quorum;
       const soon = new Promise<void>((resume) => clock.setTimer(resume, nodeTimeout));
       background(soon.then(() => this.#elected === fencingToken && this.spread(ttl, false)));
     };
-    for (const stint of this.#stints) {
-      if (stint !== undefined && stint.granted === undefined)
-        void stint.answered.then(() => spreadSoon(stint));
+    for (const nodeRequest of this.#all) {
+      if (nodeRequest !== undefined && nodeRequest.granted === undefined)
+        void nodeRequest.answered.then(() => spreadSoon(nodeRequest));
     }
   }
 
@@ -104,68 +105,69 @@ export class Holding {
    */
   spread(ttl: number, isConfirmed: boolean): void {
     if (this.#elected === undefined) return;
-    for (const [index, stint] of this.#stints.entries()) {
-      if (stint?.isVoid) this.end(index);
-      if (this.#stints[index] !== undefined || this.#joining.has(index)) continue;
+    for (const [index, nodeRequest] of this.#all.entries()) {
+      if (nodeRequest?.isVoid) this.end(index);
+      if (this.#all[index] !== undefined || this.#joining.has(index)) continue;
       const joining = this.#join(index, ttl, this.#elected, isConfirmed);
       this.#joining.add(index);
-      this.electorate.background(joining.finally(() => this.#joining.delete(index)));
+      this.quorum.background(joining.finally(() => this.#joining.delete(index)));
     }
   }
 
   async #join(index: number, ttl: number, fencingToken: number, isConfirmed: boolean): Promise<void> {
-    const node = this.electorate.nodes[index];
+    const node = this.quorum.nodes[index];
     if (node === undefined || node.isSilent) return;
-    const stint = this.#newStint(index, node, { ttl, queue: false });
-    const vote = await stint.vote(fencingToken).catch(() => undefined);
+    const nodeRequest = this.#newStint(index, node, { ttl, queue: false });
+    const vote = await nodeRequest.vote(fencingToken).catch(() => undefined);
     // Another token may mean that the node has granted the key to somebody since: then only a majority proves that the
     // lease stood all the time.
     const isOurs = vote?.status === "granted" && (isConfirmed || vote.fencingToken === fencingToken);
-    if (isOurs && this.#elected === fencingToken) this.#stints[index] = stint;
-    else await stint.end();
+    if (isOurs && this.#elected === fencingToken) this.#all[index] = nodeRequest;
+    else await nodeRequest.end();
   }
 
   /** Gives up what it has at one node. */
   end(index: number): void {
-    const stint = this.#stints[index];
-    this.#stints[index] = undefined;
-    const ending = stint?.end();
-    if (ending !== undefined) this.electorate.background(ending);
+    const nodeRequest = this.#all[index];
+    this.#all[index] = undefined;
+    const ending = nodeRequest?.end();
+    if (ending !== undefined) this.quorum.background(ending);
   }
 
   /** The lease is lost: what is left of it at some nodes is in the way of others. */
   endAll(): void {
     this.#elected = undefined;
-    for (const index of this.#stints.keys()) this.end(index);
+    for (const index of this.#all.keys()) this.end(index);
   }
 
   /** What it has, to be ended by the caller, who may come again should that fail. */
-  leave(): readonly (Stint | undefined)[] {
+  leave(): readonly (NodeRequest | undefined)[] {
     this.#elected = undefined;
-    return this.#stints;
+    return this.#all;
   }
 
   /** Takes nothing up again that is being undone: what is on its way there must not undo what comes next. */
   startAnew(): void {
-    for (const [index, stint] of this.#stints.entries()) if (stint?.isEnding) this.end(index);
+    for (const [index, nodeRequest] of this.#all.entries()) if (nodeRequest?.isEnding) this.end(index);
   }
 
   /** Keeps what the nodes have granted for somebody else; its places in queues are for nobody. */
-  handOff(): readonly (Stint | undefined)[] {
-    for (const [index, stint] of this.#stints.entries()) if (stint?.isHeld === false) this.end(index);
+  handOff(): readonly (NodeRequest | undefined)[] {
+    for (const [index, nodeRequest] of this.#all.entries())
+      if (nodeRequest?.isHeld === false) this.end(index);
     return this.letGo();
   }
 
   /** It has nothing more to do with what it had, and returns it. */
-  letGo(): readonly (Stint | undefined)[] {
+  letGo(): readonly (NodeRequest | undefined)[] {
     this.#elected = undefined;
-    const stints = this.#stints.slice();
-    this.#stints.fill(undefined);
-    return stints;
+    const nodeRequests = this.#all.slice();
+    this.#all.fill(undefined);
+    return nodeRequests;
   }
 }
 
-/** The owner token at a node: the request's own in the first stint there. */
+/** The owner token at a node: the request's own in the first nodeRequest there. */
 export function tokenOf({ token }: AcquireRequest, served: number): string {
   return served === 0 ? token : `${token}.${served}`;
 }

@@ -8,22 +8,22 @@ import type {
 import { QuorumError } from "../../contract/errors.ts";
 import { showKeys } from "../../contract/key.ts";
 import { together } from "../../contract/validity.ts";
-import { type Electorate, homeOf } from "./electorate.ts";
-import type { Holding } from "./holding.ts";
+import type { NodeRequest } from "./node-request.ts";
+import type { NodeRequests } from "./node-requests.ts";
 import { type Answer, canReach, countUnknown, poll, valuesOf } from "./poll.ts";
-import type { Stint } from "./stint.ts";
+import { type Quorum, queueNodeOf } from "./quorum.ts";
 import { readAnswers } from "./votes.ts";
 
 /**
  * What a majority says of a lease that is to go on.
  * @throws QuorumError where that is not known
  */
-export async function renewal(
-  electorate: Electorate,
+export async function renewByMajority(
+  quorum: Quorum,
   held: Ownership,
   questions: readonly (Promise<ExtendOutcome> | undefined)[],
 ): Promise<ExtendOutcome> {
-  const { clock, nodes, nodeTimeout, majority, drift } = electorate;
+  const { clock, nodes, nodeTimeout, majority, drift } = quorum;
   const renewed = (answers: readonly Answer<ExtendOutcome>[]) =>
     valuesOf(answers).filter((value) => value.status === "renewed");
   const answers = await poll(clock, nodeTimeout, questions, (soFar) => {
@@ -35,7 +35,7 @@ export async function renewal(
   const values = valuesOf(answers);
   const gone = values.filter(({ status }) => status === "lost").length;
   const never = questions.filter((question) => question === undefined).length;
-  if (gone === 0 || nodes.length - gone - never >= majority) throw undecided(electorate, held, answers);
+  if (gone === 0 || nodes.length - gone - never >= majority) throw undecided(quorum, held, answers);
   const isStolen = values.some((value) => value.status === "lost" && value.reason === "stolen");
   return { status: "lost", reason: isStolen ? "stolen" : "expired" };
 }
@@ -44,36 +44,36 @@ export async function renewal(
  * Ends what a lease has at the nodes.
  * @throws QuorumError where it is not known whether somebody else can have a majority now
  */
-export async function ending(
-  electorate: Electorate,
+export async function endByMajority(
+  quorum: Quorum,
   held: AcquireRequest,
-  holding: Holding,
-  end: (stint: Stint) => Promise<ReleaseOutcome>,
+  atNodes: NodeRequests,
+  end: (nodeRequest: NodeRequest) => Promise<ReleaseOutcome>,
 ): Promise<ReleaseOutcome> {
-  const { clock, nodes, nodeTimeout, majority, background } = electorate;
-  const work = holding.leave().map((stint) => stint && end(stint));
+  const { clock, nodes, nodeTimeout, majority, background } = quorum;
+  const work = atNodes.leave().map((nodeRequest) => nodeRequest && end(nodeRequest));
   for (const one of work) if (one !== undefined) background(one);
   const released = (answers: readonly Answer<ReleaseOutcome>[]) =>
     valuesOf(answers).filter((outcome) => outcome === "released").length;
-  const home = homeOf(electorate);
+  const queueNode = queueNodeOf(quorum);
   const answers = await poll(
     clock,
     nodeTimeout,
     work,
-    // Who comes next is turned away while home has not heard.
-    (soFar) => released(soFar) >= majority && soFar[home]?.status !== "pending",
+    // Who comes next is turned away while the queue node has not heard.
+    (soFar) => released(soFar) >= majority && soFar[queueNode]?.status !== "pending",
   );
   const count = released(answers);
   const unknown = countUnknown(answers);
   // Nobody else could have a majority of the others.
-  if (count < majority && nodes.length - unknown < majority) throw undecided(electorate, held, answers);
-  holding.letGo();
+  if (count < majority && nodes.length - unknown < majority) throw undecided(quorum, held, answers);
+  atNodes.letGo();
   return count + unknown >= majority ? "released" : "notHeld";
 }
 
 /** Too few nodes answered. */
 export function undecided(
-  { nodes }: Electorate,
+  { nodes }: Quorum,
   { keys }: Pick<Ownership, "keys">,
   answers: readonly Answer<unknown>[],
 ): QuorumError {

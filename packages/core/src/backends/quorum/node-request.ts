@@ -16,7 +16,7 @@ import type { CastVote, Node } from "./node.ts";
  * is over for good when it ends: whatever is still on its way to the node then (a vote, a release that is sent again)
  * can neither grant nor free anything of the next.
  */
-export class Stint {
+export class NodeRequest {
   /** The node said so when it was to be extended. */
   isLost = false;
   /** What the node said last; undefined where that is not known, or while it is asked again. */
@@ -40,11 +40,11 @@ export class Stint {
   }
 
   /** One that was granted without our knowing more of it: in another process, or to whoever gave it away. */
-  static held(node: Node, request: AcquireRequest, maxTtl: number): Stint {
-    const stint = new Stint(node, request);
-    stint.#isHeld = true;
-    stint.#longest = maxTtl;
-    return stint;
+  static held(node: Node, request: AcquireRequest, maxTtl: number): NodeRequest {
+    const nodeRequest = new NodeRequest(node, request);
+    nodeRequest.#isHeld = true;
+    nodeRequest.#longest = maxTtl;
+    return nodeRequest;
   }
 
   /** What the node granted, as far as is known. */
