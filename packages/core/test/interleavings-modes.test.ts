@@ -60,7 +60,7 @@ const scriptOf = {
   extend: scripts.extendScript.sha,
   release: scripts.releaseScript.sha,
   cancel: scripts.cancelScript.sha,
-  adopt: scripts.adoptScript.sha,
+  adopt: scripts.extendScript.sha,
 };
 
 /** Two processes on a real server, in real time. */

@@ -46,6 +46,11 @@ export function randomText(bytes: number): string {
   return pool.toString("base64url", used - bytes, used);
 }
 
+/** A new owner token: 128 random bits, so that nobody can guess it. */
+export function newOwnerToken(): string {
+  return randomText(16);
+}
+
 export function warn(warning: string | Error, options?: WarningOptions): void {
   host.warn(warning, options);
 }

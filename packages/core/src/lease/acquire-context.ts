@@ -3,8 +3,8 @@ import type { SeenHolder } from "../contract/errors.ts";
 import type { Crowd } from "./crowd.ts";
 import type { Deadline } from "./deadline.ts";
 import type { HeldLease } from "./held-lease.ts";
+import type { LeaseTerms } from "./options.ts";
 import type { Successors } from "./successors.ts";
-import type { LeaseTerms } from "./terms.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 import type { UnderWay } from "./under-way.ts";
 

@@ -1,15 +1,15 @@
 import type { ExtendOutcome, Granted, LockBackend } from "../contract/backend.ts";
 import { LockUsageError, UnconfirmedGrantError } from "../contract/errors.ts";
+import { newOwnerToken } from "../contract/host.ts";
 import { type Keys, showKeys } from "../contract/key.ts";
-import { newOwnerToken } from "../contract/owner-token.ts";
 import { retry } from "../contract/retry.ts";
 import { pauseToRetry } from "../contract/validity.ts";
 import type { AcquireContext } from "./acquire-context.ts";
 import { type Deadline, TIME_OVER } from "./deadline.ts";
 import { unanswered } from "./failures.ts";
 import type { HeldLease } from "./held-lease.ts";
+import { RENEWED } from "./options.ts";
 import type { Acquire, Positions } from "./positions.ts";
-import { RENEWED } from "./terms.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
 /** How several keys are acquired: all at once, or each as a part of the whole. */

@@ -1,7 +1,7 @@
 import type { AcquireRequest, Granted, LockBackend } from "../contract/backend.ts";
 import { asBackendError, LockLostError, LockUsageError } from "../contract/errors.ts";
+import { newOwnerToken } from "../contract/host.ts";
 import { checkKeys, showKeys } from "../contract/key.ts";
-import { newOwnerToken } from "../contract/owner-token.ts";
 import type { Stop } from "../contract/stop.ts";
 import { Doubt } from "../contract/unexplained.ts";
 import { checkDuration } from "../contract/validate.ts";

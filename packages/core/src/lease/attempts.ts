@@ -1,7 +1,7 @@
 import type { AcquireOutcome } from "../contract/backend.ts";
 import { type LockBackendError, QuorumError, UnconfirmedGrantError } from "../contract/errors.ts";
+import { newOwnerToken } from "../contract/host.ts";
 import { showKeys } from "../contract/key.ts";
-import { newOwnerToken } from "../contract/owner-token.ts";
 import { Doubt } from "../contract/unexplained.ts";
 import type { AcquireContext } from "./acquire-context.ts";
 import type { TrackedRequest } from "./tracked-request.ts";

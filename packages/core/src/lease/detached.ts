@@ -1,7 +1,7 @@
 import type { AcquireRequest, LockBackend } from "../contract/backend.ts";
 import { asBackendError, LockUsageError } from "../contract/errors.ts";
+import { newOwnerToken } from "../contract/host.ts";
 import { checkKey } from "../contract/key.ts";
-import { newOwnerToken } from "../contract/owner-token.ts";
 import { checkAcquireOptions } from "./options.ts";
 
 /** How a lease is taken that nobody will keep. */

@@ -7,11 +7,11 @@ import { tell } from "./events.ts";
 import type { Kept, Loss } from "./kept.ts";
 import type { Lease, ReleaseResult } from "./lease.ts";
 import type { LeaseContext } from "./lease-context.ts";
+import type { LeaseTerms } from "./options.ts";
 import { checkTicketOptions } from "./options.ts";
 import { Release } from "./release.ts";
 import { Renewal } from "./renewal.ts";
 import type { Successors } from "./successors.ts";
-import type { LeaseTerms } from "./terms.ts";
 import { type LeaseTicket, type TicketOptions, writeTicket } from "./ticket.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 

@@ -1,6 +1,6 @@
 import { elapsed, type Instant, ranFor, surelyElapsed } from "../contract/clock.ts";
 import type { Validity } from "../contract/validity.ts";
-import type { LeaseTerms } from "./terms.ts";
+import type { LeaseTerms } from "./options.ts";
 
 /** For how long a lease is held, and may be. Durations are milliseconds. */
 export class HoldTime {

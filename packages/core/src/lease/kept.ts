@@ -2,7 +2,7 @@ import type { LockBackend, NewHolder, Renewed } from "../contract/backend.ts";
 import type { LockBackendError, LostReason } from "../contract/errors.ts";
 import type { Alarm, Alarms } from "./alarms.ts";
 import type { Events } from "./events.ts";
-import type { LeaseTerms } from "./terms.ts";
+import type { LeaseTerms } from "./options.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
 /** Those of this process who have the same owner token, and get the lease one after the other. */

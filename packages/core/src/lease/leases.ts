@@ -16,11 +16,10 @@ import { tellFailure } from "./failures.ts";
 import { HeldLease } from "./held-lease.ts";
 import type { KeepingAlarm } from "./kept.ts";
 import type { Lease } from "./lease.ts";
-import { type AcquireOptions, checkAcquireOptions, type Wait } from "./options.ts";
+import { type AcquireOptions, checkAcquireOptions, type LeaseTerms, termsOf, type Wait } from "./options.ts";
 import { leaseWithin, type OuterLease } from "./reentrant-lease.ts";
 import type { Successors } from "./successors.ts";
 import type { Target } from "./target.ts";
-import { type LeaseTerms, termsOf } from "./terms.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 import { UnderWay } from "./under-way.ts";
 

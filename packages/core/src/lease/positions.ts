@@ -1,10 +1,10 @@
-import { newOwnerToken } from "../contract/owner-token.ts";
+import { newOwnerToken } from "../contract/host.ts";
 import type { AcquireContext } from "./acquire-context.ts";
 import type { Deadline } from "./deadline.ts";
 import type { HeldLease } from "./held-lease.ts";
+import { isUsual, type LeaseTerms } from "./options.ts";
 import { type GrantedPosition, Position } from "./position.ts";
 import { Relay } from "./relay.ts";
-import { isUsual, type LeaseTerms } from "./terms.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 import { Waiter } from "./waiter.ts";
 

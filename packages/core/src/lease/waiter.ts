@@ -3,7 +3,7 @@ import { showKeys } from "../contract/key.ts";
 import type { AcquireContext } from "./acquire-context.ts";
 import type { Cancellable, Deadline } from "./deadline.ts";
 import type { HeldLease } from "./held-lease.ts";
-import type { LeaseTerms } from "./terms.ts";
+import type { LeaseTerms } from "./options.ts";
 import type { TrackedRequest } from "./tracked-request.ts";
 
 /** Where a waiter waits: a position in the queue, or a relay. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { adminOf } from "../contract/admin.ts";
 import type { AcquireRequest, Granted, LockBackend } from "../contract/backend.ts";
+import { newOwnerToken } from "../contract/host.ts";
 import type { LockName } from "../contract/mode.ts";
-import { newOwnerToken } from "../contract/owner-token.ts";
 import { eventually, type Test, type TestApi, testsOn } from "./test-api.ts";
 
 /** Two backends on the same store, as two processes would have them, and how to close them. */

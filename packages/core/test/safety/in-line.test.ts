@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { lockKeys } from "../../src/backends/redis/keys.ts";
-import { adoptScript, cancelScript, releaseAfterScript } from "../../src/backends/redis/lua/index.ts";
+import { cancelScript, extendScript, releaseAfterScript } from "../../src/backends/redis/lua/index.ts";
 import { RedisBackend } from "../../src/backends/redis/redis-backend.ts";
 import { createLocks, type Lease, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
@@ -108,8 +108,8 @@ describe("a waiter", () => {
 describe("an adoption", () => {
   it("whose answers were all lost is given back", async () => {
     // The server must know the script, or it is run by its source.
-    await scene.admin.driver.eval(adoptScript.source, [], []);
-    const { state, backend } = losing(adoptScript.sha, true);
+    await scene.admin.driver.eval(extendScript.source, [], []);
+    const { state, backend } = losing(extendScript.sha, true);
     const [locks, rivals] = [createLocks({ backend, wait: 200 }), createLocks({ backend: scene.two })];
     const key = newKey();
     const ticket = (await rivals.acquire(key)).toTicket();

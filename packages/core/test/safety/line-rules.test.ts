@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { lockKeys } from "../../src/backends/redis/keys.ts";
 import type { AcquireRequest } from "../../src/contract/backend.ts";
-import { newOwnerToken } from "../../src/contract/owner-token.ts";
+import { newOwnerToken } from "../../src/contract/host.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import {
   ask,

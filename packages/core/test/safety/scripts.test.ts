@@ -5,7 +5,7 @@ import counting from "../../src/backends/redis/lua/fence.lua";
 import { acquireScript } from "../../src/backends/redis/lua/index.ts";
 import { defineScript } from "../../src/backends/redis/script.ts";
 import type { LockBackend } from "../../src/contract/backend.ts";
-import { newOwnerToken } from "../../src/contract/owner-token.ts";
+import { newOwnerToken } from "../../src/contract/host.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6 } from "../support/clients.ts";
 import {

@@ -1,7 +1,7 @@
 import { type FaultyProxy, startFaultyProxy } from "@lock/redis-harness";
 import { newestOrOlder, useRedis } from "@lock/redis-harness/vitest";
 import { beforeAll, describe, expect, it } from "vitest";
-import { adoptScript, forceReleaseScript, releaseScript } from "../../src/backends/redis/lua/index.ts";
+import { extendScript, forceReleaseScript, releaseScript } from "../../src/backends/redis/lua/index.ts";
 import { createLocks, type Locks } from "../../src/index.ts";
 import { eventually } from "../../src/testing/test-api.ts";
 import { ioredis6, type Library, libraries, type TestClient } from "../support/clients.ts";
@@ -11,7 +11,7 @@ const redis = useRedis();
 /** The server knows the scripts, so that they are asked for by their hash. */
 beforeAll(async () => {
   const client = await ioredis6.connect(redis.url);
-  for (const { source } of [adoptScript, releaseScript, forceReleaseScript])
+  for (const { source } of [extendScript, releaseScript, forceReleaseScript])
     await client.driver.eval(source, [], ["60000"]);
   client.close();
 });
@@ -63,7 +63,7 @@ describe.each(newestOrOlder(libraries))("what $name may send twice", (library) =
     const { proxy, locks, rivals } = scene;
     const key = `${name} adopted ${title}`;
     const ticket = (await lockOf(locks, key).acquire()).toTicket();
-    const dropped = proxy.dropReply({ after: adoptScript.sha });
+    const dropped = proxy.dropReply({ after: extendScript.sha });
     const adopted = await locks.adopt(ticket);
     await dropped;
     await adopted.extend();

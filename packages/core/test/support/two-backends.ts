@@ -1,8 +1,8 @@
 import { useRedis } from "@lock/redis-harness/vitest";
 import { afterAll, beforeAll, beforeEach } from "vitest";
 import type { AcquireRequest, ExtendOutcome, Granted, LockBackend } from "../../src/contract/backend.ts";
+import { newOwnerToken } from "../../src/contract/host.ts";
 import type { LockName } from "../../src/contract/mode.ts";
-import { newOwnerToken } from "../../src/contract/owner-token.ts";
 import { ioredis6, type TestClient } from "./clients.ts";
 
 /** Two processes. */

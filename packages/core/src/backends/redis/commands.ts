@@ -3,16 +3,14 @@ import type {
   Change,
   ExtendOutcome,
   Granted,
-  NewHolder,
-  Predecessor,
   ReleaseOutcome,
   ReleaseTerms,
 } from "../../contract/backend.ts";
 import type { Instant } from "../../contract/clock.ts";
 import { LockBackendError } from "../../contract/errors.ts";
+import { newOwnerToken } from "../../contract/host.ts";
 import { showKeys } from "../../contract/key.ts";
 import type { LockMode, LockName } from "../../contract/mode.ts";
-import { newOwnerToken } from "../../contract/owner-token.ts";
 import { Batch, type BatchedScript, LARGEST_BATCH } from "./batch.ts";
 import { AcquireCall, type Answer, type Part, partsOf, ReleaseCall, RenewCall, TextCall } from "./calls.ts";
 import type { CommandsOptions, RunOnce } from "./commands-options.ts";
@@ -52,8 +50,6 @@ export class Commands {
   readonly #extend: Batch;
   /** Extends of exclusive leases, of which there are the most. */
   readonly #renew: Batch;
-  readonly #confirm: Batch;
-  readonly #adopt: Batch;
   readonly #connections: () => readonly object[] | undefined;
 
   constructor(private readonly options: CommandsOptions) {
@@ -71,8 +67,6 @@ export class Commands {
     this.#releaseAfter = this.#batch(scripts.releaseAfterScript, () => []);
     this.#extend = this.#batch(scripts.extendScript, () => retention);
     this.#renew = this.#batch(scripts.renewScript, () => [], { most: LARGEST_RENEWAL });
-    this.#confirm = this.#batch(scripts.confirmScript, () => retention);
-    this.#adopt = this.#batch(scripts.adoptScript, () => []);
   }
 
   /**
@@ -130,43 +124,21 @@ export class Commands {
     throw unreadable(text);
   }
 
-  async extend(part: Part, held: AcquireRequest, ttl: number, change?: Change): Promise<ExtendOutcome> {
-    const { mode } = held;
-    const { fence, holder, from } = change ?? {};
-    if (from !== undefined) return this.#adopted(part, held, ttl, from);
-    if (holder !== undefined) return this.#confirmed(part, held, ttl, holder);
-    if (mode.kind === "exclusive" && fence === undefined) return this.#renewed(part, ttl);
-    const args = [part.token, String(ttl), heldBy(mode), fence === undefined ? "" : String(fence)];
-    return readExtend(await this.#tell(this.#extend, part, args), "renewed");
+  async extend(part: Part, held: AcquireRequest, ttl: number, change: Change = {}): Promise<ExtendOutcome> {
+    const { fence, holder, from } = change;
+    const isPlain = fence === undefined && holder === undefined && from === undefined;
+    if (isPlain && held.mode.kind === "exclusive") return this.#renewed(part, ttl);
+    const heldFor = holder === undefined ? "" : Math.max(0, Math.round(holder.heldFor * 1_000));
+    const info = holder === undefined && from === undefined ? "" : this.#info(held);
+    const args = [
+      [part.token, ttl, heldBy(held.mode), fence ?? "", from?.token ?? ""],
+      [from?.fencingToken ?? holder?.fence ?? "", heldFor, holder?.reserve ?? 0, info],
+    ];
+    return readExtend(await this.#tell(this.#extend, part, args.flat().map(String)));
   }
 
   #renewed(part: Part, ttl: number): Promise<ExtendOutcome> {
     return new Promise((resolve, reject) => this.#renew.add(new RenewCall(part, ttl, resolve, reject)));
-  }
-
-  async #confirmed(
-    part: Part,
-    held: AcquireRequest,
-    ttl: number,
-    { fence, heldFor, reserve }: NewHolder,
-  ): Promise<ExtendOutcome> {
-    const since = Math.max(0, Math.round(heldFor * 1_000));
-    const args = [part.token, ttl, fence ?? "", since, reserve].map(String);
-    const answer = await this.#tell(this.#confirm, part, [...args, this.#info(held)]);
-    const [, , first, last] = answer.text.split(" ");
-    const outcome = readExtend(answer, "renewed");
-    if (outcome.status === "lost" || last === undefined) return outcome;
-    return { ...outcome, fences: { first: readNumber(first), last: readNumber(last) } };
-  }
-
-  async #adopted(
-    part: Part,
-    held: AcquireRequest,
-    ttl: number,
-    { token, fencingToken }: Predecessor,
-  ): Promise<ExtendOutcome> {
-    const args = [token, part.token, ttl, heldBy(held.mode), this.#info(held), fencingToken].map(String);
-    return readExtend(await this.#tell(this.#adopt, part, args), "adopted");
   }
 
   async forceRelease(name: LockName, token: string): Promise<boolean> {
@@ -234,11 +206,12 @@ function heldBy({ kind }: LockMode): "one" | "many" {
   return kind === "exclusive" ? "one" : "many";
 }
 
-function readExtend({ text, sentAt }: Answer, done: string): ExtendOutcome {
-  const [status, left] = text.split(" ");
-  if (status === done) return { status: "renewed", since: sentAt, ttl: readNumber(left) };
-  if (status !== "expired" && status !== "stolen") throw unreadable(text);
-  return { status: "lost", reason: status };
+function readExtend({ text, sentAt }: Answer): ExtendOutcome {
+  const [status, left, first, last] = text.split(" ");
+  if (status === "expired" || status === "stolen") return { status: "lost", reason: status };
+  if (status !== "renewed") throw unreadable(text);
+  const fences = last === undefined ? undefined : { first: readNumber(first), last: readNumber(last) };
+  return { status, since: sentAt, ttl: readNumber(left), fences };
 }
 
 function cached<V>(map: Map<string, V>, key: string, make: () => V): V {

@@ -40,6 +40,10 @@ export interface RedisLockBackend extends NodeBackend {
   readonly electable: Electable;
 }
 
+const OF_SERVERS = { queue: true, permits: true, severalKeys: "always", fences: true } as const;
+/** Each key is a hash tag of its own: two of them hardly ever share a slot. */
+const OF_CLUSTERS = { ...OF_SERVERS, severalKeys: "never" } as const;
+
 /** Milliseconds between two looks whether messages come in: a waiter that is not told loses up to half a second. */
 const PROBE_FOR_WAITERS = 400;
 /** Messages only save time. */
@@ -103,9 +107,7 @@ export class RedisBackend implements RedisLockBackend {
   }
 
   get capabilities() {
-    // Each key is a hash tag of its own: in a cluster two of them hardly ever share a slot.
-    const severalKeys = this.#slots.matter ? "never" : "always";
-    return { queue: true, permits: true, severalKeys, fences: true } as const;
+    return this.#slots.matter ? OF_CLUSTERS : OF_SERVERS;
   }
 
   async tryAcquire(request: AcquireRequest): Promise<AcquireOutcome> {

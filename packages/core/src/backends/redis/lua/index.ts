@@ -1,10 +1,8 @@
 import { defineScript } from "../script.ts";
 import acquire from "./acquire.lua";
 import acquireFirst from "./acquire-first.lua";
-import adopt from "./adopt.lua";
 import batch from "./batch.lua";
 import cancel from "./cancel.lua";
-import confirm from "./confirm.lua";
 import enter from "./enter.lua";
 import extend from "./extend.lua";
 import fence from "./fence.lua";
@@ -45,10 +43,8 @@ export const releaseScript = defineScript(
 );
 export const releaseAfterScript = defineScript("releaseAfter", batch, fence, now, holders, releaseAfter);
 export const cancelScript = defineScript("cancel", batch, fence, now, holders, queue, cancel);
-export const extendScript = defineScript("extend", batch, fence, extend);
+export const extendScript = defineScript("extend", batch, fence, now, extend);
 export const renewScript = defineScript("renew", renew);
-export const confirmScript = defineScript("confirm", batch, fence, confirm);
-export const adoptScript = defineScript("adopt", batch, fence, adopt);
 export const forceReleaseScript = defineScript(
   "forceRelease",
   batch,
