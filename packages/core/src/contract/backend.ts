@@ -235,6 +235,12 @@ export interface LockBackend {
    */
   handOff?(held: AcquireRequest): string;
 
+  /**
+   * Calls the listener with the owner token of a lease that was taken by force, where the backend hears of it; until the
+   * returned function is called. A hint, which may be lost, late or forged: the holder asks then.
+   */
+  onTaken?(listener: (token: string) => void): () => void;
+
   /** Where operators can look at locks, and free them. */
   readonly admin?: Admin | undefined;
 

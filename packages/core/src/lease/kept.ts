@@ -37,6 +37,8 @@ export interface Loss {
 /** What rings for a lease that is kept. */
 export interface KeepingAlarm extends Alarm {
   readonly lease: Kept;
+  /** Asks the server whether it was taken by force; what is left of it stays as it is. */
+  look(): Promise<void>;
 }
 
 /** What a renewal needs from its surroundings; one for all leases. */

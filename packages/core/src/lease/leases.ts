@@ -16,6 +16,7 @@ import { tellFailure } from "./failures.ts";
 import { HeldLease } from "./held-lease.ts";
 import type { KeepingAlarm } from "./kept.ts";
 import type { Lease } from "./lease.ts";
+import { Looks } from "./looks.ts";
 import { type AcquireOptions, checkAcquireOptions, type LeaseTerms, termsOf, type Wait } from "./options.ts";
 import { leaseWithin, type OuterLease } from "./reentrant-lease.ts";
 import type { Successors } from "./successors.ts";
@@ -51,6 +52,7 @@ export class Leases {
   readonly #contexts: Contexts;
   readonly #times: DeadlineContext;
   readonly #crowd: Crowd;
+  readonly #endOfHints: (() => void) | undefined;
   #lastId = 0;
   #closed: Promise<void> | undefined;
 
@@ -75,6 +77,7 @@ export class Leases {
       settled: (waiting) => this.#waiting.delete(waiting),
       ended: () => this.#underWay.end(),
     });
+    this.#endOfHints = backend.onTaken?.(new Looks(this.#alarms).hint);
     this.detached = new BackendDetachedLeases({
       ...options,
       assertOpen: () => this.assertOpen(),
@@ -144,6 +147,7 @@ export class Leases {
     const deadline = new Deadline(this.#times, CLOSE_LIMIT, undefined);
     await deadline.until(this.#underWay.idle());
     this.#background.stop.stop();
+    this.#endOfHints?.();
     await deadline.until(backend.close());
   }
 

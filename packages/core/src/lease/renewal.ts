@@ -1,6 +1,6 @@
 import type { ExtendOutcome, Granted, Renewed } from "../contract/backend.ts";
 import { elapsed, type Instant } from "../contract/clock.ts";
-import { asBackendError, type LockBackendError } from "../contract/errors.ts";
+import { asBackendError, type LockBackendError, type LostReason } from "../contract/errors.ts";
 import { showKeys } from "../contract/key.ts";
 import {
   atMost,
@@ -158,33 +158,36 @@ export class Renewal implements KeepingAlarm {
     }
   }
 
+  async look(): Promise<void> {
+    const left = Math.ceil(this.left(this.#now()));
+    // A fault is told, and has the next extend come soon.
+    if (left > 0) await this.#extend(left, "stolen").catch(() => undefined);
+    if (this.#lease.isHeld) this.arm();
+  }
+
   /** The validity has ended. */
   end(): void {
     const { maxHold, renew } = this.#lease.terms;
-    const mayStand = true;
     if (this.time.isFilledBy(this.validity)) {
       const because = `it was held for ${maxHold} ms, the longest that maxHold allows`;
-      this.#lease.lose("expired", { because, mayStand });
-    } else if (renew && this.#stoodStill) this.#lease.lose("stalled", { mayStand });
+      this.#lease.lose("expired", { because, mayStand: true });
+    } else if (renew && this.#stoodStill) this.#lease.lose("stalled", { mayStand: true });
     else if (this.#isExtending || this.#faults > 0) {
-      this.#lease.lose("unreachable", { fault: this.#lastFault, mayStand });
-    } else this.#lease.lose(renew ? "stalled" : "expired", { mayStand });
+      this.#lease.lose("unreachable", { fault: this.#lastFault, mayStand: true });
+    } else this.#lease.lose(renew ? "stalled" : "expired", { mayStand: true });
   }
 
   async #renew(): Promise<void> {
     this.#isExtending = true;
-    try {
-      await this.#extend(this.#ttl);
-    } catch {
-      // Told by the extendFailed event; tried again until the validity ends.
-    }
+    // A fault is told by the extendFailed event; it is tried again until the validity ends.
+    await this.#extend(this.#ttl).catch(() => undefined);
     this.#isExtending = false;
     if (this.#lease.isHeld) this.arm();
   }
 
-  async #extend(ttl: number): Promise<void> {
-    const asked = this.#now();
-    const asking = this.#lease;
+  /** `lostBy`: why it is lost where it is, if that is known better than by the server. */
+  async #extend(ttl: number, lostBy?: LostReason): Promise<void> {
+    const [asked, asking] = [this.#now(), this.#lease];
     let outcome: ExtendOutcome;
     try {
       outcome = await this.#ask(ttl, asked);
@@ -194,18 +197,17 @@ export class Renewal implements KeepingAlarm {
     // It may be the lease of another one by now: the answer is about what they share.
     const lease = this.#lease;
     if (!lease.isHeld) return;
-    const now = this.#now();
     // An answer that comes after the end revives nothing: others may have been told that the lease is over.
-    if (this.left(now) <= 0) this.end();
+    if (this.left(this.#now()) <= 0) this.end();
     else if (outcome.status === "lost") {
       // One of several keys is enough to lose all: the others are not to be kept.
-      lease.lose(outcome.reason, { mayStand: lease.held.keys.length > 1 });
+      lease.lose(lostBy ?? outcome.reason, { mayStand: lease.held.keys.length > 1 });
     } else {
       if (lease === asking) this.#isMasked = false;
       lease.successors?.reserved(outcome.fences);
       this.heard(outcome, ttl, asked);
-      const { held, fencingToken } = lease;
-      this.context.events.emit("extended", held, { fencingToken, validFor: Math.max(0, this.left(now)) });
+      const validFor = Math.max(0, this.left(this.#now()));
+      this.context.events.emit("extended", lease.held, { fencingToken: lease.fencingToken, validFor });
     }
   }
 
@@ -214,9 +216,8 @@ export class Renewal implements KeepingAlarm {
     const { backend } = this.context;
     const clipped = this.time.clipped(ttl, now);
     if (!this.#isMasked || successors === undefined) return backend.extend(held, clipped);
-    return backend.extend(held, clipped, {
-      holder: successors.newHolder(fencingToken, this.time.heldFor(now)),
-    });
+    const holder = successors.newHolder(fencingToken, this.time.heldFor(now));
+    return backend.extend(held, clipped, { holder });
   }
 
   #failed(fault: unknown): LockBackendError {

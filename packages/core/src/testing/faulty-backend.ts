@@ -95,6 +95,10 @@ export class FaultyBackend implements LockBackend {
     return this.#call(method, () => this.inner.extend(held, ttl, change));
   }
 
+  onTaken(listener: (token: string) => void): () => void {
+    return this.inner.onTaken?.(listener) ?? (() => undefined);
+  }
+
   handOff(held: AcquireRequest): string {
     return this.inner.handOff?.(held) ?? "";
   }

@@ -9,13 +9,18 @@ const WAITERS_SHOWN = 100;
 const HOLDERS_SHOWN = 1_000;
 
 export class InProcessAdmin implements Admin {
-  constructor(private readonly store: Store) {}
+  constructor(
+    private readonly store: Store,
+    /** Called with the owner token of each lease that was taken. */
+    private readonly taken: (token: string) => void,
+  ) {}
 
   async forceRelease(name: LockName, token = ""): Promise<boolean> {
     const entry = this.store.entry(name);
     const taken = [...entry.grants.keys()].filter((held) => held.startsWith(token));
     for (const held of taken) entry.grants.delete(held);
     this.store.serve(name, entry);
+    for (const held of taken) this.taken(held);
     return taken.length > 0;
   }
 

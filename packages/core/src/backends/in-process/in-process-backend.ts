@@ -16,6 +16,7 @@ import type {
 } from "../../contract/backend.ts";
 import { type Clock, elapsed, type Instant, systemClock } from "../../contract/clock.ts";
 import { randomText } from "../../contract/host.ts";
+import { Listeners } from "../../contract/listeners.ts";
 import type { Messages } from "../../contract/messages.ts";
 import { checkOptionNames } from "../../contract/option-names.ts";
 import { checkClock } from "../../contract/validate.ts";
@@ -50,6 +51,7 @@ export class InProcessBackend implements InProcessLockBackend {
   readonly #store: Store;
   /** By prefix: since when it is a member of a quorum, and after how many milliseconds it votes. */
   readonly #members = new Map<string, { readonly since: Instant; readonly after: number }>();
+  readonly #taken = new Listeners<string>();
   readonly #id = randomText(12);
 
   constructor(options: InProcessBackendOptions = {}) {
@@ -58,7 +60,7 @@ export class InProcessBackend implements InProcessLockBackend {
     checkClock(clock);
     this.clock = clock;
     this.#store = new Store(clock);
-    this.admin = new InProcessAdmin(this.#store);
+    this.admin = new InProcessAdmin(this.#store, (token) => this.#taken.tell(token));
   }
 
   readonly voter: Voter = {
@@ -178,6 +180,10 @@ export class InProcessBackend implements InProcessLockBackend {
       grants.set(held.token, grant);
     }
     return this.#store.prolong(entries, grant, ttl);
+  }
+
+  onTaken(listener: (token: string) => void): () => void {
+    return this.#taken.add(listener);
   }
 
   async close(): Promise<void> {}

@@ -167,7 +167,12 @@ export class NodeRequests {
   }
 }
 
-/** The owner token at a node: the request's own in the first nodeRequest there. */
+/** The owner token at a node: the request's own in its first request there. */
 export function tokenOf({ token }: AcquireRequest, served: number): string {
   return served === 0 ? token : `${token}.${served}`;
+}
+
+/** The other way round. */
+export function requestTokenOf(token: string): string {
+  return token.replace(/\.\d+$/, "");
 }

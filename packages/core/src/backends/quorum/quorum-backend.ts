@@ -27,7 +27,7 @@ import { Memberships } from "./memberships.ts";
 import { QuorumMessages } from "./messages.ts";
 import { Node } from "./node.ts";
 import type { NodeRequest } from "./node-request.ts";
-import { NodeRequests } from "./node-requests.ts";
+import { NodeRequests, requestTokenOf } from "./node-requests.ts";
 import { poll } from "./poll.ts";
 import { readProof, writeProof } from "./proof.ts";
 import type { Quorum } from "./quorum.ts";
@@ -153,6 +153,16 @@ export class QuorumBackend implements LockBackend {
   release(held: AcquireRequest, { after = 0 }: ReleaseTerms = {}): Promise<ReleaseOutcome> {
     const end = (nodeRequest: NodeRequest) => (after > 0 ? nodeRequest.endLater(after) : nodeRequest.end());
     return endByMajority(this.#quorum, held, this.#atNodes(held), end);
+  }
+
+  /** A node names a lease by the owner token that it has there. */
+  onTaken(listener: (token: string) => void): () => void {
+    const ends = this.#nodes.map(({ backend }) =>
+      backend.onTaken?.((token) => listener(requestTokenOf(token))),
+    );
+    return () => {
+      for (const end of ends) end?.();
+    };
   }
 
   handOff(held: AcquireRequest): string {

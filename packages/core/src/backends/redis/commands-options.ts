@@ -7,8 +7,10 @@ import type { ServerTime } from "./server-time.ts";
 export interface CommandsOptions extends BatchOptions {
   readonly fenceRetention: number;
   readonly time: ServerTime;
-  /** On which this process is told to ask. */
-  channelOf(prefix: string): string;
+  /** How this process is named on the server. */
+  readonly process: string;
+  /** On which a process is told to ask: this one, if none is named. */
+  channelOf(prefix: string, process?: string): string;
 }
 
 /** Runs a script that is not on a hot path. */

@@ -143,7 +143,8 @@ export class Commands {
 
   async forceRelease(name: LockName, token: string): Promise<boolean> {
     const id = newOwnerToken();
-    const send = () => this.#tell(this.#forceRelease, name, [token, id]);
+    const channels = this.options.channelOf(name.prefix, "");
+    const send = () => this.#tell(this.#forceRelease, name, [token, id, channels]);
     const { text } = await this.options.time.inTime(name.key, await send(), send);
     return text === "1";
   }
@@ -195,9 +196,10 @@ export class Commands {
   /** What the server shows of a request; the same text each time, since a waiter is found by it. */
   #info(request: AcquireRequest): string {
     const { holder, meta, keys, prefix } = request;
-    if (keys.length === 1) return writeInfo({ holder, meta });
-    const names = keys.map((key) => this.options.driver.keyPrefix + lockKey({ prefix, key }));
-    return writeInfo({ holder, meta, lockKeys: names });
+    const { process, driver } = this.options;
+    if (keys.length === 1) return writeInfo({ process, holder, meta });
+    const names = keys.map((key) => driver.keyPrefix + lockKey({ prefix, key }));
+    return writeInfo({ process, holder, meta, lockKeys: names });
   }
 }
 

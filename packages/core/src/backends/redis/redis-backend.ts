@@ -14,6 +14,7 @@ import type {
 } from "../../contract/backend.ts";
 import type { Clock } from "../../contract/clock.ts";
 import { randomText } from "../../contract/host.ts";
+import { Listeners } from "../../contract/listeners.ts";
 import { validityLeft } from "../../contract/validity.ts";
 import { RedisAdmin } from "./admin.ts";
 import { type Part, partsOf } from "./calls.ts";
@@ -24,6 +25,7 @@ import { unreadable } from "./faults.ts";
 import { RedisMessages } from "./messages.ts";
 import { checkOptions, type RedisBackendOptions } from "./options.ts";
 import { Replication } from "./replication.ts";
+import { readTaken } from "./replies.ts";
 import { withDeadline } from "./script-runner.ts";
 import { ServerTime } from "./server-time.ts";
 import { Slots } from "./slots.ts";
@@ -65,6 +67,7 @@ export class RedisBackend implements RedisLockBackend {
   readonly #wake: Wake;
   readonly #subscription: Subscription;
   readonly #replication: Replication;
+  readonly #taken = new Listeners<string>();
   readonly #id = randomText(12);
   #isClosed = false;
   readonly #givenUp = new WeakSet<AcquireRequest>();
@@ -75,11 +78,11 @@ export class RedisBackend implements RedisLockBackend {
     this.requestTimeout = requestTimeout;
     this.#slots = new Slots(driver);
     const slots = this.#slots;
-    const channelOf = (prefix: string) => this.#channel(prefix);
+    const channelOf = (prefix: string, process?: string) => this.#channel(prefix, process);
     const time = new ServerTime(clock, requestTimeout);
     const traffic = { waiting: 0, unanswered: 0 };
     const server = { driver, clock, requestTimeout, fenceRetention, slots, traffic };
-    this.#commands = new Commands({ ...server, time, channelOf });
+    this.#commands = new Commands({ ...server, time, channelOf, process: this.#id });
     const attempt: Electable["attempt"] = (request, ask) => this.#attempt(request, ask);
     this.electable = { ...this.#commands.electable, attempt };
     this.#replication = new Replication({ ...server, minReplicas });
@@ -101,7 +104,7 @@ export class RedisBackend implements RedisLockBackend {
       answeredAt: () => time.toldAt,
       publish: (channel, text) => this.#commands.notify(channel, text),
       pace: () => this.#pace(),
-      message: (text) => this.messages.receive(text) || this.#wake.message(text),
+      message: (text) => this.messages.receive(text) || this.#hint(text),
       resumed: () => this.#wake.resumed(),
     });
   }
@@ -149,6 +152,10 @@ export class RedisBackend implements RedisLockBackend {
     return outcomes.every((outcome) => outcome === "released") ? "released" : "notHeld";
   }
 
+  onTaken(listener: (token: string) => void): () => void {
+    return this.#taken.add(listener);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#closeIfUnused();
@@ -188,14 +195,20 @@ export class RedisBackend implements RedisLockBackend {
     return { status: "busy", place: answer.ticket || undefined, holder, otherPermits };
   }
 
+  #hint(text: string): void {
+    const taken = readTaken(text);
+    if (taken === null) this.#wake.message(text);
+    else this.#taken.tell(taken);
+  }
+
   /** How often to make sure that messages come in. */
   #pace(): number | undefined {
     if (this.#wake.isWaiting) return PROBE_FOR_WAITERS;
     return this.messages.isHeard ? PROBE_FOR_MESSAGES : undefined;
   }
 
-  #channel(prefix: string): string {
-    return `${prefix}:wake:${this.#id}`;
+  #channel(prefix: string, process = this.#id): string {
+    return `${prefix}:wake:${process}`;
   }
 
   /** What came of several keys: as much as the worst of them. */

@@ -5,6 +5,8 @@ import { readMode } from "./modes.ts";
 
 /** What the scripts write about a holder beside its token: kept short, since it travels with every acquire. */
 export interface Info {
+  /** Which process it is; the first of all, where `force-release.lua` finds it. */
+  readonly process: string;
   readonly holder: string;
   readonly meta: Readonly<Record<string, string>> | undefined;
   /** All keys of a lease of several, as the server has them. */
@@ -14,10 +16,10 @@ export interface Info {
 /** Longer lists of keys are not told: they would travel, and stand in the queue of each key, once for each key. */
 const LONGEST_LIST = 1_024;
 
-export function writeInfo({ holder, meta, lockKeys }: Info): string {
-  if (meta === undefined && lockKeys === undefined) return `{"h":${JSON.stringify(holder)}}`;
+export function writeInfo({ process, holder, meta, lockKeys }: Info): string {
+  if (meta === undefined && lockKeys === undefined) return `{"p":"${process}","h":${JSON.stringify(holder)}}`;
   const isTold = lockKeys !== undefined && lockKeys.join("").length <= LONGEST_LIST;
-  return JSON.stringify({ h: holder, m: meta, k: isTold ? lockKeys : undefined });
+  return JSON.stringify({ p: process, h: holder, m: meta, k: isTold ? lockKeys : undefined });
 }
 
 function readInfo(text: string): { holder: string | undefined; meta: Readonly<Record<string, string>> } {
@@ -110,6 +112,13 @@ const ASK_NOW = /^(\S{1,64})(?: (\d{1,3}))?$/;
 export function readAskNow(message: string): AskNow | null {
   const [, token, part] = ASK_NOW.exec(message) ?? [];
   return token === undefined ? null : { token, part: part === undefined ? undefined : Number(part) };
+}
+
+const TAKEN = /^(\S{1,64}) taken$/;
+
+/** Whose lease was taken by force, if a message says so. */
+export function readTaken(message: string): string | null {
+  return TAKEN.exec(message)?.[1] ?? null;
 }
 
 /** What the acquire script answered. Times in microseconds of server time, durations in milliseconds. */
