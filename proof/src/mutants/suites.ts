@@ -63,7 +63,7 @@ export const SUITES: readonly Suite[] = [
       tests: [
         ...named("", "server-time", "several-keys", "fencing", "cross-slot"),
         ...named("safety/", "late-answers", "offers", "passed-over", "held-by-many", "in-line", "closing"),
-        ...named("safety/", "shared-places", "short-way", "wake", "forced-release"),
+        ...named("safety/", "shared-places", "short-way", "wake", "forced-release", "reserved-fences"),
         ...named("safety/", "in-time", "late-release", "first-waiter", "line-rules", "older-state"),
       ],
     },
