@@ -37,7 +37,6 @@ export interface LeasesOptions {
 }
 
 const CLOSE_LIMIT = 500;
-const NO_LIMIT = Number.POSITIVE_INFINITY;
 
 /** All leases of one `createLocks` and all that is under way to become one: `close` ends them. */
 export class Leases {
@@ -121,7 +120,7 @@ export class Leases {
     const adoption = planAdoption(ticket, this.options, this.#background.stop, this.#nextId());
     this.assertOpen();
     const { renew, minHold, maxHold } = adoption.ticket;
-    const terms = { renew, minHold, maxHold: maxHold ?? NO_LIMIT };
+    const terms = termsOf({ renew, minHold, maxHold });
     const { request } = adoption;
     const deadline = new Deadline(this.#times, wait, undefined);
     this.#underWay.begin();
@@ -153,14 +152,14 @@ export class Leases {
 
   #request({ keys, mode }: Target, options: AcquireOptions, wait: Wait): TrackedRequest {
     const { prefix, holder } = this.options;
-    const { ttl = this.options.ttl, maxHold = NO_LIMIT, retry = this.options.retry, meta } = options;
+    const { ttl = this.options.ttl, maxHold, retry = this.options.retry, meta } = options;
     return {
       id: this.#nextId(),
       prefix,
       keys,
       mode,
       token: "",
-      ttl: Math.min(ttl, maxHold),
+      ttl: Math.min(ttl, maxHold ?? ttl),
       holder,
       meta,
       queue: wait !== 0,

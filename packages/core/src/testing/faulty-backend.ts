@@ -11,8 +11,7 @@ import type {
 } from "../contract/backend.ts";
 import { LockBackendError } from "../contract/errors.ts";
 
-/** The methods that can be made to fail. */
-/** `adopt` is an extend by which a lease changes its owner. */
+/** The methods that can be made to fail; `adopt` is an extend by which a lease changes its owner. */
 export type BackendMethod = "tryAcquire" | "cancel" | "extend" | "release" | "adopt";
 
 type Fault =

@@ -12,7 +12,7 @@ export class InProcessAdmin implements Admin {
   constructor(
     private readonly store: Store,
     /** Called with the owner token of each lease that was taken. */
-    private readonly taken: (token: string) => void,
+    private readonly taken: (token: string) => unknown,
   ) {}
 
   async forceRelease(name: LockName, token = ""): Promise<boolean> {

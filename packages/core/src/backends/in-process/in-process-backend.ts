@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import type { Admin } from "../../contract/admin.ts";
 import type {
   AcquireOutcome,
@@ -16,7 +17,6 @@ import type {
 } from "../../contract/backend.ts";
 import { type Clock, elapsed, type Instant, systemClock } from "../../contract/clock.ts";
 import { randomText } from "../../contract/host.ts";
-import { Listeners } from "../../contract/listeners.ts";
 import type { Messages } from "../../contract/messages.ts";
 import { checkOptionNames } from "../../contract/option-names.ts";
 import { checkClock } from "../../contract/validate.ts";
@@ -51,7 +51,7 @@ export class InProcessBackend implements InProcessLockBackend {
   readonly #store: Store;
   /** By prefix: since when it is a member of a quorum, and after how many milliseconds it votes. */
   readonly #members = new Map<string, { readonly since: Instant; readonly after: number }>();
-  readonly #taken = new Listeners<string>();
+  readonly #hints = new EventEmitter().setMaxListeners(0);
   readonly #id = randomText(12);
 
   constructor(options: InProcessBackendOptions = {}) {
@@ -60,7 +60,7 @@ export class InProcessBackend implements InProcessLockBackend {
     checkClock(clock);
     this.clock = clock;
     this.#store = new Store(clock);
-    this.admin = new InProcessAdmin(this.#store, (token) => this.#taken.tell(token));
+    this.admin = new InProcessAdmin(this.#store, (token) => this.#hints.emit("taken", token));
   }
 
   readonly voter: Voter = {
@@ -183,7 +183,8 @@ export class InProcessBackend implements InProcessLockBackend {
   }
 
   onTaken(listener: (token: string) => void): () => void {
-    return this.#taken.add(listener);
+    this.#hints.on("taken", listener);
+    return () => void this.#hints.off("taken", listener);
   }
 
   async close(): Promise<void> {}

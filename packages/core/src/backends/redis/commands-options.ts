@@ -9,8 +9,6 @@ export interface CommandsOptions extends BatchOptions {
   readonly time: ServerTime;
   /** How this process is named on the server. */
   readonly process: string;
-  /** On which a process is told to ask: this one, if none is named. */
-  channelOf(prefix: string, process?: string): string;
 }
 
 /** Runs a script that is not on a hot path. */

@@ -16,7 +16,7 @@ import { AcquireCall, type Answer, type Part, partsOf, ReleaseCall, RenewCall, T
 import type { CommandsOptions, RunOnce } from "./commands-options.ts";
 import type { Ask, Electable } from "./electable.ts";
 import { backendError, refused, unreadable } from "./faults.ts";
-import { lockKey } from "./keys.ts";
+import { lockKey, wakeChannel } from "./keys.ts";
 import * as scripts from "./lua/index.ts";
 import { writeMode } from "./modes.ts";
 import { type AcquireAnswer, readAcquireAnswer, readNumber, writeInfo } from "./replies.ts";
@@ -60,7 +60,6 @@ export class Commands {
     const retention = [this.#retention];
     this.#release = this.#batch(scripts.releaseScript, () => retention);
     this.#forceRelease = this.#batch(scripts.forceReleaseScript, (sentAt) => [
-      this.#retention,
       this.#keep,
       time.notAfter(sentAt),
     ]);
@@ -99,8 +98,8 @@ export class Commands {
 
   async cancel(request: AcquireRequest, unanswered: boolean): Promise<void> {
     const { prefix, keys, token, ttl, mode } = request;
-    const channel = this.options.channelOf(prefix);
-    const make = () => this.#batch(scripts.cancelScript, () => [channel, this.#retention, this.#keep]);
+    const channel = wakeChannel(prefix, this.options.process);
+    const make = () => this.#batch(scripts.cancelScript, () => [channel, this.#keep]);
     const batch = cached(this.#cancel, prefix, make);
     const info = this.#info(request);
     const parts = partsOf(request).map((part, index) => {
@@ -130,11 +129,10 @@ export class Commands {
     if (isPlain && held.mode.kind === "exclusive") return this.#renewed(part, ttl);
     const heldFor = holder === undefined ? "" : Math.max(0, Math.round(holder.heldFor * 1_000));
     const info = holder === undefined && from === undefined ? "" : this.#info(held);
-    const args = [
-      [part.token, ttl, heldBy(held.mode), fence ?? "", from?.token ?? ""],
-      [from?.fencingToken ?? holder?.fence ?? "", heldFor, holder?.reserve ?? 0, info],
-    ];
-    return readExtend(await this.#tell(this.#extend, part, args.flat().map(String)));
+    const fencingToken = from?.fencingToken ?? holder?.fence ?? "";
+    const changes = [fence ?? "", from?.token ?? "", fencingToken, heldFor, holder?.reserve ?? 0, info];
+    const args = [part.token, ttl, heldBy(held.mode), ...changes].map(String);
+    return readExtend(await this.#tell(this.#extend, part, args));
   }
 
   #renewed(part: Part, ttl: number): Promise<ExtendOutcome> {
@@ -143,7 +141,7 @@ export class Commands {
 
   async forceRelease(name: LockName, token: string): Promise<boolean> {
     const id = newOwnerToken();
-    const channels = this.options.channelOf(name.prefix, "");
+    const channels = wakeChannel(name.prefix, "");
     const send = () => this.#tell(this.#forceRelease, name, [token, id, channels]);
     const { text } = await this.options.time.inTime(name.key, await send(), send);
     return text === "1";
@@ -189,7 +187,7 @@ export class Commands {
   }
 
   #acquireHeader(prefix: string): BatchedScript["header"] {
-    const process = `${this.options.channelOf(prefix)} ${BELIEVED_ALIVE * 1_000} ${this.#keep}`;
+    const process = `${wakeChannel(prefix, this.options.process)} ${BELIEVED_ALIVE * 1_000} ${this.#keep}`;
     return (sentAt) => [this.options.time.notAfter(sentAt), this.#retention, process];
   }
 

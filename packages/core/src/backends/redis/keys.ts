@@ -43,6 +43,11 @@ export function memberKey(prefix: string): string {
   return `${prefix}:quorum`;
 }
 
+/** On which a process is told to ask. */
+export function wakeChannel(prefix: string, process: string): string {
+  return `${prefix}:wake:${process}`;
+}
+
 /** A SCAN pattern for the locks of a prefix. Only a checked prefix and the client's own go into it, escaped. */
 export function scanPattern(keyPrefix: string, prefix: string): string {
   return `${(keyPrefix + prefix).replace(/[*?[\]\\^-]/g, "\\$&")}:{*}`;

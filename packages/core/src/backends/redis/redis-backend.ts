@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import type { Admin } from "../../contract/admin.ts";
 import type {
   AcquireOutcome,
@@ -14,7 +15,6 @@ import type {
 } from "../../contract/backend.ts";
 import type { Clock } from "../../contract/clock.ts";
 import { randomText } from "../../contract/host.ts";
-import { Listeners } from "../../contract/listeners.ts";
 import { validityLeft } from "../../contract/validity.ts";
 import { RedisAdmin } from "./admin.ts";
 import { type Part, partsOf } from "./calls.ts";
@@ -22,6 +22,7 @@ import { Commands } from "./commands.ts";
 import type { RedisDriver } from "./driver.ts";
 import type { Ask, Electable } from "./electable.ts";
 import { unreadable } from "./faults.ts";
+import { wakeChannel } from "./keys.ts";
 import { RedisMessages } from "./messages.ts";
 import { checkOptions, type RedisBackendOptions } from "./options.ts";
 import { Replication } from "./replication.ts";
@@ -67,7 +68,7 @@ export class RedisBackend implements RedisLockBackend {
   readonly #wake: Wake;
   readonly #subscription: Subscription;
   readonly #replication: Replication;
-  readonly #taken = new Listeners<string>();
+  readonly #hints = new EventEmitter().setMaxListeners(0);
   readonly #id = randomText(12);
   #isClosed = false;
   readonly #givenUp = new WeakSet<AcquireRequest>();
@@ -78,11 +79,10 @@ export class RedisBackend implements RedisLockBackend {
     this.requestTimeout = requestTimeout;
     this.#slots = new Slots(driver);
     const slots = this.#slots;
-    const channelOf = (prefix: string, process?: string) => this.#channel(prefix, process);
     const time = new ServerTime(clock, requestTimeout);
     const traffic = { waiting: 0, unanswered: 0 };
     const server = { driver, clock, requestTimeout, fenceRetention, slots, traffic };
-    this.#commands = new Commands({ ...server, time, channelOf, process: this.#id });
+    this.#commands = new Commands({ ...server, time, process: this.#id });
     const attempt: Electable["attempt"] = (request, ask) => this.#attempt(request, ask);
     this.electable = { ...this.#commands.electable, attempt };
     this.#replication = new Replication({ ...server, minReplicas });
@@ -153,7 +153,8 @@ export class RedisBackend implements RedisLockBackend {
   }
 
   onTaken(listener: (token: string) => void): () => void {
-    return this.#taken.add(listener);
+    this.#hints.on("taken", listener);
+    return () => void this.#hints.off("taken", listener);
   }
 
   async close(): Promise<void> {
@@ -198,7 +199,7 @@ export class RedisBackend implements RedisLockBackend {
   #hint(text: string): void {
     const taken = readTaken(text);
     if (taken === null) this.#wake.message(text);
-    else this.#taken.tell(taken);
+    else this.#hints.emit("taken", taken);
   }
 
   /** How often to make sure that messages come in. */
@@ -207,8 +208,8 @@ export class RedisBackend implements RedisLockBackend {
     return this.messages.isHeard ? PROBE_FOR_MESSAGES : undefined;
   }
 
-  #channel(prefix: string, process = this.#id): string {
-    return `${prefix}:wake:${process}`;
+  #channel(prefix: string): string {
+    return wakeChannel(prefix, this.#id);
   }
 
   /** What came of several keys: as much as the worst of them. */

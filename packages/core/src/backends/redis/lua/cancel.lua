@@ -1,12 +1,12 @@
 -- KEYS, five per request: lock, fence, queue, liveness, holders
--- ARGV: channel, retention (ms), keep (ms),
+-- ARGV: channel, keep (ms),
 --       then five per request: token, ttl, mode (as it stands in the queue), info, unanswered ('1': an attempt may
 --       still arrive and must fail)
 -- Answers 'cancelled'
-local channel, keep = ARGV[1], ARGV[3]
+local channel, keep = ARGV[1], ARGV[2]
 
 return each(#KEYS / 5, function(i)
-  local a, k = i * 5 - 1, holders.keys(i * 5 - 5)
+  local a, k = i * 5 - 2, holders.keys(i * 5 - 5)
   local token, ttl, mode, info, unanswered = unpack(ARGV, a, a + 4)
   if unanswered == '1' then queue.refuse(k, token, keep) end
   local held = holders.read(k)

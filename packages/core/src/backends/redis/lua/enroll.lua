@@ -2,7 +2,7 @@
 -- '1' if the server has kept every write when it has restarted; for a founder what it was told as a stranger: run id, now
 -- (us), and for how many ms that holds
 -- Answers '<id of the server> <id of the mark> <ms until it votes>', 'stranger <run id> <now>' or 'restarted'
-local now, run_id = server_time(), server_says('run_id')
+local run_id = server_says('run_id')
 local made_by, mark, votes_from, is_noted = read_mark(redis.call('GET', KEYS[1]))
 local wait = tonumber(ARGV[2])
 

@@ -1,14 +1,14 @@
 -- KEYS, five per request: lock, fence, queue, liveness, holders
--- ARGV: retention (ms), keep (ms), not_after (us of server time),
+-- ARGV: keep (ms), not_after (us of server time),
 --       then three per request: token or the first characters of it ('' is any), id of the request, how channels of
 --       processes begin
 -- Answers '1' or '0', or 'late <now>': whoever has the key by then is not meant
-local keep = ARGV[2]
+local keep = ARGV[1]
 
 -- Hints to the process that had it that it asks. `info` begins with who that is.
 local function tell_taken(channels, token, info)
   local process = string.match(info or '', '^{"p":"([%w_-]+)"')
-  if process then redis.pcall('PUBLISH', channels .. process, token .. ' taken') end
+  if process then tell(channels .. process, token .. ' taken') end
 end
 
 -- Takes the key from all who are meant; returns whether there were any.
@@ -35,8 +35,8 @@ local function take(k, wanted, channels)
 end
 
 return each(#KEYS / 5, function(i)
-  if now > tonumber(ARGV[3]) then return 'late ' .. whole(now) end
-  local k, wanted, id, channels = holders.keys(i * 5 - 5), unpack(ARGV, i * 3 + 1, i * 3 + 3)
+  if now > tonumber(ARGV[2]) then return 'late ' .. whole(now) end
+  local k, wanted, id, channels = holders.keys(i * 5 - 5), unpack(ARGV, i * 3, i * 3 + 2)
   -- A client sends again what was not answered: by now the next one may hold it.
   if type(redis.pcall('ZSCORE', k.liveness, id)) == 'string' then return '1' end
   if not take(k, wanted, channels) then return '0' end

@@ -54,6 +54,6 @@ export const forceReleaseScript = defineScript(
   queue,
   forceRelease,
 );
-export const inspectScript = defineScript("inspect", batch, fence, inspect);
+export const inspectScript = defineScript("inspect", batch, fence, now, inspect);
 export const scanScript = defineScript("scan", scan);
 export const notifyScript = defineScript("notify", notify);

@@ -3,7 +3,6 @@
 -- Answers kind ('x', 's', 'p' or '' for nobody), permits or '-', how many hold it, how many wait, how many holders
 -- follow; then two per holder: "<token> ...", ms left; then two per waiter: its text, how many of its process wait together
 local k = { lock = KEYS[1], queue = KEYS[3], holders = KEYS[5] }
-local now = server_time()
 local state = { '', '-', '0', tostring(redis.call('ZCARD', k.queue)), '0' }
 
 local function tell(value, left)

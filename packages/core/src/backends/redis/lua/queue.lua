@@ -112,7 +112,7 @@ local function is_forgotten(k, token)
 end
 
 -- Serves a waiter for several keys: offers them all, or tells its process that this key is ready. Returns whether it still
--- stands in queue.
+-- stands in the queue.
 local function serve_several(k, held, mode, waiter, member)
   local ok, keys, states = pcall(all_keys, k, held, mode, waiter.token, waiter.info)
   if not ok or not keys then

@@ -15,8 +15,8 @@ export interface AcquireParts {
   readonly enter: string;
 }
 
-export const enrollScript = ({ batch, fence }: AcquireParts): Script =>
-  defineScript("enroll", batch, fence, member, enroll);
+export const enrollScript = ({ batch, fence, now }: AcquireParts): Script =>
+  defineScript("enroll", batch, fence, now, member, enroll);
 
 const checkScript = defineScript("check", member, check);
 
