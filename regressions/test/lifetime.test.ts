@@ -247,9 +247,9 @@ describe.concurrent("a release", () => {
     expect,
   }) => {
     await using server = await startRedis();
-    const { locks } = scene.open({ url: server.url, backend: { requestTimeout: 150 } });
+    const { locks } = scene.open({ url: server.url, backend: { requestTimeout: 500 } });
     const admin = scene.open({ url: server.url });
-    const pauseServer = () => admin.client.client("PAUSE", 600);
+    const pauseServer = () => admin.client.client("PAUSE", 1_500);
     await locks.using("warm", () => undefined);
     await pauseServer();
     await expect(locks.acquire("acquired", { ttl: 60_000, wait: 200 })).rejects.toThrow(LockBackendError);

@@ -25,12 +25,14 @@ export class Sight {
   #token: string | undefined;
   #since = 0;
 
-  /** Whether the job of the claim may still be about to be added. */
-  isNew({ token }: Claimed): boolean {
-    const now = performance.now();
-    if (this.#token !== token) this.#since = now;
+  /**
+   * Whether the job of the claim may still be about to be added. `askedAt`: the claim was there then, or later. What has
+   * passed since its answer came, in a process that stands still, is no age of the claim.
+   */
+  isNew({ token }: Claimed, askedAt: number): boolean {
+    if (this.#token !== token) this.#since = performance.now();
     this.#token = token;
-    return now - this.#since <= PENDING;
+    return askedAt - this.#since <= PENDING;
   }
 }
 
@@ -76,6 +78,7 @@ export class Duplicates {
   /** The job that stays, so that the other one is not added; undefined when the way may be free now. */
   async decide(request: Request, sight: Sight): Promise<JobOwner | undefined> {
     const { name } = request;
+    const askedAt = performance.now();
     const claimed = await this.#guard.claims.find(name);
     if (claimed === undefined) return undefined;
     const { owner } = claimed;
@@ -92,7 +95,7 @@ export class Duplicates {
     if (RULES[claimed.strategy].claimEnds === "never" && !claimed.isPending) return owner;
     const found = await this.#find(request.queue, claimed, owner);
     const isMissing = found === undefined || found.state === "unknown";
-    if (isMissing && claimed.isPending && sight.isNew(claimed)) return void (await pause(LOOK));
+    if (isMissing && claimed.isPending && sight.isNew(claimed, askedAt)) return void (await pause(LOOK));
     // One of a queue that cannot be asked stands until it ends.
     if (found === undefined) return owner;
     const { job, state } = found;

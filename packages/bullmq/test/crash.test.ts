@@ -30,6 +30,26 @@ describe.concurrent.each(newestOrOlder(majors))("$name", ({ bullmq }) => {
     },
   );
 
+  it.each(["until-executed", "until-expired", "until-and-while-executing"] as const)(
+    "%s: a process that stands still as it looks for the job of a claim does not take it for one that stands",
+    async (strategy) => {
+      const queue = scene.queue(bullmq);
+      const guard = scene.guard({ strategy, key, window: 60_000 });
+      const producer = start("claimer", scene.url, queue.name, strategy);
+      await said(producer);
+      const dead = once(producer, "exit");
+      producer.kill("SIGKILL");
+      await dead;
+      let looks = 0;
+      // Looks at 0, at about 50 and at 1,150 ms; the answer to the last comes when the claim can be no claim any more.
+      const slow = after(queue, "getJob", async () => {
+        if (looks++ > 0) await pause(1_100);
+      });
+      expect(await guard.add(slow, "build", report)).toMatchObject({ added: true });
+      expect(await queue.getJobCountByTypes("wait")).toBe(1);
+    },
+  );
+
   it("does not take back a job that was begun and over before its slow producer heard of it", async () => {
     for (const strategy of ["until-executing", "until-executed"] as const) {
       const queue = scene.queue(bullmq);

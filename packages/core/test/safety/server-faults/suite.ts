@@ -101,7 +101,7 @@ class Scene implements AsyncDisposable {
 
 function restarts(open: Open): void {
   it("leaves no orphan when the server was killed and restarted around a request", async () => {
-    await using scene = await open({ requestTimeout: 600 });
+    await using scene = await open({ requestTimeout: 2_000 });
     const { server, client, locks } = scene;
     await (await locks.acquire("before")).release();
     await server.kill();
@@ -117,7 +117,7 @@ function restarts(open: Open): void {
   });
 
   it("survives a stopped server: valid never beyond its ttl, and usable afterwards", async () => {
-    await using scene = await open({ requestTimeout: 600 });
+    await using scene = await open({ requestTimeout: 2_000 });
     const { server, locks } = scene;
     for (const [turn, share] of [0.5, 1, 3].entries()) {
       const ttl = 1_000;
