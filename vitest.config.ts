@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { luaForVite } from "./packages/core/lua.ts";
 import { LEFT_OUT } from "./test/support/groups.ts";
+import { LongestFirst } from "./test/support/longest-first.ts";
 
 /** What `pnpm test NAME` chose: exactly these files, where vitest's own filters take any path that has the word. */
 const chosen: readonly string[] | undefined =
@@ -39,6 +40,7 @@ export default defineConfig({
     experimental: { fsModuleCache: true },
     globalSetup: ["./tooling/redis-harness/vitest-setup.ts"],
     pool: "forks",
+    sequence: { sequencer: LongestFirst },
     // Tests mostly wait: for leases to end, for servers to start and fail. With three, two cores are idle a quarter of
     // the time; with five they do a fifth more work, since each process loads all clients and frameworks (ADR 21).
     maxWorkers: 4,

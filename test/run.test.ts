@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { chooseTests, groups, units, usualTests } from "./support/choose-tests.ts";
+import { LONGEST } from "./support/longest-first.ts";
 import { files, root } from "./support/repository.ts";
 
 const execute = promisify(execFile);
@@ -30,7 +31,6 @@ const usual = tests.filter((path) => !grouped.includes(path));
 
 it.each([
   { folder: "", words: [], chosen: usual },
-  { folder: "", words: ["published"], chosen: groupNamed("published") },
   { folder: "packages/core", words: ["lease"], chosen: inCore.filter(having("lease")) },
 ])("pnpm test $words in the folder '$folder' runs what it names", async ({ folder, words, chosen }) => {
   const { lines } = await pnpmTest(folder, [...words, "--list"]);
@@ -55,6 +55,10 @@ it("each group has tests, none is in two, and each package keeps a third of its 
     const left = tests.filter((path) => usual.includes(path));
     expect(left.length, name).toBeGreaterThan(tests.length / 3);
   }
+});
+
+it("what is said to take long is there", () => {
+  expect(LONGEST.filter((path) => !tests.includes(path))).toEqual([]);
 });
 
 function groupNamed(word: string): readonly string[] {

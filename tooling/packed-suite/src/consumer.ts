@@ -26,7 +26,7 @@ export class Consumers implements AsyncDisposable {
   async add(name: string): Promise<Consumer> {
     const folder = join(this.folder, name);
     await mkdir(folder);
-    return new Consumer(folder, (directory) => this.#pack(directory));
+    return new Consumer(folder, (directory) => this.tarballOf(directory));
   }
 
   /** What the compiler says of files of the projects, all of them at once: nothing, where all is well. */
@@ -38,7 +38,8 @@ export class Consumers implements AsyncDisposable {
     return rm(this.folder, { recursive: true, force: true });
   }
 
-  #pack(directory: string): Promise<string> {
+  /** The package in a directory of ours, packed once. */
+  tarballOf(directory: string): Promise<string> {
     const packed = this.#tarballs.get(directory) ?? pack(directory, this.folder);
     this.#tarballs.set(directory, packed);
     return packed;

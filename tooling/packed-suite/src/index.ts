@@ -2,10 +2,10 @@ import { execFile } from "node:child_process";
 import { cp, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Consumer, type Consumers, manifestOf } from "./consumer.ts";
 
-export { Compiler } from "./compiler.ts";
 export { type Consumer, Consumers } from "./consumer.ts";
 
 const run = promisify(execFile);
@@ -59,6 +59,15 @@ export function packedSuite(open: () => Consumers, cases: readonly PackedCase[])
       expect(manifest.dependencies).toBeUndefined();
     });
   });
+
+  it.each([...new Set(cases.map(({ root }) => root))])(
+    "arethetypeswrong.github.io has nothing to say of the tarball of %s",
+    async (root) => {
+      const tarball = await readFile(await open().tarballOf(root));
+      const checked = await checkPackage(createPackageFromTarballData(tarball));
+      expect(checked).toMatchObject({ types: { kind: "included" }, problems: [] });
+    },
+  );
 
   it.each(RESOLUTIONS)("all tarballs type-check, by all entries: $moduleResolution", (resolution) => {
     const { extensions, ...options } = resolution;

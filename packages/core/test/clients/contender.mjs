@@ -66,6 +66,13 @@ async function takeTurn(locks, key, patience) {
   return { acquired, released, handsOver };
 }
 
+/** From the last of its turns on this process only waits for what becomes of its leases: another pair may begin. */
+const resting = new Set();
+function rest(order) {
+  resting.add(order);
+  if (resting.size === orders.length) process.send("rests");
+}
+
 /** Contends for the key of one order; gives what lets go of its client. */
 async function contend(order) {
   const { backend, letGo } = await open(order);
@@ -78,6 +85,7 @@ async function contend(order) {
   for (let turn = 1; turn <= TURNS; turn++) {
     turns.push(await takeTurn(locks, key, turn === TURNS ? LAST_PATIENCE : PATIENCE));
   }
+  rest(order);
   await sleep(Math.max(0, TTLS * TTL - (performance.now() - since)));
   const [holder] = (await locks.inspect(ownKey))?.holders ?? [];
   const isHeld = own.validFor > 0 && holder?.fencingToken === own.fencingToken;
@@ -92,6 +100,7 @@ async function contend(order) {
 const all = await Promise.all(
   orders.map((order) =>
     contend(order).catch((error) => {
+      rest(order);
       process.send({ key: order.key, error: String(error?.stack ?? error) });
       return () => undefined;
     }),

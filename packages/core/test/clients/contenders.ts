@@ -39,9 +39,20 @@ export interface Fate {
 /** A pair, and the key that two processes contend for with it. */
 export type Order = Pair & { readonly key: string };
 
+/** Two processes that contend. */
+export interface Contest {
+  /** Resolves when both have had their turns, and only wait for what becomes of leases that are renewed. */
+  readonly rests: Promise<unknown>;
+  readonly fates: Promise<readonly Fate[]>;
+}
+
 /** Lets two processes contend for all keys at once. One closes its locks; both let go of their clients. */
-export async function contend(orders: readonly Order[]): Promise<readonly [Fate, Fate]> {
-  return Promise.all([run(orders, true), run(orders, false)]);
+export function contend(orders: readonly Order[]): Contest {
+  const running = [run(orders, true), run(orders, false)];
+  return {
+    rests: Promise.all(running.map(({ rests }) => rests)),
+    fates: Promise.all(running.map(({ fate }) => fate)),
+  };
 }
 
 /** From one process's release to the other's acquire, in milliseconds, where that one waited and was not overtaken. */
@@ -55,7 +66,7 @@ export function handOvers(reports: readonly Report[]): number[] {
   });
 }
 
-async function run(orders: readonly Order[], closes: boolean): Promise<Fate> {
+function run(orders: readonly Order[], closes: boolean): { rests: Promise<unknown>; fate: Promise<Fate> } {
   const child = fork(SCRIPT, [JSON.stringify({ orders, closes })], {
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
@@ -64,9 +75,18 @@ async function run(orders: readonly Order[], closes: boolean): Promise<Fate> {
     complaint += text;
   });
   const reports = new Map<string, Report | Failure>();
-  child.on("message", (told: (Report | Failure) & { readonly key: string }) => reports.set(told.key, told));
+  const rests = new Promise<void>((resolve) => {
+    child
+      .on("exit", resolve)
+      .on("message", (told: "rests" | ((Report | Failure) & { readonly key: string })) => {
+        if (told === "rests") resolve();
+        else reports.set(told.key, told);
+      });
+  });
   const tooLong = setTimeout(() => child.kill("SIGKILL"), LONGEST_LIFE);
-  const [code] = await once(child, "exit");
-  clearTimeout(tooLong);
-  return { reports, code, complaint };
+  const fate = once(child, "exit").then(([code]): Fate => {
+    clearTimeout(tooLong);
+    return { reports, code, complaint };
+  });
+  return { rests, fate };
 }
