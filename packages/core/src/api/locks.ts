@@ -78,7 +78,7 @@ class BackendLocks implements Locks {
   }
 
   acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lease> {
-    return this.#exclusive(key).acquire(options);
+    return this.#acquire(key, options);
   }
 
   tryAcquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lease | null> {
@@ -156,15 +156,17 @@ class BackendLocks implements Locks {
     return this.#leases.close();
   }
 
-  /** A wrong key rejects, as everything that is wrong with an acquire does. */
   #exclusive(key: string | readonly string[]): BoundLock<Lease, AcquireOptions> {
-    return new BoundLock((options, defaultWait) => {
-      try {
-        return this.#leases.acquire({ keys: checkKeys(key), mode: EXCLUSIVE }, options, defaultWait);
-      } catch (error) {
-        return Promise.reject(error);
-      }
-    });
+    return new BoundLock((...rest) => this.#acquire(key, ...rest));
+  }
+
+  /** A wrong key rejects, as everything that is wrong with an acquire does. */
+  #acquire(key: string | readonly string[], options?: AcquireOptions, defaultWait?: 0): Promise<Lease> {
+    try {
+      return this.#leases.acquire({ keys: checkKeys(key), mode: EXCLUSIVE }, options, defaultWait);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** @throws LockUsageError */

@@ -13,8 +13,9 @@ export class Crowd {
 
   leave(keys: Keys): void {
     for (const key of keys) {
-      this.#waiting.set(key, this.#of(key) - 1);
-      if (this.#of(key) === 0) this.#waiting.delete(key);
+      const left = this.#of(key) - 1;
+      if (left > 0) this.#waiting.set(key, left);
+      else this.#waiting.delete(key);
     }
   }
 

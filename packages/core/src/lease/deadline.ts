@@ -73,9 +73,10 @@ export class Deadline implements Alarm {
   }
 
   #setAlarm(): void {
-    const { left } = this;
+    if (this.wait === "forever") return;
     const { clock, deadlines } = this.context;
-    if (left !== Number.POSITIVE_INFINITY) deadlines.set(this, Math.max(0, left), clock.now().mono);
+    const { mono } = clock.now();
+    deadlines.set(this, Math.max(0, this.wait - (mono - this.begun)), mono);
   }
 
   /** Does nothing where another one is watched by now. */

@@ -100,19 +100,21 @@ export class HeldLease implements Lease, Kept {
 
   /** Releases it to the next of this process: the server need not know. */
   #passOn(successors: Successors): Promise<ReleaseResult> {
-    if (this.validFor === 0) {
+    const { context, fencingToken, held } = this;
+    const now = context.backend.clock.now();
+    if (this.#renewal.left(now) <= 0) {
       this.#renewal.end();
       return Promise.resolve("expired");
     }
-    const { context, fencingToken, held } = this;
-    const heldFor = this.#renewal.time.heldFor(context.backend.clock.now());
+    const heldFor = this.#renewal.time.heldFor(now);
     let tell: (result: ReleaseResult) => void = () => undefined;
     const done = new Promise<ReleaseResult>((resolve) => {
       tell = resolve;
     });
     this.#state = { name: "released", done };
-    successors.next((outcome) => {
-      context.events.emit("released", held, { fencingToken, outcome, held: heldFor });
+    successors.next(now, (outcome) => {
+      const { events } = context;
+      if (events.hears("released")) events.emit("released", held, { fencingToken, outcome, held: heldFor });
       tell(outcome === "released" ? "released" : "expired");
     });
     return done;

@@ -6,6 +6,7 @@ import type {
   ReleaseTerms,
   Renewed,
 } from "../contract/backend.ts";
+import type { Instant } from "../contract/clock.ts";
 import { asBackendError, type LockBackendError, type SeenHolder } from "../contract/errors.ts";
 import { showKeys } from "../contract/key.ts";
 import { retry } from "../contract/retry.ts";
@@ -60,8 +61,9 @@ export class Relay implements Successors, Interruptible, WaitsIn {
     const [, ...others] = this.#waiters;
     if (others.length > 0) this.context.waits(this);
     this.#grant(this.#nextFence() ?? this.#used, this.position.granted);
+    const holder = this.#holder;
     for (const waiter of others) {
-      waiter.tell(this.#holder);
+      waiter.tell(holder);
       waiter.watch();
     }
   }
@@ -105,11 +107,10 @@ export class Relay implements Successors, Interruptible, WaitsIn {
     if (this.#waiters.length === 0) this.context.settled(this);
   }
 
-  next(released: (outcome: ReleaseOutcome) => void): void {
+  next(now: Instant, released: (outcome: ReleaseOutcome) => void): void {
     const renewal = this.#renewal;
-    const now = this.context.backend.clock.now();
     // Was it extended to more, others would have to wait for that after a crash of the next one.
-    if (renewal === undefined || renewal.left(now) <= 0 || renewal.longest > this.#request.ttl) {
+    if (renewal === undefined || renewal.longest > this.#request.ttl) {
       released("released");
       this.#giveUp();
       return;

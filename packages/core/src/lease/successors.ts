@@ -1,4 +1,5 @@
 import type { Granted, ReleaseOutcome, ReleaseTerms } from "../contract/backend.ts";
+import type { Instant } from "../contract/clock.ts";
 import type { Kept, Sharers } from "./kept.ts";
 import type { Renewal } from "./renewal.ts";
 
@@ -10,10 +11,10 @@ export interface Successors extends Sharers {
   /** What keeps the lease, which is granted by now. */
   keep(lease: Kept, granted: Granted): Renewal;
   /**
-   * The lease was released by its holder, who believed in it: grants it to the next one, at once where that is safe. Before
-   * that it tells whether the lease was there to be released.
+   * The lease was released by its holder, who believed in it at `now`: grants it to the next one, at once where that is safe.
+   * Before that it tells whether the lease was there to be released.
    */
-  next(released: (outcome: ReleaseOutcome) => void): void;
+  next(now: Instant, released: (outcome: ReleaseOutcome) => void): void;
   /** The lease is not theirs to get any more: they go back to the queue. */
   end(): void;
   /** Does it when what `end` has asked for has left. */
