@@ -2,7 +2,7 @@ import { fewOrMany } from "@lock/redis-harness/vitest";
 import { expect, it } from "vitest";
 import { campaign, merge, openWasmoon, play, shrink, storyOf } from "../src/index.ts";
 
-const SEEDS = fewOrMany(40, 2_000);
+const SEEDS = fewOrMany(15, 2_000);
 
 it(`${SEEDS} histories of all profiles break no promise, and faults strike where leases are held`, async () => {
   const vm = await openWasmoon();
