@@ -77,16 +77,38 @@ export class Position implements Interruptible, WaitsIn {
     this.#waiters.push(waiter);
     this.#countChanged();
     if (this.#isBusy) waiter.tell(this.#holder);
-    if (this.#isWatched || !waiter.deadline.outlasts(this.context.backend.requestTimeout)) waiter.watch();
+    waiter.watch();
   }
 
-  async run(): Promise<void> {
+  /**
+   * Makes the first attempt. Most are granted, and that is all: nothing waits for it but this. It needs no deadline where the
+   * caller waits for longer than the backend's own limit, or for one attempt only.
+   */
+  run(): void {
+    const { backend } = this.context;
+    const { queue } = this.#attempts.request;
+    if (queue && this.#waiters.some(({ deadline }) => !deadline.outlasts(backend.requestTimeout))) {
+      void this.#goOn();
+      return;
+    }
+    const asking = this.#attempts.send();
+    const goOn = () => void this.#goOn(asking);
+    asking.then((outcome) => {
+      const isGranted = isPlain(outcome) && this.context.isOpen() && this.#isValid(outcome);
+      if (isGranted && !this.#isOver) this.#grant(outcome);
+      else goOn();
+    }, goOn);
+  }
+
+  /** `made`: an attempt that was made already. */
+  async #goOn(made?: Promise<AcquireOutcome>): Promise<void> {
     try {
-      let answer = await this.#begin();
+      this.#watch();
+      let answer = await this.#ask(made);
       while (!this.#isOver) {
         if (answer === BUSY) answer = await this.#wait();
         else if (answer === null) answer = await this.#ask();
-        else if (validityLeft(answer, this.context.backend.clock.now()) > 0) this.#grant(answer);
+        else if (this.#isValid(answer)) this.#grant(answer);
         else answer = await this.#giveUpLate();
       }
     } catch (error) {
@@ -100,28 +122,6 @@ export class Position implements Interruptible, WaitsIn {
 
   leave(waiter: Waiter): void {
     this.#remove(waiter, this.#whyNot(waiter));
-  }
-
-  /**
-   * The first attempt. Most are granted, and that is all. It needs no deadline where the caller waits for longer than the
-   * backend's own limit, or for one attempt only.
-   */
-  async #begin(): Promise<Answer> {
-    const { backend } = this.context;
-    const { queue } = this.#attempts.request;
-    if (queue && this.#waiters.some(({ deadline }) => !deadline.outlasts(backend.requestTimeout))) {
-      this.#watch();
-      return this.#ask();
-    }
-    const asking = this.#attempts.send();
-    try {
-      const outcome = await asking;
-      if (isPlain(outcome) && this.context.isOpen()) return outcome;
-    } catch {
-      // It is heard below, as any other fault.
-    }
-    this.#watch();
-    return this.#ask(asking);
   }
 
   #watch(): void {
@@ -167,6 +167,10 @@ export class Position implements Interruptible, WaitsIn {
     this.#watch();
     await this.#pauseAfter(this.#attempts.tooLate());
     return null;
+  }
+
+  #isValid(granted: Granted): boolean {
+    return validityLeft(granted, this.context.backend.clock.now()) > 0;
   }
 
   #grant(granted: Granted): void {

@@ -46,7 +46,7 @@ export class Positions {
     if (request.token === "") request.token = newOwnerToken();
     // Who comes later must not join a position in front of it.
     if (request.queue && this.joinable.size > 0) for (const key of request.keys) this.joinable.delete(key);
-    void new Position(this.context, request, [waiter], undefined, this.#ended).run();
+    new Position(this.context, request, [waiter], undefined, this.#ended).run();
   }
 
   /** What a lease has of its own, such as `maxHold`, cannot be shared. */
@@ -66,7 +66,7 @@ export class Positions {
     request.token = newOwnerToken();
     const position = new Position(this.context, request, [waiter], now, this.#ended);
     this.joinable.set(request.keys[0], position);
-    void position.run();
+    position.run();
   }
 
   readonly #ended = (position: Position, granted: GrantedPosition | undefined): void => {
@@ -86,6 +86,6 @@ export class Positions {
   /** They keep their place, under an owner token of their own: the one before may still be in use. */
   readonly #requeue = (waiters: readonly [Waiter, ...Waiter[]], place: number | undefined): void => {
     const request = { ...waiters[0].request, token: newOwnerToken(), waiters: waiters.length, place };
-    void new Position(this.context, request, waiters, undefined, this.#ended).run();
+    new Position(this.context, request, waiters, undefined, this.#ended).run();
   };
 }
