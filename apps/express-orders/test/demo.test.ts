@@ -40,9 +40,11 @@ describe.concurrent("pnpm demo express-orders", () => {
   });
 
   it("shows without the lock what is charged twice", async () => {
-    const { code, stdout, stderr } = await launchDemo(["express-orders", "--no-lock", "--orders", "40"], {
-      COLUMNS: "60",
-    });
+    const run = () => launchDemo(["express-orders", "--no-lock", "--orders", "40"], { COLUMNS: "60" });
+    let ended = await run();
+    // Where one instance stands still until the other has charged, nothing is charged twice: the demo says so.
+    for (let runs = 1; runs < 4 && ended.stdout.includes("run it again"); runs++) ended = await run();
+    const { code, stdout, stderr } = ended;
     expectFits(stdout, 60);
     expect(stderr).toBe("");
     expect(stdout).toMatch(

@@ -1,6 +1,6 @@
 import { withoutSecrets } from "@lock/core/adapter";
 import { type RedisNodeEnv, readRedisEnv } from "@lock/core/env";
-import { Cluster, Redis } from "ioredis";
+import type { Cluster, Redis } from "ioredis";
 import { EXIT } from "./exit-codes.ts";
 import { Failure } from "./failure.ts";
 import type { Target } from "./target.ts";
@@ -26,13 +26,17 @@ export interface Approach {
   readonly once?: boolean;
 }
 
+/** The library of clients, which is loaded when a server is to be asked: help and usage errors are there before it is. */
+type Library = Pick<typeof import("ioredis"), "Cluster" | "Redis">;
+
 /** The clients that a target needs: several for a quorum, else one. They connect when told, or by their first command. */
-export function clientsOf(target: Target, approach: Approach = {}): readonly Client[] {
-  if (target.kind === "cluster") return [clusterClient(target, approach)];
-  if (target.kind === "sentinel") return [sentinelClient(target, approach)];
+export async function clientsOf(target: Target, approach: Approach = {}): Promise<readonly Client[]> {
+  const library: Library = await import("ioredis");
+  if (target.kind === "cluster") return [clusterClient(library, target, approach)];
+  if (target.kind === "sentinel") return [sentinelClient(library, target, approach)];
   return target.nodes.map((node) => {
     const options = { ...node.ioredisOptions, ...common(() => client.redis, approach) };
-    const client: Client = listening(node.name, new Redis(node.url, options));
+    const client: Client = listening(node.name, new library.Redis(node.url, options));
     return client;
   });
 }
@@ -67,7 +71,7 @@ function listening(place: string, redis: Redis | Cluster): Client {
   return { place, redis, heard: () => heard };
 }
 
-function sentinelClient({ nodes, master, env }: Target, approach: Approach): Client {
+function sentinelClient({ Redis }: Library, { nodes, master, env }: Target, approach: Approach): Client {
   const [{ tls }] = nodes;
   // Sentinels have the credentials of their urls; the master has those of the variables.
   const [own] = readRedisEnv({ ...env, REDIS_PASSWORD: undefined }).nodes;
@@ -88,7 +92,7 @@ function sentinelClient({ nodes, master, env }: Target, approach: Approach): Cli
   return client;
 }
 
-function clusterClient({ nodes }: Target, approach: Approach): Client {
+function clusterClient({ Cluster }: Library, { nodes }: Target, approach: Approach): Client {
   const [{ tls, username, password }] = nodes;
   const client: Client = listening(
     places(nodes),

@@ -25,7 +25,7 @@ export interface ConnectionOptions extends Approach {
 
 /** @throws Failure, LockUsageError */
 export async function connect(flags: GlobalFlags, options: ConnectionOptions = {}): Promise<Connection> {
-  const connection = openConnection(flags, options);
+  const connection = await openConnection(flags, options);
   try {
     await connectAll(connection.clients);
     return connection;
@@ -36,11 +36,14 @@ export async function connect(flags: GlobalFlags, options: ConnectionOptions = {
 }
 
 /** The same, while nothing is known of the servers yet. */
-export function openConnection(flags: GlobalFlags, options: ConnectionOptions = {}): Connection {
+export async function openConnection(
+  flags: GlobalFlags,
+  options: ConnectionOptions = {},
+): Promise<Connection> {
   const { holder = `${hostname()}:${process.pid}`, notOnQuorum, requestTimeout } = options;
   const target = readTarget(flags);
   if (target.kind === "quorum" && notOnQuorum !== undefined) throw refusal(notOnQuorum, target);
-  const clients = clientsOf(target, options);
+  const clients = await clientsOf(target, options);
   const asking = requestTimeout === undefined ? {} : { requestTimeout };
   const backends = clients.map(({ redis }) => ioredisBackend(redis, asking));
   try {

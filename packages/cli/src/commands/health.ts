@@ -44,7 +44,7 @@ async function health(flags: HealthFlags): Promise<number> {
   if ([maxPing, timeout, flags.ttl].includes(0))
     throw usage("--max-ping, --timeout and --ttl must be more than 0");
   const approach = { once: true, connectTimeout: timeout, requestTimeout: timeout };
-  await using connection = openConnection(flags, approach);
+  await using connection = await openConnection(flags, approach);
   const { backends, clients, target } = connection;
   const longestTtl = flags.ttl ?? target.ttl;
   const examined = await checkHealth(backends, {

@@ -127,14 +127,17 @@ describe.concurrent.each(newestOrOlder(libraries))("giving up with $name", ({ na
     };
     const backend = new RedisBackend({ ...driver, openSubscriber });
     const held = await rivals.acquire(key("successor"));
-    const contend = async () => {
+    const contend = async (subscribers: number) => {
       const locks = createLocks({ backend });
-      await locks.acquire(key("successor"), { wait: 200 }).catch(() => undefined);
+      const gaveUp = new AbortController();
+      const waiting = locks.acquire(key("successor"), { wait: "forever", signal: gaveUp.signal });
+      await eventually("a subscriber", () => (ends.length === subscribers ? true : undefined));
+      gaveUp.abort();
+      await waiting.catch(() => undefined);
       return locks;
     };
-    await (await contend()).close();
-    const second = await contend();
-    expect(ends).toHaveLength(2);
+    await (await contend(1)).close();
+    const second = await contend(2);
     ends[0]?.();
     await second.acquire(key("successor"), { wait: 200 }).catch(() => undefined);
     expect(ends).toHaveLength(2);
