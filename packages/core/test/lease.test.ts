@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { createLocks, LockBackendError, LockLostError, type Locks, LockTimeoutError } from "../src/index.ts";
 import type { FakeClock, FaultyBackend } from "../src/testing.ts";
 import { openInProcess } from "./support/in-process.ts";
@@ -399,6 +399,16 @@ describe("an acquire", () => {
     backend.heal();
     await clock.advance(5_000);
     (await patient).assertHeld();
+  });
+
+  it("fails where a backend throws instead of giving a promise, and leaves nothing under way", async () => {
+    vi.spyOn(backend, "tryAcquire").mockImplementation(() => {
+      throw new Error("no promise");
+    });
+    await expect(locks.acquire("key", { wait: "forever" })).rejects.toThrow("no promise");
+    // It would wait for what is under way, by a clock that stands still.
+    await locks.close();
+    expect(clock.pending).toBe(0);
   });
 
   it("does not retry what will not pass", async () => {

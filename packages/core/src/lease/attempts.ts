@@ -51,7 +51,11 @@ export class Attempts {
 
   send(): Promise<AcquireOutcome> {
     if (this.#sent === "nothing") this.#sent = "asking";
-    return this.context.backend.tryAcquire(this.#request);
+    try {
+      return this.context.backend.tryAcquire(this.#request);
+    } catch (fault) {
+      return Promise.reject(fault);
+    }
   }
 
   /** What an attempt was answered. @throws whatever the backend fails with */
