@@ -26,6 +26,8 @@ it("the page of proof tells how many mutants are found", () => {
   const { mutants }: { mutants: readonly { outcome: string }[] } = result("mutants");
   const caught = mutants.filter(({ outcome }) => outcome === "caught").length;
   expect(page).toContain(`Now they find ${caught} of ${mutants.length}.`);
+  const inTable = new RegExp(`^\\| all +\\| +${mutants.length} \\| +\\d+ \\| +${caught} \\|$`, "m");
+  expect(read("proof/README.md")).toMatch(inTable);
 });
 
 it("the page of proof tells how many faults of before the simulation finds again", () => {

@@ -70,6 +70,7 @@ const unitOf = (folder: string) => units.find((unit) => unit.folder === folder);
 it.each([
   { folder: "", words: [], chosen: usualTests() },
   { folder: "", words: ["core"], chosen: inCore },
+  { folder: "", words: ["published"], chosen: groupNamed("published") },
   { folder: "", words: ["demos"], chosen: tests.filter((path) => path.startsWith("apps/")) },
   { folder: "", words: ["campaigns", "core"], chosen: [...new Set([...inCore, ...groupNamed("campaigns")])] },
   { folder: "", words: ["campaigns", "histories/"], chosen: tests.filter(having("/histories/")) },

@@ -50,15 +50,21 @@ export const LONGEST = [
   "packages/core/test/quorum/restarts.test.ts",
 ] as const;
 
-/** Lets files that take long begin before the others of their project. */
+/** Lets files that take long, and were not measured yet, begin before the others of their project. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
     const projects = [...new Set(sorted.map(({ project }) => project.name))];
-    const rank = ({ project, moduleId }: TestSpecification) => {
-      const place = LONGEST.findIndex((path) => moduleId === root + path);
-      return projects.indexOf(project.name) * 1_000 + (place === -1 ? LONGEST.length : place);
-    };
-    return sorted.toSorted((a, b) => rank(a) - rank(b));
+    const ranks = new Map(
+      sorted.map((file) => [file, projects.indexOf(file.project.name) * 1_000 + this.#placeOf(file)]),
+    );
+    return sorted.toSorted((a, b) => (ranks.get(a) ?? 0) - (ranks.get(b) ?? 0));
+  }
+
+  #placeOf({ project, moduleId }: TestSpecification): number {
+    const place = LONGEST.findIndex((path) => moduleId === root + path);
+    // The name by which vitest keeps results.
+    const isMeasured = this.ctx.cache.getFileTestResults(`${project.name}:${moduleId.slice(root.length)}`);
+    return place === -1 || isMeasured ? LONGEST.length : place;
   }
 }

@@ -26,8 +26,8 @@ export class Sight {
   #since = 0;
 
   /**
-   * Whether the job of the claim may still be about to be added. `askedAt`: the claim was there then, or later. What has
-   * passed since its answer came, in a process that stands still, is no age of the claim.
+   * Whether the job of the claim may still be about to be added. `askedAt`: when the question left that found it. A process
+   * that stands still after the answer sees the claim for no longer.
    */
   isNew({ token }: Claimed, askedAt: number): boolean {
     if (this.#token !== token) this.#since = performance.now();

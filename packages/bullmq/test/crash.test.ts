@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, gate, newestOrOlder } from "@lock/redis-harness/vitest";
 import { describe, it } from "vitest";
-import type { JobFacts } from "../src/index.ts";
+import type { JobFacts, Strategy } from "../src/index.ts";
 import { finished, told } from "./support/events.ts";
 import { after, before } from "./support/intercept.ts";
 import { majors } from "./support/majors.ts";
@@ -13,17 +13,22 @@ const scene = useScene();
 const key = ({ data }: JobFacts<{ report: string }>) => data.report;
 const report = { report: "sales" };
 
+/** A producer claims the key of the report, and is killed before it adds its job. */
+async function claimAndDie(queue: string, strategy: Strategy, scope = "") {
+  const producer = start("claimer", scene.url, queue, strategy, scope);
+  await said(producer);
+  const dead = once(producer, "exit");
+  producer.kill("SIGKILL");
+  await dead;
+}
+
 describe.concurrent.each(newestOrOlder(majors))("$name", ({ bullmq }) => {
   it.each(["until-executed", "until-expired", "until-and-while-executing"] as const)(
     "%s: a producer that is killed between claim and add keeps nobody out for long",
     async (strategy) => {
       const queue = scene.queue(bullmq);
       const guard = scene.guard({ strategy, key, window: 60_000 });
-      const producer = start("claimer", scene.url, queue.name, strategy);
-      await said(producer);
-      const dead = once(producer, "exit");
-      producer.kill("SIGKILL");
-      await dead;
+      await claimAndDie(queue.name, strategy);
       expect((await guard.inspect("sales", queue.name)).claim).toBeDefined();
       expect(await guard.add(queue, "build", report)).toMatchObject({ added: true });
       expect(await queue.getJobCountByTypes("wait")).toBe(1);
@@ -35,11 +40,7 @@ describe.concurrent.each(newestOrOlder(majors))("$name", ({ bullmq }) => {
     async (strategy) => {
       const queue = scene.queue(bullmq);
       const guard = scene.guard({ strategy, key, window: 60_000 });
-      const producer = start("claimer", scene.url, queue.name, strategy);
-      await said(producer);
-      const dead = once(producer, "exit");
-      producer.kill("SIGKILL");
-      await dead;
+      await claimAndDie(queue.name, strategy);
       let looks = 0;
       // Looks at 0, at about 50 and at 1,150 ms; the answer to the last comes when the claim can be no claim any more.
       const slow = after(queue, "getJob", async () => {
@@ -99,11 +100,7 @@ describe.concurrent.each(newestOrOlder(majors))("$name", ({ bullmq }) => {
   it("a producer that is killed keeps nobody out who cannot look into its queue, either", async () => {
     const [queue, other] = [scene.queue(bullmq), scene.queue(bullmq)];
     const scope = `services ${queue.name}`;
-    const producer = start("claimer", scene.url, queue.name, "until-executed", scope);
-    await said(producer);
-    const dead = once(producer, "exit");
-    producer.kill("SIGKILL");
-    await dead;
+    await claimAndDie(queue.name, "until-executed", scope);
     const guard = scene.guard({ strategy: "until-executed", key, scope });
     expect((await guard.inspect("sales")).claim).toBeDefined();
     expect(await guard.add(other, "build", report)).toMatchObject({ added: true });

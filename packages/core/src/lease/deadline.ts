@@ -74,9 +74,8 @@ export class Deadline implements Alarm {
 
   #setAlarm(): void {
     if (this.wait === "forever") return;
-    const { clock, deadlines } = this.context;
-    const { mono } = clock.now();
-    deadlines.set(this, Math.max(0, this.wait - (mono - this.begun)), mono);
+    const { waited } = this;
+    this.context.deadlines.set(this, Math.max(0, this.wait - waited), this.begun + waited);
   }
 
   /** Does nothing where another one is watched by now. */
